@@ -1,0 +1,26 @@
+"""The errors that users cause and can mend.
+
+Every stage raises `HarnessError` (or a subclass) for input it refuses. The command
+line prints its message as one line and exits with 2; anything else is a defect of
+ours and keeps its traceback.
+"""
+
+
+class HarnessError(ValueError):
+    """Refused input: the message says what was received, what is accepted, what to do."""
+
+
+class ConfigError(HarnessError):
+    """A config key or value that no cell can have."""
+
+
+class DataError(HarnessError):
+    """A data set that is missing, laid out differently or damaged."""
+
+
+class TrackingError(HarnessError):
+    """An MLflow store that cannot be reached, read or written."""
+
+
+class ExportError(HarnessError):
+    """A model that cannot be converted, or whose conversion does not match it."""
