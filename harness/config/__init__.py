@@ -1,0 +1,1 @@
+"""Configs: the typed schema, composing and validating a cell, and its identity."""
