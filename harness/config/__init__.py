@@ -1,1 +1,18 @@
 """Configs: the typed schema, composing and validating a cell, and its identity."""
+
+from harness.config.compose import compose, expand, options, shipped, to_config
+from harness.config.identity import cell_id, dense_baseline, identity, is_dense
+from harness.config.schema import Config
+
+__all__ = [
+    "Config",
+    "cell_id",
+    "compose",
+    "dense_baseline",
+    "expand",
+    "identity",
+    "is_dense",
+    "options",
+    "shipped",
+    "to_config",
+]

@@ -1,0 +1,157 @@
+"""The command line: `harness run | sweep | report | describe | data | ui`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import harness
+from harness.errors import HarnessError
+
+_EPILOG = """\
+examples:
+  harness sweep demo                                  the five-minute demo
+  harness run sparsity=random sparsity.target=0.75    one cell (its dense baseline comes along)
+  harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
+  harness describe sparsity=structured_2x4            what that would prune, before any training
+  harness report demo                                 the table, from the finished runs
+  harness ui                                          browse the runs
+
+KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
+accepted. `python -m harness.run` is the same job as an ordinary Hydra application.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("harness: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Sparsity research harness: configs to pruned models to tables.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run cells, with their dense baselines")
+    _overrides(run)
+    _jobs(run)
+    run.set_defaults(command=_run)
+
+    sweep = commands.add_parser("sweep", help="run all cells of a table, then write it")
+    sweep.add_argument("name", metavar="NAME", help="a sweep of sweeps/, or a YAML file's path")
+    _overrides(sweep)
+    _jobs(sweep)
+    sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    sweep.set_defaults(command=_sweep)
+
+    report = commands.add_parser("report", help="write tables from the finished runs")
+    report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
+    report.add_argument("--uri", default=None, help="the MLflow store")
+    report.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    report.set_defaults(command=_report)
+
+    describe = commands.add_parser("describe", help="what a cell is, before spending anything")
+    _overrides(describe)
+    describe.add_argument("--json", action="store_true", help="print JSON")
+    describe.set_defaults(command=_describe)
+
+    data = commands.add_parser("data", help="check a data set and print its fingerprint")
+    _overrides(data)
+    data.set_defaults(command=_data)
+
+    ui = commands.add_parser("ui", help="open MLflow on the store, at 127.0.0.1")
+    ui.add_argument("--uri", default=None, help="the MLflow store")
+    ui.add_argument("--port", type=int, default=5000)
+    ui.set_defaults(command=_ui)
+    return parser
+
+
+def _overrides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
+
+
+def _jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"received {text}; accepted: 1 or more")
+    return number
+
+
+# Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from harness.config import compose, expand
+    from harness.launch import launch
+
+    overrides = [tuple(each) for each in expand(parsed.overrides)]
+    return launch([(compose(each), each) for each in overrides], jobs=parsed.jobs)
+
+
+def _sweep(parsed: argparse.Namespace) -> int:
+    from harness.launch import launch_sweep
+    from harness.sweep import load
+
+    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from harness.launch import print_report
+    from harness.sweep import load, names
+
+    chosen = [load(parsed.name)] if parsed.name else [load(name) for name in names()]
+    for sweep in chosen:
+        print_report(sweep, uri=parsed.uri, out=parsed.out)
+    return 0
+
+
+def _describe(parsed: argparse.Namespace) -> int:
+    from harness.config import compose
+
+    config = compose(parsed.overrides)
+    from harness.describe import describe
+
+    print(describe(config, as_json=parsed.json))  # noqa: T201
+    return 0
+
+
+def _data(parsed: argparse.Namespace) -> int:
+    from harness import data
+    from harness.config import compose
+
+    print(data.describe(compose(parsed.overrides).dataset))  # noqa: T201
+    return 0
+
+
+def _ui(parsed: argparse.Namespace) -> int:
+    from harness.ui import serve
+
+    return serve(parsed.uri, parsed.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

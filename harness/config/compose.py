@@ -1,0 +1,154 @@
+"""From Hydra overrides to a typed, validated cell; every refusal is one clear line."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from harness.config.schema import SCHEMAS, Config, register
+from harness.config.validate import validate
+from harness.errors import ConfigError
+
+
+def shipped(folder: str) -> Path:
+    """The folder `conf`, `sweeps` or `published` as shipped: in the wheel, or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = {"published": Path("results/published")}.get(folder, Path(folder))
+    installed = package / folder
+    return installed if installed.is_dir() else package.parent / checkout
+
+
+@cache
+def options(group: str) -> tuple[str, ...]:
+    """The names that a config group accepts, e.g. `options("sparsity")`."""
+    return tuple(sorted(path.stem for path in (shipped("conf") / group).glob("*.yaml")))
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Composes and validates one cell.
+
+    Args:
+        overrides: Hydra overrides, e.g. `["sparsity=random", "sparsity.target=0.75"]`.
+
+    Raises:
+        ConfigError: an unknown key or name, a value of the wrong type or out of range,
+            or a combination that no cell can have.
+    """
+    register()
+    try:
+        with _hydra():
+            composed = hydra_compose("config", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error)) from None
+    return to_config(composed)
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """A Hydra of our own, whatever the caller has initialised (hydra.main keeps its own)."""
+    state = GlobalHydra.instance().hydra
+    GlobalHydra.instance().hydra = None
+    try:
+        with initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = state
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """Splits `seed=1,2,3` into one list of overrides per combination, in Hydra's order.
+
+    Raises:
+        ConfigError: an override that Hydra's grammar does not read.
+    """
+    choices: list[list[str]] = []
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            raise ConfigError(f"{text!r} is not an override; accepted: KEY=VALUE") from None
+        if override.is_discrete_sweep():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        elif override.is_sweep_override():
+            raise ConfigError(
+                f"{text}: received a continuous range; accepted: values separated by commas, "
+                "choice(…) or range(…)"
+            )
+        else:
+            choices.append([text])
+    return [list(combination) for combination in product(*choices)]
+
+
+def to_config(composed: DictConfig) -> Config:
+    """The typed and validated cell of a composed config (Hydra's own section is ignored).
+
+    Raises:
+        ConfigError: as `compose`.
+    """
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        assert isinstance(plain, dict)
+        plain.pop("hydra", None)
+        # `+key=value` opens Hydra's structs, so the schema is applied once more, closed.
+        typed = OmegaConf.merge(OmegaConf.structured(Config), _typed_groups(plain))
+        config = OmegaConf.to_object(typed)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error)) from None
+    assert isinstance(config, Config)
+    validate(config, options)
+    return config
+
+
+def _typed_groups(plain: dict[str, Any]) -> DictConfig:
+    schemas = SCHEMAS["model"]
+    name = (plain.get("model") or {}).get("name")
+    if name not in schemas:
+        raise ConfigError(f"model={name} is unknown; accepted: {', '.join(options('model'))}")
+    model = OmegaConf.merge(OmegaConf.structured(schemas[name]), plain["model"])
+    return OmegaConf.merge(plain, {"model": model})  # type: ignore[return-value]
+
+
+def explain(error: Exception) -> str:
+    """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        # Hydra lists the schema nodes' folders too; only the YAML names are meant for users.
+        return f"{group}={name} is unknown; accepted: {', '.join(options(group))}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override!r} is not an override; accepted: KEY=VALUE"
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        return _unknown_key(cause)
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        message = str(cause.msg or cause).splitlines()[0]
+        key, received = cause.full_key, re.match(r"Value (.+) of type", message)
+        accepted = re.search(r"converted to (\w+)", message)
+        if received and accepted:
+            kind = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
+            word = kind.get(accepted[1], accepted[1])
+            return f"{key}: received {received[1]}; accepted: {word}"
+        return f"{key}: {message}"
+    return " ".join(str(error).split())
+
+
+def _unknown_key(error: OmegaConfBaseException) -> str:
+    parent, _, key = str(error.full_key).rpartition(".")
+    kind = error.object_type
+    line = f"{error.full_key}: there is no such key"
+    if dataclasses.is_dataclass(kind):
+        names = ", ".join(field.name for field in dataclasses.fields(kind))
+        line += f"; accepted{' in ' + parent if parent else ''}: {names}"
+    return line

@@ -1,0 +1,155 @@
+"""One cell, from config to finished MLflow run; `python -m harness.run` is its Hydra app.
+
+    python -m harness.run --multirun sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
+
+This module imports no TensorFlow, so that config errors and `--help` come at once; the
+stages are imported in the cell's own process, where the fork server has loaded them.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.config import is_dense
+from harness.config.identity import FORMAT
+from harness.plan import Cell, work_path
+from harness.tracking import artifacts, cell_run, describe, store
+from harness.tracking.cell_run import CellRun
+from harness.worker import Busy, Emit
+
+#: The model as its run keeps it: what the sparse cells of a dense baseline start from.
+MODEL_FILE = "model/model.keras"
+#: Converted models are compared with the Keras model on so many test examples.
+EXPORT_SAMPLES = 64
+
+
+def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
+    """Runs a cell in this process, unless it is finished, and returns its run.
+
+    An unfinished run of the same cell is taken up again from its last checkpoint and ends
+    with the numbers that it would have had.
+
+    Args:
+        cell: from `harness.plan`.
+        parent_run: the run id of its sweep, if it has one.
+        emit: takes events: `{"kind": "stage" | "progress", …}`.
+
+    Returns:
+        `{"run_id": …, "metrics": {headline metrics}}`.
+
+    Raises:
+        Busy: another process holds the cell's lock.
+        HarnessError: input that can only be refused now.
+    """
+    tracking = cell.config.tracking
+    locks = store.lock_dir(tracking.uri, cell.config.work_dir)
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
+    except Timeout:
+        raise Busy from None
+    with lock:
+        finished = cell_run.find_finished(tracking, cell.id)
+        if finished:
+            return {"run_id": finished, "metrics": {}}
+        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run))
+        try:
+            metrics = _measure(cell, run, emit)
+        except KeyboardInterrupt:
+            run.fail("interrupted; running the cell again resumes it", "KILLED")
+            raise
+        except BaseException as error:
+            run.fail(f"{type(error).__name__}: {error}")
+            raise
+        run.finish(describe.description(cell.config, metrics, cell.command))
+        shutil.rmtree(work_path(cell), ignore_errors=True)
+    return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+
+
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
+    """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
+    from harness import data, evaluation, export, measures, models, pruning, training
+
+    config = cell.config
+    phase_name = "dense" if is_dense(config) else "finetune"
+    phase = getattr(config.training, phase_name)
+    training.seed_everything(config.seed)
+    emit({"kind": "stage", "stage": "loading data"})
+    examples = data.load(config.dataset)
+    with (
+        training.strategy_scope(config.strategy, config.training.batch_size),
+        training.precision(config.training.mixed_precision),
+    ):
+        model = models.build(config.model, examples.input_shape, examples.num_classes)
+        if cell.needs is not None:
+            baseline = cell_run.require_finished(config.tracking, cell.needs)
+            path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
+            model.load_weights(path)
+        steps = training.length(phase, examples.num_train, config.training.batch_size).total_steps
+        pruner = pruning.from_config(config.sparsity, steps)
+        if pruner is not None:
+            pruner.attach(model)
+        fitted = training.fit(
+            model,
+            examples,
+            phase,
+            config.training,
+            seed=training.derive(config.seed, phase_name),
+            pruner=pruner,
+            checkpoint=training.Checkpoint(work_path(cell) / "checkpoint.npz"),
+            on_log=run.log,
+            on_progress=lambda progress: emit(_progress_event(progress)),
+            before_checkpoint=run.flush,
+        )
+    summary = pruning.summarize(model, pruner)
+    if pruner is not None:
+        pruner.detach(model)
+    emit({"kind": "stage", "stage": "evaluating"})
+    scores = evaluation.evaluate(model, examples.test(config.training.batch_size))
+    emit({"kind": "stage", "stage": "exporting"})
+    with tempfile.TemporaryDirectory() as folder:
+        samples = data.first_inputs(examples.test(EXPORT_SAMPLES))
+        exported = export.export(model, config.export, Path(folder), samples)
+        metrics = {
+            **fitted.validation,
+            **scores.metrics("test"),
+            **measures.of_sparsity(summary),
+            **measures.of_size(exported),
+            **measures.of_time(fitted),
+        }
+        run.log(fitted.steps, metrics)
+        artifacts.log_config(run, config)
+        artifacts.log_files(run, [artifact.path for artifact in exported])
+        artifacts.log_layers(run, summary.layers)
+        artifacts.log_history(run, fitted.history)
+        artifacts.log_predictions(run, scores.predictions, scores.labels)
+    return metrics
+
+
+def _progress_event(progress: Any) -> dict[str, Any]:
+    return {
+        "kind": "progress",
+        "step": progress.step,
+        "total_steps": progress.total_steps,
+        "epoch": progress.epoch,
+        "epochs": progress.total_epochs,
+        "metrics": progress.metrics,
+    }
+
+
+def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
+    tags = {
+        "harness.format": str(FORMAT),
+        "harness.scale": cell.config.scale,
+        "harness.data_fingerprint": cell.fingerprint,
+        "harness.command": cell.command,
+    }
+    if cell.dense is not None:
+        tags["harness.dense_cell_id"] = cell.dense
+    if parent_run is not None:
+        tags["mlflow.parentRunId"] = parent_run
+    return tags

@@ -1,0 +1,193 @@
+"""The MLflow run of one cell: made or taken up again, written in batches, closed honestly.
+
+A call to MLflow for every step costs more than a small step itself, and its asynchronous
+logging loses values without a word, so step metrics wait in a buffer of our own and go
+out in synchronous batches, always before a checkpoint that claims them is written.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import Config
+from harness.config.schema import TrackingConfig
+from harness.errors import TrackingError
+from harness.tracking import store
+from harness.tracking.labels import flat, run_name
+from harness.tracking.provenance import tags as provenance_tags
+
+#: One `log_batch` call takes at most so many metrics (MLflow's own limit is 1,000).
+BATCH = 500
+#: Seconds after which waiting metrics go out, so that the UI follows a running cell.
+FLUSH_SECONDS = 5.0
+_TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
+
+
+class CellRun:
+    """A run open for writing. Made by `begin`; closed by `finish` or `fail`."""
+
+    def __init__(self, uri: str, run_id: str):
+        self.uri = uri
+        self.run_id = run_id
+        self._client = store.client(uri)
+        self._waiting: list[Any] = []
+        self._flushed = time.monotonic()
+
+    @classmethod
+    def begin(cls, config: Config, cell_id: str, tags: Mapping[str, str]) -> "CellRun":
+        """Takes up the cell's unfinished run, or makes it.
+
+        The caller holds the cell's lock, so a run that is still marked running belongs to
+        a process that died.
+        """
+        uri = config.tracking.uri
+        mlflow_client = store.client(uri)
+        experiment = store.open_experiment(uri, config.tracking.experiment)
+        unfinished = mlflow_client.search_runs(
+            [experiment],
+            f"tags.`harness.cell_id` = '{cell_id}' and tags.`harness.kind` = 'cell'",
+            order_by=["attributes.start_time DESC"],
+        )
+        all_tags = {
+            **provenance_tags(),
+            **tags,
+            "harness.kind": "cell",
+            "harness.cell_id": cell_id,
+            "harness.complete": "false",
+            "harness.pid": str(os.getpid()),
+        }
+        if unfinished:
+            run = cls(uri, unfinished[0].info.run_id)
+            mlflow_client.update_run(run.run_id, status="RUNNING")
+            run.set_tags({**all_tags, "harness.resumed_on": platform.node()})
+        else:
+            made = mlflow_client.create_run(experiment, run_name=run_name(config))
+            run = cls(uri, made.info.run_id)
+            run.set_tags(all_tags)
+        run.log_params(flat(config))
+        return run
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets tags in one call."""
+        from mlflow.entities import RunTag
+
+        entries = [RunTag(key, value[:_TAG_LIMIT]) for key, value in tags.items()]
+        self._client.log_batch(self.run_id, tags=entries)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Logs parameters; the same ones again change nothing."""
+        from mlflow.entities import Param
+
+        entries = [Param(key, value) for key, value in params.items()]
+        for start in range(0, len(entries), 100):  # MLflow's limit a call
+            self._client.log_batch(self.run_id, params=entries[start : start + 100])
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Logs metrics at a global step; they go out with the next batch."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._waiting += [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        late = time.monotonic() - self._flushed > FLUSH_SECONDS
+        if late or len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends all waiting metrics; what was not taken stays in the buffer."""
+        while self._waiting:
+            batch = self._waiting[:BATCH]
+            self._client.log_batch(self.run_id, metrics=batch)
+            del self._waiting[: len(batch)]
+        self._flushed = time.monotonic()
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """Logs a file as an artifact, under `folder` if given."""
+        self._client.log_artifact(self.run_id, str(path), folder)
+
+    def finish(self, description: str) -> None:
+        """Closes the run; only from here on does the cell count as done."""
+        self.flush()
+        self.set_tags({"mlflow.note.content": description, "harness.complete": "true"})
+        self._client.set_terminated(self.run_id, "FINISHED")
+
+    def fail(self, reason: str, status: str = "FAILED") -> None:
+        """Closes the run as failed (or KILLED); a later attempt takes it up again."""
+        self.flush()
+        self.set_tags({"harness.failure": reason})
+        self._client.set_terminated(self.run_id, status)
+
+
+def finished_cells(uri: str, experiment: str) -> dict[str, str]:
+    """The finished cells of an experiment: cell id -> run id, the newest of duplicates."""
+    experiment_id = store.open_experiment(uri, experiment)
+    mlflow_client = store.client(uri)
+    found: dict[str, str] = {}
+    token = None
+    while True:
+        page = mlflow_client.search_runs(
+            [experiment_id],
+            "attributes.status = 'FINISHED' and tags.`harness.complete` = 'true'",
+            max_results=1000,
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
+        )
+        for run in page:
+            found.setdefault(run.data.tags["harness.cell_id"], run.info.run_id)
+        token = page.token
+        if not token:
+            return found
+
+
+def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:
+    """The run id of a finished cell, the newest of duplicates; None if there is none."""
+    found = store.client(tracking.uri).search_runs(
+        [store.open_experiment(tracking.uri, tracking.experiment)],
+        f"attributes.status = 'FINISHED' and tags.`harness.complete` = 'true' "
+        f"and tags.`harness.cell_id` = '{cell_id}'",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return str(found[0].info.run_id) if found else None
+
+
+def require_finished(tracking: TrackingConfig, cell_id: str) -> str:
+    """The run id of a finished cell.
+
+    Raises:
+        TrackingError: the cell is not finished in this experiment.
+    """
+    found = find_finished(tracking, cell_id)
+    if found is None:
+        raise TrackingError(
+            f"the dense baseline {cell_id[:16]} is not finished in experiment "
+            f"{tracking.experiment!r} of {tracking.uri}; run the cell again to train it first"
+        )
+    return found
+
+
+def artifact_path(uri: str, run_id: str, name: str) -> Path:
+    """A local copy of a run's artifact (the file itself where the store is local).
+
+    Raises:
+        TrackingError: the artifact is gone.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(store.client(uri).download_artifacts(run_id, name))
+    except (MlflowException, OSError) as error:
+        raise TrackingError(
+            f"run {run_id}: its artifact {name} cannot be read ({error}); delete the run to "
+            "train the cell again"
+        ) from None
+
+
+def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:
+    """Hangs finished runs below a sweep's run."""
+    mlflow_client = store.client(uri)
+    for run_id in run_ids:
+        if mlflow_client.get_run(run_id).data.tags.get("mlflow.parentRunId") != parent_run:
+            mlflow_client.set_tag(run_id, "mlflow.parentRunId", parent_run)

@@ -1,0 +1,71 @@
+"""Where a run's numbers come from: code version, packages, hardware."""
+
+import functools
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import harness
+
+#: The packages whose versions can change a result.
+PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core")
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def tags() -> dict[str, str]:
+    """The provenance of a run made here and now, as MLflow tags."""
+    commit, dirty = git_state()
+    found = {
+        "harness.version": harness.__version__,
+        "harness.git_commit": commit,
+        "harness.git_dirty": dirty,
+        "harness.python": platform.python_version(),
+        "harness.platform": platform.platform(),
+        "harness.cpu": cpu_model(),
+        "harness.cpu_cores": str(os.cpu_count()),
+        "harness.host": platform.node(),
+    }
+    for package in PACKAGES:
+        try:
+            found[f"harness.version.{package}"] = version(package)
+        except PackageNotFoundError:
+            found[f"harness.version.{package}"] = "none"
+    return found
+
+
+@functools.cache
+def git_state() -> tuple[str, str]:
+    """The commit of the harness's checkout and whether it was changed since.
+
+    Returns:
+        `(commit, "true" | "false")`, or `("unknown", "unknown")` outside a git checkout
+        or without git.
+    """
+    checkout = Path(harness.__file__).resolve().parents[1]
+    if not (checkout / ".git").exists():
+        return "unknown", "unknown"
+    try:
+        commit = _git(checkout, "rev-parse", "HEAD")
+        changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown", "unknown"
+    return commit, "true" if changed else "false"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=10
+    ).stdout.strip()
+
+
+@functools.cache
+def cpu_model() -> str:
+    """The processor's name as the system gives it."""
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

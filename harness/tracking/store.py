@@ -1,0 +1,146 @@
+"""An MLflow store: opened once, checked before anything is spent, and shared by all processes.
+
+MLflow's first use of an empty SQLite file by several processes at once fails for nearly
+all of them, so one process creates the tables under a file lock and the others wait.
+"""
+
+import logging
+import os
+import sqlite3
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from harness.errors import TrackingError
+
+#: Seconds to wait for a tracking server's answer before calling it unreachable.
+SERVER_TIMEOUT = 5.0
+_SQLITE = "sqlite:///"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The database file of an SQLite URI; None for any other store."""
+    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
+
+
+def lock_dir(uri: str, work_dir: str) -> Path:
+    """Where the locks of a store's cells lie.
+
+    Beside an SQLite file, so that all who share the store share the locks; otherwise in the
+    work folder, which processes on several machines then have to share.
+    """
+    database = sqlite_path(uri)
+    return (
+        database.with_name(f"{database.name}.locks") if database else Path(work_dir, "locks")
+    ).absolute()
+
+
+def client(uri: str) -> Any:
+    """An `MlflowClient` for a store that `open_experiment` has prepared."""
+    _quiet()
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def open_experiment(uri: str, experiment: str) -> str:
+    """Makes the store and the experiment where they are missing; returns the experiment's id.
+
+    Args:
+        uri: `sqlite:///FILE`, `http(s)://HOST:PORT` or another URI that MLflow reads.
+        experiment: its name; one experiment holds the runs of one table.
+
+    Raises:
+        TrackingError: the store cannot be reached, read or written.
+    """
+    database = sqlite_path(uri)
+    if database is None:
+        if uri.startswith(("http://", "https://")):
+            _check_server(uri)
+        return _experiment_id(uri, experiment, None)
+    _check_database(uri, database)
+    folder = lock_dir(uri, "")
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / "store.lock")
+        lock.acquire()
+    except OSError as error:
+        raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
+    with lock:
+        artifacts = database.parent / "mlartifacts" / experiment
+        return _experiment_id(uri, experiment, artifacts.as_uri())
+
+
+def _check_database(uri: str, database: Path) -> None:
+    if not database.parent.is_dir():
+        raise TrackingError(
+            f"tracking.uri: received {uri}, but the folder {database.parent} does not exist; "
+            "make it, or choose another: tracking.uri=sqlite:///FILE"
+        )
+    if not database.exists():
+        writable = os.access(database.parent, os.W_OK)
+    elif not database.is_file():
+        raise TrackingError(f"tracking.uri: received {uri}, but {database} is not a file")
+    else:
+        with database.open("rb") as file:
+            header = file.read(16)
+        if header not in (b"", b"SQLite format 3\0"):
+            raise TrackingError(
+                f"tracking.uri: received {uri}, but {database} is not an SQLite database"
+            )
+        writable = os.access(database, os.W_OK)
+    if not writable:
+        raise TrackingError(
+            f"tracking.uri: received {uri}, which cannot be written; accepted: a file in a "
+            "folder that you may write to"
+        )
+
+
+def _check_server(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT):
+            return
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403, 404):  # a proxy or an older server: let MLflow speak to it
+            return
+        reason = f"it answered {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", error))
+    raise TrackingError(
+        f"tracking.uri: no MLflow server answers at {uri} ({reason}); start it with `mlflow "
+        "server`, or use tracking=local"
+    )
+
+
+def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        mlflow_client = client(uri)
+        from mlflow.exceptions import MlflowException
+
+        found = mlflow_client.get_experiment_by_name(name)
+        if found is None:
+            return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
+    except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrackingError(f"tracking.uri: received {uri}, which MLflow cannot use: {line}") from (
+            None
+        )
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
+            "another name"
+        )
+    return str(found.experiment_id)
+
+
+def _quiet() -> None:
+    """MLflow reports each table that it creates; users asked for a cell, not for that."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"mlflow\..*", category=FutureWarning)

@@ -1,0 +1,169 @@
+"""One process a cell, forked from a server that has imported TensorFlow once.
+
+A cell that crashes, is killed or leaks takes nothing else down; forking spares each of
+them the seconds that importing TensorFlow costs. The server itself never runs a
+TensorFlow operation, so no thread pool exists when it forks.
+"""
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+#: What the server imports before its first fork.
+PRELOAD = ("tensorflow", "keras", "mlflow", "harness.stages")
+_PR_SET_PDEATHSIG = 1
+
+
+class Busy(Exception):  # noqa: N818 - a state of the cell, not a failure
+    """Another process holds the cell's lock."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: done, busy (another process runs it), refused (bad input), failed or
+            interrupted.
+        value: what the job returned, if done.
+        message: one line why not, otherwise.
+        details: a traceback, where there is one.
+    """
+
+    status: str
+    value: Any = None
+    message: str = ""
+    details: str = ""
+
+
+@dataclass
+class Job:
+    """A running job: its process and the receiving end of its pipe."""
+
+    process: Any
+    events: Any
+
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -> Job:
+    """Starts `function(*arguments, emit)` in a process of its own.
+
+    Args:
+        function: importable by name; its last parameter takes events, dicts for `poll`.
+        arguments: picklable.
+        log: the file that takes the process's standard output and error.
+    """
+    context = _context()
+    receiving, sending = context.Pipe(duplex=False)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    process = context.Process(target=_child, args=(function, arguments, str(log), sending))
+    process.start()
+    sending.close()
+    return Job(process, receiving)
+
+
+def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] | Outcome]]:
+    """Yields what the jobs have sent within `timeout` seconds: events, then one outcome each."""
+    by_pipe = {job.events: job for job in jobs}
+    for ready in multiprocessing.connection.wait(list(by_pipe), timeout):
+        job = by_pipe[ready]
+        try:
+            kind, content = job.events.recv()
+        except (EOFError, OSError):
+            job.process.join()
+            yield job, Outcome("failed", message=_death(job.process.exitcode))
+            continue
+        if kind == "event":
+            yield job, content
+        else:
+            job.process.join()
+            yield job, content
+
+
+def stop(jobs: list[Job]) -> None:
+    """Ends jobs that are still running: asked first, killed after ten seconds."""
+    for job in jobs:
+        if job.process.is_alive():
+            job.process.terminate()
+    for job in jobs:
+        job.process.join(10)
+        if job.process.is_alive():
+            job.process.kill()
+            job.process.join()
+
+
+def _context() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOAD))
+    return context
+
+
+def _child(
+    function: Callable[..., Any], arguments: tuple[Any, ...], log: str, pipe: Any
+) -> None:
+    _die_with_parent()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    _send_output_to(log)
+
+    def emit(event: dict[str, Any]) -> None:
+        pipe.send(("event", event))
+
+    try:
+        outcome = Outcome("done", value=function(*arguments, emit))
+    except Busy:
+        outcome = Outcome("busy", message="another process is running this cell")
+    except HarnessError as error:
+        outcome = Outcome("refused", message=str(error))
+    except KeyboardInterrupt:
+        outcome = Outcome("interrupted", message="interrupted")
+    except BaseException as error:
+        traceback.print_exc()
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        outcome = Outcome("failed", message=line, details=traceback.format_exc())
+    pipe.send(("outcome", outcome))
+    pipe.close()
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process with the fork server, which ends with the harness.
+
+    A cell must not go on unseen after the harness was killed: whoever starts it again
+    would wait for its lock.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _send_output_to(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = " (out of memory?)" if -exitcode == signal.SIGKILL else ""
+        return f"its process was killed by {name}{hint}"
+    return f"its process ended without a result (exit code {exitcode})"
