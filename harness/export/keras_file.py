@@ -1,0 +1,35 @@
+"""The `.keras` file: the model for anyone who has Keras."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from harness.export.check import compare
+
+
+def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: float) -> float:
+    """Writes a model in Keras' own format, and reads it back.
+
+    Args:
+        model: A model of Keras' own layers (`harness.models.plain`).
+        path: File to write, ending in .keras.
+        samples: Inputs to compare outputs on.
+        tolerance: Largest relative difference accepted.
+
+    Returns:
+        The largest relative difference; 0 if Keras reads back what it wrote.
+
+    Raises:
+        ExportError: If the difference is beyond the tolerance.
+    """
+    partial = path.with_name(f"{path.stem}.partial.keras")
+    try:
+        model.save(partial)
+        again = keras.saving.load_model(partial, compile=False)
+        expected = np.asarray(model.predict_on_batch(samples))
+        error = compare("model.keras", np.asarray(again.predict_on_batch(samples)), expected, tolerance)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return error

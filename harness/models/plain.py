@@ -1,0 +1,33 @@
+"""A model as anyone can load it: Keras' own layers, float32, no training state."""
+
+from typing import Any
+
+import keras
+
+from harness.models.layers import BatchNorm
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """Copies a model so that its file needs nothing but Keras.
+
+    The copy has the same layer names and weight values; our layers become the Keras layers
+    that they subclass, mixed precision becomes float32, and the optimizer, the compile
+    settings and the weights' constraints are left behind.
+
+    Args:
+        model: A Functional or Sequential model, possibly with such models nested in it.
+
+    Raises:
+        TypeError: If the model is subclassed, so that Keras cannot rebuild it.
+    """
+    copy = keras.models.clone_model(model, clone_function=_plain_layer, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _plain_layer(layer: keras.Layer) -> keras.Layer:
+    kind = keras.layers.BatchNormalization if isinstance(layer, BatchNorm) else type(layer)
+    config: dict[str, Any] = layer.get_config()
+    if "dtype" in config:
+        config["dtype"] = "float32"
+    return kind.from_config(config)

@@ -1,0 +1,86 @@
+"""How the devices of one cell share its batches."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from harness.config.schema import StrategyConfig
+from harness.errors import ConfigError
+
+STRATEGIES = ("single", "mirrored")
+
+
+def check(config: StrategyConfig) -> None:
+    """Refuses an impossible strategy; needs no TensorFlow.
+
+    Raises:
+        ConfigError: Naming the key, what was received and what is accepted.
+    """
+    if config.name not in STRATEGIES:
+        raise ConfigError(f"strategy={config.name}: needs one of {', '.join(STRATEGIES)}")
+    if config.devices is not None and config.devices < 1:
+        raise ConfigError(f"strategy.devices={config.devices}: needs at least 1, or null for all")
+    if config.virtual_cpus < 0:
+        raise ConfigError(f"strategy.virtual_cpus={config.virtual_cpus}: needs 0 or more")
+    if config.name == "single" and (config.devices or 1) > 1:
+        raise ConfigError(f"strategy.devices={config.devices}: single uses one; use strategy=mirrored")
+
+
+@contextmanager
+def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
+    """Builds and trains models over the devices of a strategy, within the block.
+
+    The batch size is that of all replicas together: each gets an equal share, so that a
+    recipe means the same on one device and on eight.
+
+    Args:
+        config: Which strategy, and how many devices.
+        batch_size: Global batch size.
+
+    Yields:
+        The number of replicas.
+
+    Raises:
+        ConfigError: If there are fewer devices than asked for, or a batch does not divide.
+    """
+    check(config)
+    if config.virtual_cpus:
+        _split_cpu(config.virtual_cpus)
+    strategy = _mirrored(config) if config.name == "mirrored" else None
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    if batch_size % replicas:
+        raise ConfigError(
+            f"training.batch_size={batch_size}: does not divide among {replicas} devices;"
+            f" choose a multiple of {replicas}"
+        )
+    with strategy.scope() if strategy else nullcontext():
+        yield replicas
+
+
+def _mirrored(config: StrategyConfig) -> Any:
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    wanted = config.devices or len(names)
+    if wanted > len(names):
+        raise ConfigError(
+            f"strategy.devices={wanted}: this machine has {len(names)} {kind} device(s);"
+            " ask for fewer, or set strategy.virtual_cpus to try"
+        )
+    return tf.distribute.MirroredStrategy(names[:wanted])
+
+
+def _split_cpu(count: int) -> None:
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    logical = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    try:
+        tf.config.set_logical_device_configuration(cpu, logical)
+    except RuntimeError as error:
+        if len(tf.config.list_logical_devices("CPU")) != count:
+            raise ConfigError(
+                f"strategy.virtual_cpus={count}: TensorFlow already runs in this process with"
+                f" {len(tf.config.list_logical_devices('CPU'))}; start a new one"
+            ) from error
