@@ -24,3 +24,7 @@ class TrackingError(HarnessError):
 
 class ExportError(HarnessError):
     """A model that cannot be converted, or whose conversion does not match it."""
+
+
+class ReportError(HarnessError):
+    """A report that cannot be drawn as asked, or written where asked."""

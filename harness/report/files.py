@@ -1,0 +1,52 @@
+"""Writes a report's files so that a reader never finds half of one."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import ReportError
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Writes all files into a folder, each under a temporary name first, then renamed.
+
+    All are written before the first is renamed, so a full disk leaves the old report whole.
+
+    Args:
+        folder: Where to; made if it is not there.
+        files: File name -> content.
+
+    Returns:
+        The paths written, in the order given.
+
+    Raises:
+        ReportError: The folder cannot be made or written to.
+    """
+    ready: list[tuple[str, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+            ready.append((temporary, folder / name))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o666 & ~_umask())
+        for temporary, path in ready:
+            os.replace(temporary, path)
+    except OSError as error:
+        for temporary, _ in ready:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise ReportError(
+            f"the report cannot be written to {folder} ({error.strerror or error}): "
+            "give a folder that can be written to"
+        ) from error
+    return [path for _, path in ready]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,127 @@
+"""The tables of the pruning guide, as it lays them out.
+
+Source: https://www.tensorflow.org/model_optimization/guide/pruning. These specs need no
+sweep file: before any run, they show the published values beside "not run".
+"""
+
+from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
+from harness.report.spec import sparsity_label as label
+
+GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
+
+#: Config name of a model -> its name on the page.
+PAGE_NAMES = {
+    "inception_v3": "InceptionV3",
+    "mobilenet_v1": "MobilenetV1 224",
+    "mobilenet_v2": "MobilenetV2 224",
+    "ds_cnn_l": "DS-CNN-L",
+}
+
+_Sparsity = tuple[str, float | None]
+_DENSE: _Sparsity = ("dense", None)
+_TWO_BY_FOUR: _Sparsity = ("structured_2x4", None)
+
+
+def _rows(
+    shown: str, params: dict[str, str], sparsities: tuple[_Sparsity, ...]
+) -> tuple[RowSpec, ...]:
+    return tuple(
+        RowSpec(
+            model=shown,
+            sparsity=label(name, target),
+            where={
+                **params,
+                "sparsity.name": name,
+                **({} if target is None else {"sparsity.target": str(target)}),
+            },
+        )
+        for name, target in sparsities
+    )
+
+
+def _model(name: str, *sparsities: _Sparsity) -> tuple[RowSpec, ...]:
+    return _rows(PAGE_NAMES.get(name, name), {"model.name": name}, (_DENSE, *sparsities))
+
+
+def _gnmt(direction: str) -> tuple[RowSpec, ...]:
+    return _rows(
+        f"GNMT {direction.upper().replace('_', '-')}",
+        {"model.name": "gnmt", "dataset.direction": direction},
+        (_DENSE, *(("random", target) for target in (0.8, 0.85, 0.9))),
+    )
+
+
+def page_tables(scale: str = "small") -> dict[str, TableSpec]:
+    """Returns the guide's three tables and that of its examples, by name.
+
+    Args:
+        scale: The scale of the runs to show, `small` or `full`.
+    """
+    tables = (
+        _page(
+            "image_classification",
+            "Image classification",
+            scale,
+            (
+                *_model(
+                    "inception_v3",
+                    *(("random", target) for target in (0.5, 0.75, 0.875)),
+                    _TWO_BY_FOUR,
+                ),
+                *_model("mobilenet_v1", ("random", 0.5), _TWO_BY_FOUR),
+                *_model("mobilenet_v2", ("random", 0.5), _TWO_BY_FOUR),
+            ),
+            (
+                PageColumn("Non-sparse Top-1 Accuracy", "dense"),
+                PageColumn("Random Sparse Accuracy", "random", "Random Sparsity"),
+                PageColumn("Structured Sparse Accuracy", "2 by 4", "Structured Sparsity"),
+            ),
+            Quality(name="top-1 accuracy"),
+        ),
+        _page(
+            "translation",
+            "Translation",
+            scale,
+            (*_gnmt("en_de"), *_gnmt("de_en")),
+            (
+                PageColumn("Non-sparse BLEU", "dense"),
+                PageColumn("Sparse BLEU", "random", "Sparsity"),
+            ),
+            BLEU,
+        ),
+        _page(
+            "keyword_spotting",
+            "Keyword spotting",
+            scale,
+            _model("ds_cnn_l", ("random", 0.5), _TWO_BY_FOUR),
+            (
+                PageColumn("Non-sparse Accuracy", "dense"),
+                PageColumn("Structured Sparse Accuracy (2 by 4 pattern)", "2 by 4"),
+                PageColumn("Random Sparse Accuracy (target sparsity 50%)", "random"),
+            ),
+            ACCURACY,
+        ),
+        _page(
+            "examples",
+            "Examples",
+            scale,
+            (
+                *_model("mnist_cnn", ("random", 0.5), ("random", 0.75), _TWO_BY_FOUR),
+                *_model("imdb_lstm", ("random", 0.7)),
+            ),
+            (),
+            ACCURACY,
+        ),
+    )
+    return {table.name: table for table in tables}
+
+
+def _page(
+    name: str,
+    title: str,
+    scale: str,
+    rows: tuple[RowSpec, ...],
+    page: tuple[PageColumn, ...],
+    quality: Quality,
+) -> TableSpec:
+    return TableSpec(name, title, scale, rows, quality, published=name, page=page, source=GUIDE)
