@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness import measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
@@ -72,47 +73,51 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
 
 def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
-    from harness import data, evaluation, export, measures, models, pruning, training
+    from harness import data, export, models
+    from harness.evaluation.accuracy import evaluate
+    from harness.pruning.from_config import from_config, summarize
+    from harness.training import loop, recipe, seeds, strategy
+    from harness.training.checkpoint import Checkpoint
 
     config = cell.config
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
-    training.seed_everything(config.seed)
+    seeds.seed_everything(config.seed)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     with (
-        training.strategy_scope(config.strategy, config.training.batch_size),
-        training.precision(config.training.mixed_precision),
+        strategy.scope(config.strategy, config.training.batch_size),
+        recipe.precision(config.training.mixed_precision),
     ):
         model = models.build(config.model, examples.input_shape, examples.num_classes)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
             model.load_weights(path)
-        steps = training.length(phase, examples.num_train, config.training.batch_size).total_steps
-        pruner = pruning.from_config(config.sparsity, steps)
+        steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
+        pruner = from_config(config.sparsity, steps)
         if pruner is not None:
             pruner.attach(model)
-        fitted = training.fit(
+        fitted = loop.fit(
             model,
             examples,
             phase,
             config.training,
-            seed=training.derive(config.seed, phase_name),
+            seed=seeds.derive(config.seed, phase_name),
             pruner=pruner,
-            checkpoint=training.Checkpoint(work_path(cell) / "checkpoint.npz"),
+            checkpoint=Checkpoint(work_path(cell) / "checkpoint.npz"),
             on_log=run.log,
             on_progress=lambda progress: emit(_progress_event(progress)),
             before_checkpoint=run.flush,
         )
-    summary = pruning.summarize(model, pruner)
+    summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
     emit({"kind": "stage", "stage": "evaluating"})
-    scores = evaluation.evaluate(model, examples.test(config.training.batch_size))
+    scores = evaluate(model, examples.test(config.training.batch_size))
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = data.first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = _first_inputs(examples.test(EXPORT_SAMPLES))
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **fitted.validation,
@@ -153,3 +158,9 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
     if parent_run is not None:
         tags["mlflow.parentRunId"] = parent_run
     return tags
+
+
+if __name__ == "__main__":
+    from harness.hydra_app import main
+
+    sys.exit(main())

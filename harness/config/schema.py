@@ -54,7 +54,7 @@ class PatternConfig:
     n: int = 2
     m: int = 4
     shape: list[int] = field(default_factory=lambda: [1, 4])
-    pooling: str = "avg"
+    pooling: str = "average"
 
 
 @dataclass

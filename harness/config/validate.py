@@ -16,7 +16,7 @@ from harness.config.schema import (
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
-POOLINGS = ("avg", "max")
+POOLINGS = ("average", "max")
 SCORES = ("magnitude", "random")
 ALLOCATIONS = ("uniform", "global", "erk")
 SCHEDULES = ("constant", "polynomial", "one_shot", "cosine")

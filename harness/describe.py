@@ -1,0 +1,39 @@
+"""What a cell is, before anything is spent on it: its layers, counts and identity."""
+
+import json
+from typing import Any
+
+from harness import data
+from harness.config import Config, cell_id
+from harness.tracking.labels import run_name
+
+
+def describe(config: Config, *, as_json: bool = False) -> str:
+    """Builds the cell's model and lays its pruner over it, without training.
+
+    Args:
+        config: validated.
+        as_json: JSON instead of a table. Its totals are `total_params`, `trainable_params`,
+            `prunable_params` and `nonzero_params`, the trainable weights left at the target.
+
+    Raises:
+        HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
+    """
+    data.check(config.dataset)
+    content: dict[str, Any] = {
+        "name": run_name(config),
+        "cell_id": cell_id(config, data.fingerprint(config.dataset)),
+    }
+    from harness import models
+    from harness.pruning.from_config import from_config, summarize
+    from harness.training import recipe
+
+    examples = data.load(config.dataset)
+    model = models.build(config.model, examples.input_shape, examples.num_classes)
+    phase = config.training.finetune
+    steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
+    pruner = from_config(config.sparsity, steps)
+    summary = pruner.preview(model) if pruner is not None else summarize(model, None)
+    if as_json:
+        return json.dumps({**content, **summary.as_dict()}, indent=1)
+    return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"

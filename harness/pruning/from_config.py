@@ -1,0 +1,99 @@
+"""From a cell's sparsity config to a pruner, and what a model looks like under it."""
+
+from typing import Any
+
+from harness.config.schema import ScheduleConfig, ScopeConfig, SparsityConfig
+from harness.pruning import (
+    ERK,
+    NM,
+    AllButFirstAndLast,
+    AllKernels,
+    Block,
+    ByName,
+    Constant,
+    Cosine,
+    Global,
+    Magnitude,
+    OneShot,
+    Polynomial,
+    Pruner,
+    Random,
+    Summary,
+    Uniform,
+    Unstructured,
+)
+
+_SCORES = {"magnitude": Magnitude, "random": Random}
+_ALLOCATIONS = {"uniform": Uniform, "global": Global, "erk": ERK}
+_POLICIES = {"all_kernels": AllKernels, "all_but_first_and_last": AllButFirstAndLast}
+
+
+def from_config(config: SparsityConfig, total_steps: int) -> Pruner | None:
+    """The pruner of a sparse cell; None for a dense one.
+
+    Args:
+        config: validated.
+        total_steps: optimizer steps of the fine-tuning phase; a schedule in fractions is
+            laid over them.
+
+    Raises:
+        PruningError: axes that do not go together.
+    """
+    if config.pattern.kind == "none":
+        return None
+    return Pruner(
+        pattern=_pattern(config),
+        schedule=_schedule(config.schedule, _target(config), total_steps),
+        score=_SCORES[config.score](),
+        allocation=_ALLOCATIONS[config.allocation](),
+        scope=_scope(config.scope),
+    )
+
+
+def summarize(model: Any, pruner: Pruner | None) -> Summary:
+    """Every weight of a model: pruned, or why not. A dense model counts all kernels prunable.
+
+    Args:
+        model: built; with the pruner attached, if there is one.
+        pruner: None for a dense model.
+    """
+    if pruner is not None:
+        return pruner.summary()
+    return Pruner(pattern=Unstructured(), schedule=Constant(0.0)).preview(model)
+
+
+def _target(config: SparsityConfig) -> float:
+    if config.pattern.kind == "n_m":
+        return 1 - config.pattern.n / config.pattern.m
+    assert config.target is not None  # validated
+    return config.target
+
+
+def _pattern(config: SparsityConfig) -> Any:
+    pattern = config.pattern
+    if pattern.kind == "n_m":
+        return NM(pattern.n, pattern.m)
+    if pattern.kind == "block":
+        return Block((pattern.shape[0], pattern.shape[1]), pattern.pooling)
+    return Unstructured()
+
+
+def _schedule(config: ScheduleConfig, target: float, total_steps: int) -> Any:
+    whole = total_steps if config.unit == "fraction" else 1
+    begin, end = round(config.begin * whole), round(config.end * whole)
+    if config.kind == "one_shot":
+        return OneShot(target, begin)
+    if config.kind == "constant":
+        return Constant(target, begin, end, config.frequency)
+    if config.kind == "cosine":
+        return Cosine(config.initial, target, begin, end, config.frequency)
+    return Polynomial(
+        config.initial, target, begin, end, frequency=config.frequency, power=config.power
+    )
+
+
+def _scope(config: ScopeConfig) -> Any:
+    scope = _POLICIES[config.policy]()
+    if config.include or config.exclude:
+        scope = scope & ByName(*(config.include or ["*"]), exclude=config.exclude)
+    return scope
