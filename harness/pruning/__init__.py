@@ -1,0 +1,68 @@
+"""Pruning for Keras 3: exact, in the training graph, without wrapping a layer.
+
+A pruner is five independent axes (pattern, schedule, score, allocation, scope) and,
+optionally, a sparse training method:
+
+    >>> from harness.pruning import Polynomial, Pruner, Unstructured
+    >>> pruner = Pruner(Unstructured(), Polynomial(0.5, 0.9, begin_step=0, end_step=4000))
+    >>> pruner.attach(model)
+    >>> model.fit(x, y, callbacks=[pruner.callback()])
+    >>> print(pruner.summary())
+    >>> pruner.detach(model)
+"""
+
+from harness.pruning.allocation import ERK, Allocation, Global, Uniform
+from harness.pruning.errors import PruningError, PruningWarning
+from harness.pruning.kernels import Kernel, kernels_of, register
+from harness.pruning.method import Method
+from harness.pruning.pattern import NM, Block, Misfit, Pattern, Unstructured
+from harness.pruning.pruner import Pruner
+from harness.pruning.schedule import (
+    Constant,
+    Cosine,
+    Frozen,
+    OneShot,
+    Piecewise,
+    Polynomial,
+    Schedule,
+)
+from harness.pruning.scope import AllButFirstAndLast, AllKernels, ByName, ByType, Scope
+from harness.pruning.score import Magnitude, Random, Score, Taylor
+from harness.pruning.summary import LayerSummary, Summary
+
+__all__ = [
+    "ERK",
+    "NM",
+    "AllButFirstAndLast",
+    "AllKernels",
+    "Allocation",
+    "Block",
+    "ByName",
+    "ByType",
+    "Constant",
+    "Cosine",
+    "Frozen",
+    "Global",
+    "Kernel",
+    "LayerSummary",
+    "Magnitude",
+    "Method",
+    "Misfit",
+    "OneShot",
+    "Pattern",
+    "Piecewise",
+    "Polynomial",
+    "Pruner",
+    "PruningError",
+    "PruningWarning",
+    "Random",
+    "Schedule",
+    "Scope",
+    "Score",
+    "Summary",
+    "Taylor",
+    "Uniform",
+    "Unstructured",
+    "kernels_of",
+    "register",
+]

@@ -1,0 +1,273 @@
+"""The part of a pruner that runs inside the training graph.
+
+Keras calls each variable's `constraint` within the optimizer's `apply`, after *all* variables
+of the step were updated. That single hook carries everything: the first constraint of a step
+counts the step and refreshes all masks together if the schedule says so, from the just
+updated weights; then each constraint puts its weight on its mask. It works wherever Keras'
+optimizers do (any model class, custom training loops, `steps_per_execution`, gradient
+accumulation, tf.distribute), wraps no layer, and leaves nothing behind when taken off.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from harness.pruning.allocation import Allocation
+from harness.pruning.errors import PruningError
+from harness.pruning.method import Method
+from harness.pruning.pattern import Pattern
+from harness.pruning.schedule import Frozen, Schedule
+from harness.pruning.score import Score
+from harness.pruning.state import Weight, local
+
+
+class OnMask:
+    """A variable's constraint while a pruner is attached: user's constraint, then the mask."""
+
+    def __init__(self, engine: Engine, weight: Weight) -> None:
+        self.engine = engine
+        self.weight = weight
+
+    def __call__(self, variable: Any) -> Any:
+        """The value of `variable` on its mask, masks being refreshed first if they are due."""
+        self.engine.advance_once(self.weight)
+        value = tf.convert_to_tensor(getattr(variable, "_value", variable))
+        if self.weight.user_constraint is not None:
+            value = tf.convert_to_tensor(self.weight.user_constraint(value))
+        return self.engine.method.settle(self.weight, value)
+
+
+class Engine:
+    """Masks, step counter and refresh of one pruner on one model.
+
+    Args:
+        model: the built model, for its present optimizer.
+        weights: the weights to prune.
+        pattern: which weights are zero together.
+        schedule: when and how sparse.
+        score: what weights are worth.
+        allocation: how the budget is shared out.
+        method: how masks change.
+        optimizer: the optimizer of a custom training loop, if not `model.optimizer`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        weights: Sequence[Weight],
+        pattern: Pattern,
+        schedule: Schedule,
+        score: Score,
+        allocation: Allocation,
+        method: Method,
+        optimizer: Any = None,
+    ) -> None:
+        self.model = model
+        self.weights = list(weights)
+        self.pattern, self.schedule, self.score = pattern, schedule, score
+        self.allocation, self.method = allocation, method
+        self.own_optimizer = optimizer
+        self.uses_gradients = score.uses_gradients or method.uses_gradients
+        self.step: Any = None
+        self._by_variable = {id(weight.variable): weight for weight in self.weights}
+        # Replicas trace (or run) in threads of their own: what is being traced is per thread.
+        self._local = threading.local()
+
+    # --- set-up -------------------------------------------------------------------------
+
+    def create_variables(self) -> None:
+        """Creates the step counter, masks and slots where the model's weights live."""
+        slots = (*self.score.slots, *self.method.slots)
+        with self.model.distribute_strategy.scope(), tf.init_scope():
+            self.step = tf.Variable(
+                0,
+                dtype=tf.int64,
+                trainable=False,
+                name="pruning_step",
+                aggregation=tf.VariableAggregation.NONE,
+            )
+            for weight in self.weights:
+                weight.create_variables(slots)
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer whose updates are followed, without a loss-scaling shell; or None."""
+        found = self.own_optimizer or getattr(self.model, "optimizer", None)
+        return getattr(found, "inner_optimizer", found)
+
+    @property
+    def accumulation(self) -> int:
+        """Batches per optimizer update."""
+        return getattr(self.optimizer, "gradient_accumulation_steps", None) or 1
+
+    # --- the training step ----------------------------------------------------------------
+
+    def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
+        """Shows gradients to score and method; returns those that the optimizer shall use."""
+        self._local.gradients = {}
+        self._local.seen = None
+        found = [
+            (place, self._by_variable[id(variable)])
+            for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
+            if gradient is not None and id(variable) in self._by_variable
+        ]
+        result = list(gradients)
+        summed = _sum_over_replicas([tf.convert_to_tensor(gradients[place]) for place, _ in found])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        scale = self.optimizer.loss_scale_factor or 1.0
+        for (place, weight), total in zip(found, summed, strict=True):
+            gradient = tf.cast(total, tf.float32) / scale
+            self.method.restore(weight)
+            self.score.observe(weight, gradient)
+            self._local.gradients[weight.index] = gradient
+            if self.method.uses_gradients:
+                changed = self.method.transform(weight, gradient)
+                # The optimizer sums over replicas once more.
+                result[place] = tf.cast(changed * (scale / replicas), total.dtype)
+        return result
+
+    def advance_once(self, weight: Weight) -> None:
+        """Counts a step and refreshes if due, on the first call of each optimizer update.
+
+        Calls of one update are told apart from those of the next by the graph they are traced
+        in, and in one graph (or eagerly) by a weight that comes round again.
+        """
+        eager = tf.executing_eagerly()
+        graph = None if eager else tf.compat.v1.get_default_graph()
+        seen = getattr(self._local, "seen", None)
+        last = getattr(self._local, "graph", None)
+        same = seen is not None and (last() if last is not None else None) is graph
+        if same and seen is not None and weight.index not in seen:
+            seen.add(weight.index)
+            return
+        self._local.seen = {weight.index}
+        self._local.graph = None if graph is None else weakref.ref(graph)
+        if self.uses_gradients and not getattr(self._local, "gradients", None):
+            raise PruningError(
+                f"{self.score} / {self.method} need gradients, but this optimizer's are not seen. "
+                "Compile the model before attach, or pass pruner.callback() to fit, or "
+                "attach(model, optimizer=…) in a custom loop."
+            )
+        self.advance()
+
+    def advance(self) -> None:
+        """Counts one optimizer update and refreshes all masks if the schedule says so."""
+        accumulation = self.accumulation
+        if accumulation == 1:
+            step = tf.convert_to_tensor(self.step.assign_add(1))
+            due = self.schedule.updates_at(step)
+        else:
+            # Keras raises its counter after the constraints, and updates on every n-th.
+            batches = tf.cast(tf.convert_to_tensor(self.optimizer._iterations._value), tf.int64)
+            updated = tf.equal((batches + 1) % accumulation, 0)
+            step = tf.convert_to_tensor(self.step.assign_add(tf.cast(updated, tf.int64)))
+            due = updated & self.schedule.updates_at(step)
+        tf.cond(due, lambda: self._refresh(step), lambda: None)
+
+    def _refresh(self, step: Any) -> None:
+        scores = [self.score.scores(weight, step) for weight in self.weights]
+        nan = tf.stack([tf.reduce_any(tf.math.is_nan(score)) for score in scores])
+        paths = tf.constant([weight.path for weight in self.weights])
+        fine = tf.debugging.Assert(
+            ~tf.reduce_any(nan),
+            [
+                "Masks cannot be refreshed: NaN in the scores of",
+                tf.boolean_mask(paths, nan),
+                "at step",
+                step,
+                "- the training diverged; lower the learning rate or clip gradients.",
+            ],
+            summarize=10,
+        )
+        with tf.control_dependencies([fine] if fine is not None else []):
+            kept = self.kept(self.schedule.sparsity(step), scores)
+            gradients = getattr(self._local, "gradients", None) or {}
+            for weight, score, count in zip(self.weights, scores, kept, strict=True):
+                gradient = gradients.get(weight.index)
+                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                weight.mask.assign(mask)
+
+    def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
+        """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
+        if self.pattern.fixed_sparsity is not None:
+            return [None] * len(self.weights)
+        units = [self.pattern.units(weight.shape, weight.axes) for weight in self.weights]
+        unit_scores = None
+        if self.allocation.uses_scores and scores is not None:
+            unit_scores = [
+                self.pattern.unit_scores(score, weight.axes)
+                for weight, score in zip(self.weights, scores, strict=True)
+            ]
+        shapes = [weight.shape for weight in self.weights]
+        return tf.unstack(self.allocation.kept(units, shapes, sparsity, unit_scores), len(units))
+
+    # --- outside the training step --------------------------------------------------------
+
+    def start(self) -> None:
+        """Brings masks and weights to where they are before the first update."""
+        if isinstance(self.schedule, Frozen):
+            for weight in self.weights:
+                weight.mask.assign(tf.not_equal(weight.value, 0))
+        elif bool(self.schedule.updates_at(0)):
+            self.refresh_now(0)
+        self.apply_masks()
+
+    def refresh_now(self, step: Any) -> None:
+        """Refreshes all masks from the present weights; eager errors become ours."""
+        try:
+            self._refresh(tf.convert_to_tensor(step, tf.int64))
+        except tf.errors.InvalidArgumentError as error:
+            raise PruningError(_first_line(error)) from None
+
+    def apply_masks(self) -> None:
+        """Puts all weights on their masks."""
+        for weight in self.weights:
+            weight.variable.assign(self.method.settle(weight, weight.value))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All of the pruner's variables as NumPy arrays."""
+        result = {"step": np.asarray(local(self.step).numpy(), np.int64)}
+        for weight in self.weights:
+            result[f"mask/{weight.path}"] = local(weight.mask).numpy()
+            for name, slot in weight.slots.items():
+                result[f"{name}/{weight.path}"] = local(slot).numpy()
+        return result
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Assigns what `state` returned, refusing that of another pruner or model."""
+        own = self.state()
+        missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
+        if missing or extra:
+            raise PruningError(
+                "this state is not of this pruner and model: it lacks "
+                f"{sorted(missing)[:5]} and has {sorted(extra)[:5]} beyond."
+            )
+        for key, value in own.items():
+            if np.shape(state[key]) != value.shape:
+                raise PruningError(
+                    f"state {key!r} has shape {np.shape(state[key])}, the model has {value.shape}."
+                )
+        self.step.assign(int(state["step"]))
+        for weight in self.weights:
+            weight.mask.assign(np.asarray(state[f"mask/{weight.path}"], bool))
+            for name, slot in weight.slots.items():
+                slot.assign(np.asarray(state[f"{name}/{weight.path}"], np.float32))
+        self.apply_masks()
+
+
+def _sum_over_replicas(gradients: list[Any]) -> list[Any]:
+    context = tf.distribute.get_replica_context()
+    if not gradients or context is None or context.num_replicas_in_sync == 1:
+        return gradients
+    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", error))
+    return " ".join(text.split())

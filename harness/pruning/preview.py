@@ -1,0 +1,31 @@
+"""Counting what a pruner would keep, before anything is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from harness.pruning.engine import Engine
+from harness.pruning.pattern import NM
+from harness.pruning.schedule import Frozen
+from harness.pruning.score import Magnitude
+
+
+def final_counts(engine: Engine) -> list[int]:
+    """Weights kept in each of the engine's weights at the schedule's final sparsity.
+
+    An allocation that looks at scores is given today's magnitudes, so its shares are an
+    estimate; the total is exact.
+    """
+    pattern = engine.pattern
+    if isinstance(engine.schedule, Frozen):
+        return [int(tf.math.count_nonzero(weight.value)) for weight in engine.weights]
+    if isinstance(pattern, NM):
+        return [pattern.kept(weight.shape, weight.axes) for weight in engine.weights]
+    magnitudes = [Magnitude().scores(weight, 0) for weight in engine.weights]
+    sparsity = tf.constant(np.float32(engine.schedule.final_sparsity))
+    counts = engine.kept(sparsity, magnitudes)
+    return [
+        int(tf.math.count_nonzero(pattern.keep(magnitude, count, weight.axes)))
+        for weight, magnitude, count in zip(engine.weights, magnitudes, counts, strict=True)
+    ]

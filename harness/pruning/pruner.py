@@ -1,0 +1,324 @@
+"""The pruner: five independent axes, attached to any built Keras model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.pruning.allocation import Allocation, Uniform
+from harness.pruning.engine import Engine, OnMask
+from harness.pruning.errors import PruningError
+from harness.pruning.kernels import Kernel, kernels_of
+from harness.pruning.method import Method
+from harness.pruning.pattern import Misfit, Pattern
+from harness.pruning.schedule import Constant, Frozen, Schedule
+from harness.pruning.scope import AllKernels, Scope
+from harness.pruning.score import Magnitude, Score
+from harness.pruning.state import Weight, local
+from harness.pruning.summary import LayerSummary, Summary
+from harness.pruning.tap import GradientTap
+
+
+class Pruner:
+    """Keeps a model's weights on masks, and refreshes the masks while it trains.
+
+    Args:
+        pattern: which weights may be zero together.
+        schedule: when masks are refreshed and how sparse they are. May be left out for a
+            pattern that dictates its sparsity; masks are then refreshed every 100 steps.
+        score: what a weight is worth.
+        allocation: how the sparsity is shared out among weights.
+        scope: which kernels are pruned.
+        method: how masks change over training; plain pruning by default.
+
+    Raises:
+        PruningError: an argument of another kind, or arguments that exclude each other.
+
+    Example:
+        >>> pruner = Pruner(Unstructured(), Polynomial(0.5, 0.9, begin_step=0, end_step=4000))
+        >>> pruner.attach(model)
+        >>> model.fit(x, y, callbacks=[pruner.callback()])
+        >>> pruner.detach(model)
+    """
+
+    def __init__(
+        self,
+        pattern: Pattern,
+        schedule: Schedule | None = None,
+        score: Score | None = None,
+        allocation: Allocation | None = None,
+        scope: Scope | None = None,
+        method: Method | None = None,
+    ) -> None:
+        if schedule is None and isinstance(pattern, Pattern):
+            if pattern.fixed_sparsity is None:
+                raise PruningError(f"{pattern} needs a schedule, such as OneShot(0.9).")
+            schedule = Constant(pattern.fixed_sparsity)
+        self.pattern = _checked("pattern", pattern, Pattern)
+        self.schedule = _checked("schedule", schedule, Schedule)
+        self.score = _checked("score", Magnitude() if score is None else score, Score)
+        self.allocation = _checked(
+            "allocation", Uniform() if allocation is None else allocation, Allocation
+        )
+        self.scope = _checked("scope", AllKernels() if scope is None else scope, Scope)
+        self.method = _checked("method", Method() if method is None else method, Method)
+        self._check_together()
+        self._engine: Engine | None = None
+        self._rows: list[tuple[Kernel, str]] = []
+        self._taps: list[GradientTap] = []
+
+    def __repr__(self) -> str:
+        return f"Pruner({self.pattern}, {self.schedule}, {self.score}, {self.allocation}, {self.scope})"
+
+    def _check_together(self) -> None:
+        fixed = self.pattern.fixed_sparsity
+        final = self.schedule.final_sparsity
+        if (
+            fixed is not None
+            and not isinstance(self.schedule, Frozen)
+            and abs(fixed - final) > 1e-6
+        ):
+            raise PruningError(
+                f"{self.pattern} is {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
+                f"Use {fixed:.4g} there, or leave the schedule out."
+            )
+        if fixed is not None and type(self.allocation) is not Uniform:
+            raise PruningError(
+                f"{self.pattern} dictates every weight's sparsity, so {self.allocation} has nothing "
+                "to share out: leave the allocation out."
+            )
+        if self.score.uses_gradients and bool(self.schedule.updates_at(0)):
+            raise PruningError(
+                f"{self.score} needs gradients, and there are none at step 0: give the schedule a "
+                "begin_step of 1 or more."
+            )
+
+    # --- attaching ------------------------------------------------------------------------
+
+    @property
+    def attached(self) -> bool:
+        """Whether the pruner is attached to a model."""
+        return self._engine is not None
+
+    @property
+    def engine(self) -> Engine:
+        """The attached pruner's masks and step; PruningError if it is not attached."""
+        if self._engine is None:
+            raise PruningError("the pruner is not attached: call pruner.attach(model) first.")
+        return self._engine
+
+    def _plan(self, model: Any) -> tuple[list[Weight], list[tuple[Kernel, str]]]:
+        """The weights to prune, and every weight with the note on it."""
+        every = list(kernels_of(model))
+        verdicts = self.scope.verdicts(model, [k for k in every if k.axes is not None])
+        weights: list[Weight] = []
+        rows = []
+        for kernel in every:
+            note = kernel.note if kernel.axes is None else verdicts[kernel.path]
+            if not kernel.variable.trainable:
+                note = "frozen"
+            elif not note and kernel.axes is not None:
+                try:
+                    note = self.pattern.fit(kernel.shape, kernel.axes)
+                    weights.append(Weight(kernel, len(weights), note))
+                except Misfit as misfit:
+                    note = f"skipped: {misfit}"
+            rows.append((kernel, note))
+        if not weights:
+            reasons = "; ".join(f"{k.path}: {note}" for k, note in rows[:8]) or "it has no weights"
+            raise PruningError(
+                f"no weight of model {model.name!r} is in the scope {self.scope}: {reasons}."
+            )
+        return weights, rows
+
+    def attach(
+        self, model: Any, optimizer: Any = None, state: dict[str, np.ndarray] | None = None
+    ) -> Pruner:
+        """Attaches to a built model, in place.
+
+        If the schedule begins at step 0, weights are pruned right here. Functions that were
+        traced before (a custom loop's own `tf.function`) do not know the pruner: trace after
+        attaching. `fit` and `train_on_batch` are taken care of.
+
+        Args:
+            model: a built Keras model of any kind.
+            optimizer: for a custom training loop whose optimizer is not `model.optimizer`.
+                Needed for scores that use gradients and for gradient accumulation.
+            state: what `get_state` returned, to resume; nothing is pruned anew then.
+
+        Returns:
+            The pruner itself.
+
+        Raises:
+            PruningError: already attached, model not built, nothing in scope, a weight that
+                another pruner holds, NaN weights, or a state that does not fit.
+        """
+        if self._engine is not None:
+            raise PruningError(
+                f"this pruner is already attached to model {self._engine.model.name!r}: detach it "
+                "first, or make a second Pruner."
+            )
+        weights, rows = self._plan(model)
+        for weight in weights:
+            if isinstance(weight.variable.constraint, OnMask):
+                raise PruningError(
+                    f"{weight.path} is already held by another pruner: give the two pruners scopes "
+                    "that do not overlap."
+                )
+        engine = self._new_engine(model, weights, optimizer)
+        engine.create_variables()
+        engine.start() if state is None else engine.load(state)
+        for weight in weights:
+            weight.user_constraint = weight.variable.constraint
+            weight.variable.constraint = OnMask(engine, weight)
+        self._engine, self._rows = engine, rows
+        self.watch_optimizer()
+        _forget_traces(model)
+        return self
+
+    def _new_engine(self, model: Any, weights: list[Weight], optimizer: Any = None) -> Engine:
+        return Engine(
+            model,
+            weights,
+            self.pattern,
+            self.schedule,
+            self.score,
+            self.allocation,
+            self.method,
+            optimizer,
+        )
+
+    def watch_optimizer(self) -> None:
+        """Follows the gradients of the present optimizer, if score or method use them.
+
+        `attach` and the callback call it; call it yourself if you compile anew and train
+        without the callback.
+        """
+        optimizer = self.engine.optimizer
+        watched = any(tap.optimizer is optimizer for tap in self._taps)
+        if self.engine.uses_gradients and optimizer is not None and not watched:
+            self._taps.append(GradientTap(self.engine, optimizer))
+
+    def detach(self, model: Any | None = None) -> None:
+        """Takes everything off the model; the weights stay as sparse as they are.
+
+        Args:
+            model: the model it is attached to, as a check; may be left out.
+
+        Raises:
+            PruningError: not attached, or attached to another model.
+        """
+        engine = self.engine
+        if model is not None and model is not engine.model:
+            raise PruningError(
+                f"the pruner is attached to {engine.model.name!r}, not {model.name!r}."
+            )
+        engine.apply_masks()
+        for weight in engine.weights:
+            weight.variable.constraint = weight.user_constraint
+        for tap in self._taps:
+            tap.remove()
+        self._taps = []
+        self._engine = None
+        _forget_traces(engine.model)
+
+    # --- training ---------------------------------------------------------------------------
+
+    def callback(self) -> Any:
+        """A Keras callback for `fit`: checks the schedule and guards the ends of training."""
+        from harness.pruning.callback import PruningCallback
+
+        return PruningCallback(self)
+
+    @property
+    def step(self) -> int:
+        """Optimizer updates counted so far."""
+        return int(local(self.engine.step))
+
+    def update(self, step: Any = None) -> None:
+        """Counts an update, refreshes masks if due and masks all weights.
+
+        Only for weights that no Keras optimizer updates: `optimizer.apply` already does all of
+        this. Call it right after the update, in a graph or eagerly.
+
+        Args:
+            step: updates done, instead of counting on.
+        """
+        engine = self.engine
+        if step is not None:
+            engine.step.assign(step - 1)
+        engine.advance()
+        engine.apply_masks()
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything needed to go on to the same bits, beside model and optimizer variables.
+
+        Returns:
+            Arrays by name: "step" (int64 scalar), "mask/<path>" (bool) and, for scores and
+            methods that keep something, "<slot>/<path>" (float32). `np.savez(file, **state)`
+            stores it.
+        """
+        return self.engine.state()
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Takes back what `get_state` returned; call it after the weights are loaded.
+
+        Raises:
+            PruningError: the state is of another pruner or model.
+        """
+        self.engine.load(dict(state))
+
+    # --- reporting --------------------------------------------------------------------------
+
+    def preview(self, model: Any) -> Summary:
+        """What attaching would do, with the counts of the schedule's end; touches nothing."""
+        from harness.pruning.preview import final_counts
+
+        weights, rows = self._plan(model)
+        counts = final_counts(self._new_engine(model, weights))
+        return self._summary(
+            model, rows, dict(zip((w.path for w in weights), counts, strict=True)), 0
+        )
+
+    def summary(self) -> Summary:
+        """The present state, weight by weight and in total."""
+        engine = self.engine
+        counts = {weight.path: weight.count() for weight in engine.weights}
+        return self._summary(engine.model, self._rows, counts, self.step)
+
+    def _summary(
+        self, model: Any, rows: list[tuple[Kernel, str]], counts: dict[str, int], step: int
+    ) -> Summary:
+        layers = []
+        for kernel, note in rows:
+            kept = counts.get(kernel.path, kernel.size)
+            layers.append(
+                LayerSummary(
+                    path=kernel.path,
+                    layer=kernel.layer.name,
+                    layer_type=type(kernel.layer).__name__,
+                    weight=kernel.name,
+                    shape=kernel.shape,
+                    size=kernel.size,
+                    trainable=bool(kernel.variable.trainable),
+                    prunable=kernel.path in counts,
+                    reason=note,
+                    kept=kept,
+                    sparsity=1 - kept / kernel.size if kernel.size else 0.0,
+                )
+            )
+        return Summary(layers, model.count_params(), step, self.schedule.final_sparsity)
+
+
+def _checked(name: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise PruningError(
+            f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}."
+        )
+    return value
+
+
+def _forget_traces(model: Any) -> None:
+    # A train function traced earlier holds the earlier constraints.
+    model.train_function = None

@@ -1,0 +1,145 @@
+"""What a pruner does to a model, weight by weight and in total."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One weight of the model.
+
+    Attributes:
+        path: unique path of the weight.
+        layer: name of its layer.
+        layer_type: class name of its layer.
+        weight: name of the weight, such as "kernel".
+        shape: its shape.
+        size: the number of its weights.
+        trainable: False for a frozen weight, which optimizers leave alone.
+        prunable: whether this pruner prunes it.
+        reason: why it is not pruned, or what the pattern did about its shape; else "".
+        kept: weights on the mask; `size` if it is not pruned.
+        sparsity: 1 - kept / size.
+    """
+
+    path: str
+    layer: str
+    layer_type: str
+    weight: str
+    shape: tuple[int, ...]
+    size: int
+    trainable: bool
+    prunable: bool
+    reason: str
+    kept: int
+    sparsity: float
+
+
+def _share(zeros: int, of: int) -> float:
+    return zeros / of if of else 0.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All weights of a model under a pruner. `print(summary)` shows a table.
+
+    Attributes:
+        layers: every trainable weight, and frozen ones marked `trainable=False`.
+        total_params: all parameters of the model, non-trainable ones included.
+        step: optimizer updates seen by the pruner.
+        target_sparsity: sparsity that the schedule ends at.
+    """
+
+    layers: list[LayerSummary]
+    total_params: int
+    step: int
+    target_sparsity: float
+
+    @property
+    def trainable_params(self) -> int:
+        """Weights that the optimizer trains."""
+        return sum(row.size for row in self.layers if row.trainable)
+
+    @property
+    def prunable_params(self) -> int:
+        """Weights that are pruned: the denominator of `sparsity`."""
+        return sum(row.size for row in self.layers if row.prunable)
+
+    @property
+    def kept_params(self) -> int:
+        """Prunable weights on their mask."""
+        return sum(row.kept for row in self.layers if row.prunable)
+
+    @property
+    def nonzero_params(self) -> int:
+        """Trainable weights left: those kept plus those never pruned."""
+        return sum(row.kept for row in self.layers if row.trainable)
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros among the prunable weights."""
+        return _share(self.prunable_params - self.kept_params, self.prunable_params)
+
+    @property
+    def sparsity_of_all(self) -> float:
+        """Share of zeros among all trainable weights."""
+        return _share(self.trainable_params - self.nonzero_params, self.trainable_params)
+
+    @property
+    def skipped(self) -> list[LayerSummary]:
+        """Weights that are not pruned, each with its reason."""
+        return [row for row in self.layers if not row.prunable]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values; a NaN target becomes None."""
+        totals = (
+            "total_params",
+            "trainable_params",
+            "prunable_params",
+            "kept_params",
+            "nonzero_params",
+            "sparsity",
+            "sparsity_of_all",
+            "step",
+        )
+        target = None if math.isnan(self.target_sparsity) else self.target_sparsity
+        rows = [{**dataclasses.asdict(row), "shape": list(row.shape)} for row in self.layers]
+        return {**{t: getattr(self, t) for t in totals}, "target_sparsity": target, "layers": rows}
+
+    def to_json(self) -> str:
+        """`as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=1)
+
+    def __str__(self) -> str:
+        rows = [("weight", "shape", "size", "kept", "sparsity", "note")]
+        for row in self.layers:
+            shape = "×".join(map(str, row.shape)) or "scalar"
+            sparsity = f"{row.sparsity:.4f}" if row.prunable else "-"
+            rows.append((row.path, shape, f"{row.size:,}", f"{row.kept:,}", sparsity, row.reason))
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        right = {2, 3, 4}
+        lines = [
+            "  ".join(
+                [
+                    *(
+                        c.rjust(w) if i in right else c.ljust(w)
+                        for i, (c, w) in enumerate(zip(row, widths, strict=False))
+                    ),
+                    row[5],
+                ]
+            ).rstrip()
+            for row in rows
+        ]
+        lines.insert(1, "-" * max(map(len, lines)))
+        lines.append("")
+        lines.append(
+            f"prunable {self.prunable_params:,} of {self.trainable_params:,} trainable "
+            f"({self.total_params:,} in all); kept {self.kept_params:,} = "
+            f"sparsity {self.sparsity:.4f} of the prunable, {self.sparsity_of_all:.4f} of the trainable"
+        )
+        return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""Exact selection of the k largest scores in linear time, without sorting.
+
+A float's bits, with the sign folded in, order like the float itself. Three histograms over
+11, 11 and 10 of these bits (a radix select from the most significant digit) therefore find
+the k-th largest score exactly in three passes over the data. `tf.math.top_k` over all scores,
+as tfmot calls it, sorts: measured on two cores it takes 7.5 s for 33 million floats, where
+this takes about 0.15 s.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+TIES = ("index", "keep")
+
+
+def kept_count(size: Any, sparsity: Any) -> Any:
+    """How many of `size` weights are kept at `sparsity`: `max(round(size · (1 - s)), 1)`.
+
+    In float32 with halves rounded to even, as tfmot 0.8.1 counts
+    (`pruning_impl.py`, https://github.com/tensorflow/model-optimization).
+
+    Args:
+        size: number of weights, an int or an array of ints.
+        sparsity: in [0, 1], a number or an array.
+
+    Returns:
+        int64, in the broadcast shape of the arguments.
+    """
+    size32 = np.asarray(size, np.float32)
+    kept = np.rint(size32 * (np.float32(1) - np.asarray(sparsity, np.float32)))
+    return np.maximum(kept, 1).astype(np.int64)
+
+
+def kept_count_in_graph(size: Any, sparsity: Any) -> Any:
+    """`kept_count` for tensors: int64 in, int64 out."""
+    import tensorflow as tf
+
+    share = np.float32(1) - tf.cast(sparsity, tf.float32)
+    kept = tf.round(tf.cast(size, tf.float32) * share)
+    return tf.maximum(tf.cast(kept, tf.int64), np.int64(1))
+
+
+def keep_largest(scores: Any, kept: Any, ties: str = "index") -> Any:
+    """Marks the `kept` largest of `scores`.
+
+    Args:
+        scores: 1-D float32, without NaN; a NumPy array or a tensor.
+        kept: how many to mark, from 1 to the number of scores.
+        ties: "index" marks exactly `kept`: among equal scores the lower index wins.
+            "keep" marks every score that equals the k-th largest, as tfmot does.
+
+    Returns:
+        1-D bool, of the kind (NumPy or tensor) of `scores`.
+    """
+    if isinstance(scores, np.ndarray):
+        return _keep_largest_numpy(scores, int(kept), ties)
+    import tensorflow as tf
+
+    return _radix_select(ties == "keep")(scores, tf.cast(kept, tf.int64))
+
+
+def _keep_largest_numpy(scores: np.ndarray, kept: int, ties: str) -> np.ndarray:
+    threshold = np.partition(scores, scores.size - kept)[scores.size - kept]
+    if ties == "keep":
+        return scores >= threshold
+    mask = scores > threshold
+    equal = np.flatnonzero(scores == threshold)
+    mask[equal[: kept - np.count_nonzero(mask)]] = True
+    return mask
+
+
+def _ordered_bits(scores: Any) -> Any:
+    """Float32 scores as uint32 of the same order. Both zeros map to the same bits."""
+    import tensorflow as tf
+
+    bits = tf.bitcast(tf.where(tf.equal(scores, 0.0), 0.0, scores), tf.int32)
+    # Negative floats order backwards: flip all their bits; set the sign bit of the others.
+    flip = tf.bitwise.bitwise_or(tf.bitwise.right_shift(bits, 31), np.int32(-(2**31)))
+    return tf.bitcast(tf.bitwise.bitwise_xor(bits, flip), tf.uint32)
+
+
+def _digit(bits: Any, found: Any, shift: int, size: int, rank: Any) -> tuple[Any, Any, Any]:
+    """One radix pass over the scores whose higher bits equal `found`.
+
+    Returns:
+        `found` with the digit of the `rank`-th largest added, the rank among the scores
+        with that digit, and how many have it.
+    """
+    import tensorflow as tf
+
+    # XOR leaves the digit where the higher bits agree, and something >= size elsewhere,
+    # which the histogram ignores: no score is moved or copied out.
+    digits = tf.bitwise.right_shift(tf.bitwise.bitwise_xor(bits, found), np.uint32(shift))
+    if shift == 0:  # the sign bit may be set here, and int32 is what the histogram takes
+        digits = tf.minimum(digits, np.uint32(size))
+    counts = tf.raw_ops.DenseBincount(
+        input=tf.bitcast(digits, tf.int32),
+        size=np.int32(size),
+        weights=tf.zeros([0], tf.int32),
+    )
+    from_top = tf.cumsum(tf.cast(counts, tf.int64), reverse=True)
+    # The digit is the largest one that at least `rank` scores reach.
+    digit = tf.math.count_nonzero(from_top >= rank, dtype=tf.int32) - 1
+    equal = tf.cast(counts[digit], tf.int64)
+    rank = rank - (from_top[digit] - equal)
+    found = tf.bitwise.bitwise_or(
+        found, tf.bitwise.left_shift(tf.bitcast(digit, tf.uint32), np.uint32(shift))
+    )
+    return found, rank, equal
+
+
+@cache
+def _radix_select(keep_ties: bool) -> Any:
+    """The selection as one TensorFlow function, traced once and shared by every weight."""
+    import tensorflow as tf
+
+    def select(scores: Any, kept: Any) -> Any:
+        bits = _ordered_bits(scores)
+        found, rank = tf.constant(0, tf.uint32), kept
+        for shift, size in ((21, 2048), (10, 2048), (0, 1024)):
+            found, rank, equal = _digit(bits, found, shift, size, rank)
+        # uint32 has no ordered comparison on the CPU: compare the floats themselves.
+        threshold = _from_ordered_bits(found)
+        if keep_ties:
+            return scores >= threshold
+
+        def lowest_indices() -> Any:
+            chosen = tf.where(tf.equal(scores, threshold))[:rank]
+            chosen_true = tf.ones([tf.shape(chosen)[0]], tf.bool)
+            return tf.tensor_scatter_nd_update(scores > threshold, chosen, chosen_true)
+
+        return tf.cond(tf.equal(rank, equal), lambda: scores >= threshold, lowest_indices)
+
+    return tf.function(
+        select,
+        input_signature=[tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int64)],
+        autograph=False,
+        # Inlining would repeat the body for every weight of a model in its training graph.
+        experimental_attributes={"_noinline": True},
+    )
+
+
+def _from_ordered_bits(bits: Any) -> Any:
+    import tensorflow as tf
+
+    signed = tf.bitcast(bits, tf.int32)
+    flip = tf.where(signed < 0, np.int32(-(2**31)), np.int32(-1))
+    return tf.bitcast(tf.bitwise.bitwise_xor(signed, flip), tf.float32)
