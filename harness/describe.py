@@ -5,6 +5,7 @@ from typing import Any
 
 from harness import data
 from harness.config import Config, cell_id
+from harness.export.quiet import captured
 from harness.tracking.labels import run_name
 
 
@@ -24,16 +25,21 @@ def describe(config: Config, *, as_json: bool = False) -> str:
         "name": run_name(config),
         "cell_id": cell_id(config, data.fingerprint(config.dataset)),
     }
-    from harness import models
-    from harness.pruning.from_config import from_config, summarize
-    from harness.training import recipe
-
-    examples = data.load(config.dataset)
-    model = models.build(config.model, examples.input_shape, examples.num_classes)
-    phase = config.training.finetune
-    steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
-    pruner = from_config(config.sparsity, steps)
-    summary = pruner.preview(model) if pruner is not None else summarize(model, None)
+    summary = _summary(config)
     if as_json:
         return json.dumps({**content, **summary.as_dict()}, indent=1)
     return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
+
+
+def _summary(config: Config) -> Any:
+    with captured():  # TensorFlow's remarks about the machine
+        from harness import models
+        from harness.pruning.from_config import from_config, summarize
+        from harness.training import recipe
+
+        examples = data.load(config.dataset)
+        model = models.build(config.model, examples.input_shape, examples.num_classes)
+        phase = config.training.finetune
+        steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
+        pruner = from_config(config.sparsity, steps)
+        return summarize(model, None) if pruner is None else pruner.preview(model)

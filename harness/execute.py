@@ -50,11 +50,7 @@ def execute(
     Returns:
         Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
     """
-    outcomes = {
-        cell.id: Outcome("done", value={"run_id": finished[cell.id], "metrics": {}})
-        for cell in cells
-        if cell.id in finished
-    }
+    outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
     running: dict[int, tuple[worker.Job, Cell]] = {}
@@ -85,6 +81,11 @@ def execute(
     finally:
         worker.stop([job for job, _ in running.values()])
     return outcomes
+
+
+def done(run_id: str) -> Outcome:
+    """The outcome of a cell that was finished before."""
+    return Outcome("done", value={"run_id": run_id, "metrics": {}})
 
 
 def log_path(cell: Cell) -> Path:

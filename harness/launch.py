@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.config import Config
-from harness.execute import execute
+from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.progress import ProgressView
 from harness.report import ReportResult, report
@@ -35,11 +35,12 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
     Raises:
         HarnessError: input that is refused before anything is spent.
     """
-    outcomes = _run(plan(configs), jobs, parent_run=None)
+    cells = plan(configs)
+    outcomes = _run(cells, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
-    return _exit_code(outcomes)
+    return _exit_code(cells, outcomes)
 
 
 def launch_sweep(
@@ -70,7 +71,7 @@ def launch_sweep(
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = print_report(sweep, extra=extra, uri=tracking.uri, out=out)
             parent.add(result.paths, result.text)
-    code = _exit_code(outcomes)
+    code = _exit_code(cells, outcomes)
     if code == 0:
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
         _console.print(f"\n{len(cells)} cells in {minutes} min {seconds} s. To look further:")
@@ -104,23 +105,24 @@ def _run(cells: list[Cell], jobs: int, parent_run: str | None) -> dict[str, Outc
     tracking = cells[0].config.tracking
     store.open_experiment(tracking.uri, tracking.experiment)
     finished = cell_run.finished_cells(tracking.uri, tracking.experiment)
+    if parent_run is not None:
+        cell_run.adopt(tracking.uri, parent_run, [finished[c.id] for c in cells if c.id in finished])
     to_do = [cell for cell in cells if cell.id not in finished]
     if not to_do:
         noun = "cell is" if len(cells) == 1 else "cells are"
         _console.print(f"Nothing to do: {len(cells)} {noun} finished.")
-    elif len(to_do) < len(cells):
+        return {cell.id: done(finished[cell.id]) for cell in cells}
+    if len(to_do) < len(cells):
         _console.print(f"{len(cells) - len(to_do)} of {len(cells)} cells are finished already.")
-    if parent_run is not None:
-        cell_run.adopt(tracking.uri, parent_run, [finished[c.id] for c in cells if c.id in finished])
     with ProgressView(to_do, _console) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
 
 
-def _exit_code(outcomes: dict[str, Outcome]) -> int:
+def _exit_code(cells: Sequence[Cell], outcomes: dict[str, Outcome]) -> int:
     statuses = {outcome.status for outcome in outcomes.values()}
     if statuses <= {"done"}:
         return 0
-    for outcome in outcomes.values():
-        if outcome.details:
-            _console.print(outcome.details, markup=False)
+    for cell in cells:
+        if outcomes[cell.id].status == "failed":
+            _console.print(f"log of {cell.name}: {log_path(cell)}", soft_wrap=True)
     return 2 if statuses <= {"done", "refused"} else 1

@@ -97,9 +97,11 @@ class ProgressView:
         if outcome.status == "done":
             metrics = outcome.value.get("metrics", {})
             shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.items())
-            self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}")
+            self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}", soft_wrap=True)
         else:
-            self._console.print(f"[red]✗[/] {cell.name}: {outcome.status}: {outcome.message}")
+            self._console.print(
+                f"[red]✗[/] {cell.name}: {outcome.status}: {outcome.message}", soft_wrap=True
+            )
         self._bar.advance(self._all)
         self._bar.update(self._all, note=self._time_left())
 

@@ -75,6 +75,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
+    from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
     from harness.training import loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
@@ -93,7 +94,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
-            model.load_weights(path)
+            load_weights(model, path)
         steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
         pruner = from_config(config.sparsity, steps)
         if pruner is not None:
@@ -133,6 +134,10 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_history(run, fitted.history)
         artifacts.log_predictions(run, scores.predictions, scores.labels)
     return metrics
+
+
+def _first_inputs(batches: Any) -> Any:
+    return next(batches.as_numpy_iterator())[0]
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

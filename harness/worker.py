@@ -20,7 +20,7 @@ from typing import Any
 from harness.errors import HarnessError
 
 #: What the server imports before its first fork.
-PRELOAD = ("tensorflow", "keras", "mlflow", "harness.stages")
+PRELOAD = ("harness.preloaded",)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -37,13 +37,11 @@ class Outcome:
             interrupted.
         value: what the job returned, if done.
         message: one line why not, otherwise.
-        details: a traceback, where there is one.
     """
 
     status: str
     value: Any = None
     message: str = ""
-    details: str = ""
 
 
 @dataclass
@@ -105,7 +103,6 @@ def stop(jobs: list[Job]) -> None:
 
 
 def _context() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
     return context
@@ -133,7 +130,7 @@ def _child(
     except BaseException as error:
         traceback.print_exc()
         line = f"{type(error).__name__}: {error}".splitlines()[0]
-        outcome = Outcome("failed", message=line, details=traceback.format_exc())
+        outcome = Outcome("failed", message=line)
     pipe.send(("outcome", outcome))
     pipe.close()
 

@@ -1,5 +1,6 @@
 """A model as anyone can load it: Keras' own layers, float32, no training state."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,6 +24,20 @@ def plain(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=_plain_layer, recursive=True)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def load_weights(model: keras.Model, path: Path | str) -> None:
+    """Gives a model the weights of a file that `plain` made of its like.
+
+    Args:
+        model: built, of the same architecture; its layers may be ours.
+        path: a `.keras` file.
+
+    Raises:
+        ValueError: the file holds another architecture.
+    """
+    stored = keras.models.load_model(path, compile=False)
+    model.set_weights(stored.get_weights())
 
 
 def _plain_layer(layer: keras.Layer) -> keras.Layer:

@@ -176,6 +176,7 @@ def artifact_path(uri: str, run_id: str, name: str) -> Path:
     """
     from mlflow.exceptions import MlflowException
 
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         return Path(store.client(uri).download_artifacts(run_id, name))
     except (MlflowException, OSError) as error:

@@ -41,9 +41,9 @@ def lock_dir(uri: str, work_dir: str) -> Path:
 
 def client(uri: str) -> Any:
     """An `MlflowClient` for a store that `open_experiment` has prepared."""
-    _quiet()
     from mlflow import MlflowClient
 
+    _quiet()
     return MlflowClient(tracking_uri=uri)
 
 

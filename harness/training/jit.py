@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SETTINGS = ("auto", "on", "off")
+SETTINGS = ("auto", "always", "never")
 
 
 def resolve(setting: str, model: Any) -> bool:
@@ -14,12 +14,12 @@ def resolve(setting: str, model: Any) -> bool:
     compile time. `benchmarks/xla.py` repeats the measurement.
 
     Args:
-        setting: training.jit_compile: auto, on or off.
+        setting: training.jit_compile: auto, always or never.
         model: The `keras.Model` to be trained. A model whose layers forbid XLA
             (`supports_jit`) is never compiled by `auto`.
     """
     import tensorflow as tf
 
     if setting != "auto":
-        return setting == "on"
+        return setting == "always"
     return bool(tf.config.list_logical_devices("GPU")) and getattr(model, "supports_jit", True)

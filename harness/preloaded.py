@@ -1,0 +1,23 @@
+"""What a cell's process needs, imported once by the fork server.
+
+TensorFlow writes remarks about the machine to standard error while it is imported, which
+no setting turns off; users asked for a cell, so they are kept off the terminal.
+"""
+
+from harness.export.quiet import captured
+
+with captured():
+    import keras
+    import mlflow
+    import tensorflow
+
+    import harness.data.base
+    import harness.evaluation.accuracy
+    import harness.export.keras_file
+    import harness.export.tflite
+    import harness.models.plain
+    import harness.pruning.from_config
+    import harness.training.loop
+    import harness.training.strategy
+
+__all__ = ["harness", "keras", "mlflow", "tensorflow"]
