@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from harness.export.check import compare
+from harness.export.comparison import compare
 
 
 def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.errors import ExportError
-from harness.export.check import compare
+from harness.export.comparison import compare
 from harness.export.quiet import captured
 
 
