@@ -88,7 +88,9 @@ class Checkpoint:
 
 def snapshot(variables: Sequence[Any]) -> list[np.ndarray]:
     """Copies of the values of Keras variables."""
-    return [np.array(variable) for variable in variables]
+    import keras
+
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
 def restore(variables: Sequence[Any], values: Sequence[np.ndarray], origin: object) -> None:

@@ -205,18 +205,17 @@ class _Monitor(keras.callbacks.Callback):
         self._step = self._first_step = step
         self._on_log, self._on_progress = on_log, on_progress
         self._latest: Metrics = {}
-        self._sums: Metrics = {}
-        self._logged_in_segment = False
-        self._stretch = 0
-        self._since = self._begin = time.perf_counter()
         self._step_times: list[float] = []
+        self._begin = time.perf_counter()
+        self.on_train_begin()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._sums, self._steps, self._stretch = {}, 0, 0
+        # One `fit` is one segment.
+        self._sums: Metrics = {}
+        self._steps = self._stretch = 0
         self._logged_in_segment = False
+        self._last_logs: Metrics = {}
         self._since = time.perf_counter()
-        if self._step == self._first_step:
-            self._begin = self._since
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._step += 1

@@ -153,7 +153,7 @@ def precision(mixed: bool) -> Iterator[str]:
     before = keras.config.dtype_policy()
     policy = "float32"
     if mixed:
-        gpu = bool(tf.config.list_logical_devices("GPU"))
+        gpu = bool(tf.config.list_physical_devices("GPU"))
         policy = "mixed_float16" if gpu else "mixed_bfloat16"
     keras.config.set_dtype_policy(policy)
     try:
@@ -232,6 +232,6 @@ def compile_model(
             optimizer=make_optimizer(phase.optimizer, rate),
             loss=make_loss(training.label_smoothing),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=jit.resolve(training.jit_compile, model),
+            jit_compile=jit.resolve(training.jit_compile),
         )
         model.optimizer.build(model.trainable_variables)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from harness.config.schema import StrategyConfig
@@ -68,7 +69,16 @@ def _mirrored(config: StrategyConfig) -> Any:
             f"strategy.devices={wanted}: this machine has {len(names)} {kind} device(s);"
             " ask for fewer, or set strategy.virtual_cpus to try"
         )
-    return tf.distribute.MirroredStrategy(names[:wanted])
+    return _mirrored_over(tuple(names[:wanted]))
+
+
+@lru_cache(maxsize=1)
+def _mirrored_over(names: tuple[str, ...]) -> Any:
+    # Kept: a second strategy in a process numbers its collective operations from the start
+    # again, and TensorFlow takes them for those of the first.
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _split_cpu(count: int) -> None:
