@@ -39,7 +39,7 @@ class Entry:
     @property
     def is_dense(self) -> bool:
         """Whether this is a dense baseline, with nothing to be compared to."""
-        return self.spec.sparsity == _DENSE
+        return _is_dense(self.spec)
 
     @property
     def published_difference(self) -> float | None:
@@ -74,23 +74,30 @@ def build_table(
     dense = {
         row.model: runs
         for row, runs in zip(spec.rows, collection.runs, strict=True)
-        if row.sparsity == _DENSE
+        if _is_dense(row)
     }
     entries = []
+    strays = 0
     for row, runs in zip(spec.rows, collection.runs, strict=True):
         own = {
             run.run_id: base
             for seed, run in runs.items()
             if (base := _baseline(run, dense.get(row.model, {}).get(seed), collection))
         }
+        shown = {run.run_id for run in dense.get(row.model, {}).values()}
+        strays += sum(base.run_id not in shown for base in own.values() if not _is_dense(row))
         entries.append(_entry(row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, published))
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
-    notes = (*first_notes, *_notes(entries, collection))
+    notes = (*first_notes, *_notes(entries, collection, strays))
     return Table(spec, tuple(entries), tuple(data), notes)
 
 
 def _baseline(run: Run, same_seed: Run | None, collection: Collection) -> Run | None:
     return collection.baselines.get(run.tags.get("harness.dense_run_id", ""), same_seed)
+
+
+def _is_dense(row: RowSpec) -> bool:
+    return row.sparsity == _DENSE
 
 
 def _seed(seed: str) -> tuple[float, str]:
@@ -104,7 +111,7 @@ def _entry(
     row: RowSpec, runs: tuple[Run, ...], own: dict[str, Run], published: PublishedTable
 ) -> Entry:
     qualities = {run.run_id: run.quality for run in runs}
-    is_dense = row.sparsity == _DENSE
+    is_dense = _is_dense(row)
     baselines = {run_id: base.quality for run_id, base in own.items()}
     return Entry(
         spec=row,
@@ -141,9 +148,15 @@ def _reduction(runs: tuple[Run, ...], own: dict[str, Run]) -> float | None:
     return statistics.fmean(ratios) if ratios else None
 
 
-def _notes(entries: list[Entry], collection: Collection) -> list[str]:
+def _notes(entries: list[Entry], collection: Collection, strays: int) -> list[str]:
+    notes = _seed_notes(entries)
+    if strays:
+        notes.append(
+            f"{strays} sparse runs started from a dense run that is not the one shown; their "
+            "differences are from that one."
+        )
     return [
-        *_seed_notes(entries),
+        *notes,
         *_conflict_notes(entries),
         *_exclusion_notes(collection.excluded),
     ]
