@@ -26,6 +26,15 @@ _LATEX = {
     "–": "--",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
+_HTML_HEAD = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+  body {{ font-family: sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }}
+  table {{ border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }}
+  th, td {{ border: 1px solid #ccc; padding: .3rem .6rem; text-align: left }}
+</style>"""
 
 
 def escape_markdown(text: str) -> str:
@@ -195,8 +204,9 @@ def _exact(value: float | None) -> str:
 
 
 def to_html(table: Table) -> str:
-    """Draws the grids as HTML tables, merged cells merged; a fragment for a page."""
-    parts = [f"<h1>{escape_html(table.spec.title)}</h1>"]
+    """Draws the grids as an HTML page that needs nothing else; merged cells are merged."""
+    title = escape_html(table.spec.title)
+    parts = [_HTML_HEAD.format(title=title), f"<h1>{title}</h1>"]
     for grid in grids(table):
         head = "".join(f"<th>{escape_html(h)}</th>" for h in grid.headings)
         body = "\n".join(_html_line(grid, i) for i in range(len(grid.lines)))
@@ -207,7 +217,7 @@ def to_html(table: Table) -> str:
     if table.notes:
         notes = "".join(f"<li>{escape_html(note)}</li>" for note in table.notes)
         parts.append(f"<ul>{notes}</ul>")
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, "</html>"]) + "\n"
 
 
 def _html_line(grid: Grid, i: int) -> str:

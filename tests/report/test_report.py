@@ -36,7 +36,7 @@ def test_reports_what_it_left_out(stores, demo_spec, tmp_path):
     spec = replace(demo_spec, name="trouble")
     result = report(spec, uri=stores["uri"], out_dir=tmp_path, plots=False)
     assert sum(len(e.run_ids) for e in result.excluded) == 14
-    assert "14 runs of the experiment are not shown" in result.text
+    assert "Not shown of the experiment: 14 runs" in result.text
     assert {path.name for path in result.paths} == {"table.md", "table.csv"}
 
 

@@ -79,22 +79,44 @@ def test_one_seed_and_unmeasured_rows_are_said_so(clean):
     assert (one.quality.n, one.quality.half_width) == (1, None)
     assert _entry(clean, "block 1 by 4 50%").quality is None
     assert any("no interval" in note for note in clean.notes)
-    assert any("3 planned seeds of measured rows" in note for note in clean.notes)
+    assert any("Not run (yet) of measured rows: 3 planned seeds." in note for note in clean.notes)
 
 
 def test_a_sparse_run_is_compared_with_the_dense_run_it_started_from(trouble):
     # its dense is the older duplicate (0.90), not the newer one in the table (0.98)
     assert _entry(trouble, "dense").quality.mean == pytest.approx(98.0)
     assert _entry(trouble, "random 50%").difference.mean == pytest.approx(7.0)
-    assert any("1 sparse runs started from a dense run that is not" in n for n in trouble.notes)
+    assert any("1 sparse run started from a dense run that is not" in n for n in trouble.notes)
+
+
+def test_a_baseline_that_is_gone_is_no_other_run(stores, demo_spec):
+    runs = read_runs(stores["uri"], "demo")
+    gone = runs[runs["run_id"] != stores["ids"]["dense"][2]]
+    table = build_table(demo_spec, collect(gone, demo_spec), PublishedTable({}))
+    assert _entry(table, "random 50%").difference.n == 2
+    assert any("dense baseline of 2 sparse runs is not in" in note for note in table.notes)
+
+
+def test_runs_that_name_no_baseline_take_the_dense_run_of_their_seed(stores, demo_spec):
+    runs = read_runs(stores["uri"], "demo").drop(columns="tags.harness.dense_run_id")
+    table = build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
+    assert _entry(table, "random 50%").difference.n == 3
+    assert _entry(table, "random 50%").difference.mean == pytest.approx(-0.2)
+
+
+def test_a_baseline_counts_though_the_table_does_not_show_it(stores, demo_spec):
+    spec = replace(demo_spec, rows=demo_spec.rows[1:])
+    collection = collect(read_runs(stores["uri"], "demo"), spec)
+    table = build_table(spec, collection, PublishedTable({}))
+    assert _entry(table, "random 50%").difference.mean == pytest.approx(-0.2)
 
 
 def test_conflicts_are_flagged(trouble):
     text = "\n".join(trouble.notes)
     assert "CONFLICT: the runs were made by 2 code versions (cccccccccccc, dddddddddddd)" in text
     assert "CONFLICT: the runs of mnist_cnn saw 2 different data sets" in text
-    assert "1 of 3 runs were made by code with uncommitted changes" in text
-    assert "14 runs of the experiment are not shown" in text
+    assert "1 of 3 runs made by code with uncommitted changes" in text
+    assert "Not shown of the experiment: 14 runs (" in text
 
 
 def test_a_metric_that_is_not_a_number_is_no_mean(trouble):

@@ -1,6 +1,14 @@
+import contextlib
 import http.server
+import os
+import signal
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
 
 import mlflow
 import pandas as pd
@@ -149,3 +157,41 @@ def test_a_server_that_is_no_mlflow_is_one_clear_line():
             read_runs(f"http://127.0.0.1:{server.server_port}", "demo")
         server.shutdown()
     assert "\n" not in str(caught.value)
+
+
+def test_reads_a_store_that_is_being_written_in_wal_mode(tmp_path):
+    path = tmp_path / "mlflow.db"
+    client = MlflowClient(tracking_uri=f"sqlite:///{path}")
+    run = client.create_run(client.create_experiment("demo"))
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("BEGIN IMMEDIATE")  # a writer in the middle of its work
+        db.execute("UPDATE runs SET status = 'FAILED'")
+        found = read_runs(f"sqlite:///{path}", "demo")
+    assert list(found["status"]) == ["RUNNING"]
+    assert list(found["run_id"]) == [run.info.run_id]
+
+
+@pytest.mark.slow
+def test_a_real_server_gives_the_same_frame(store, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        start_new_session=True,
+    )
+    try:
+        for _ in range(120):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health").close()
+                break
+            time.sleep(0.5)
+        found = read_runs(f"http://127.0.0.1:{port}", "kinds")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+    pd.testing.assert_frame_equal(found, read_runs(store, "kinds"))
