@@ -65,7 +65,7 @@ def grids(table: Table) -> list[Grid]:
 def caption(table: Table) -> str:
     """Says what the numbers are of: scale, data, measure, intervals, denominators."""
     quality = table.spec.quality
-    data = ", ".join(table.data) or "nothing measured yet"
+    data = "; ".join(table.data) or "nothing measured yet"
     parts = [
         f"Scale: {table.spec.scale}. Data: {data}.",
         f"{quality.name.capitalize() if quality.name.islower() else quality.name} on the test "
