@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.config.schema import PhaseConfig, TrainingConfig
 from harness.data.base import Data
-from harness.training import recipe, seeds
+from harness.training import recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 
@@ -132,8 +132,10 @@ def fit(
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
     while state.step < length.total_steps:
         stop = min(length.total_steps, (state.step // segment + 1) * segment)
-        state.seconds += _train(model, data, training.batch_size, order, state.step, stop, callbacks)
+        batches = data.train(training.batch_size, order, state.step)
+        state.seconds += _train(model, batches, stop - state.step, callbacks)
         state.step = stop
+        strategy.unite(model)
         validation = _validate(model, data, training.batch_size)
         state.history.append({"step": stop, **monitor.segment_means(), **validation})
         monitor.log(validation)
@@ -156,20 +158,12 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _train(
-    model: keras.Model,
-    data: Data,
-    batch_size: int,
-    order: int,
-    start: int,
-    stop: int,
-    callbacks: list[Any],
-) -> float:
-    """Runs the steps from `start` to `stop`; returns the seconds that took."""
+def _train(model: keras.Model, batches: Any, steps: int, callbacks: list[Any]) -> float:
+    """Runs `steps` steps; returns the seconds that took."""
     begin = time.perf_counter()
     model.fit(
-        data.train(batch_size, order, start),
-        steps_per_epoch=stop - start,
+        batches,
+        steps_per_epoch=steps,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,

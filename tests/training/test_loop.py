@@ -14,7 +14,9 @@ from tests.training import small
 def fit(model=None, phase=None, recipe=None, **options):
     model = model or small.model()
     options = {"seed": 1} | options
-    return loop.fit(model, small.data(), phase or small.phase(), recipe or small.recipe(), **options)
+    return loop.fit(
+        model, small.data(), phase or small.phase(), recipe or small.recipe(), **options
+    )
 
 
 def test_it_learns_and_tells_what_happened():
@@ -150,8 +152,10 @@ def test_a_diverging_loss_is_refused():
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state")
     fit(checkpoint=checkpoint)
-    other = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    with pytest.raises(TrainingError, match="checkpoint of another model.*delete it"):
+    other = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    with pytest.raises(TrainingError, match=r"checkpoint of another model.*delete it"):
         fit(model=other, checkpoint=checkpoint)
 
 
