@@ -130,10 +130,13 @@ def fit(
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
+    segments = math.ceil(length.total_steps / segment)
     while state.step < length.total_steps:
-        stop = min(length.total_steps, (state.step // segment + 1) * segment)
+        number = state.step // segment
+        stop = min(length.total_steps, (number + 1) * segment)
         batches = data.train(training.batch_size, order, state.step)
-        state.seconds += _train(model, batches, stop - state.step, callbacks)
+        span = (number, segments, stop - state.step)
+        state.seconds += _train(model, batches, span, callbacks)
         state.step = stop
         strategy.unite(model)
         validation = _validate(model, data, training.batch_size)
@@ -158,11 +161,26 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _train(model: keras.Model, batches: Any, steps: int, callbacks: list[Any]) -> float:
-    """Runs `steps` steps; returns the seconds that took."""
+def _train(
+    model: keras.Model, batches: Any, span: tuple[int, int, int], callbacks: list[Any]
+) -> float:
+    """Runs one segment; returns the seconds that took.
+
+    Keras is told of the whole phase, a segment being its epoch, so that callbacks can tell
+    how long training will be; the monitor stops it after this one.
+
+    Args:
+        model: The compiled model.
+        batches: Training batches from the segment's first step on.
+        span: The segment's number, how many there are, and its steps.
+        callbacks: The monitor among them.
+    """
+    number, segments, steps = span
     begin = time.perf_counter()
     model.fit(
         batches,
+        initial_epoch=number,
+        epochs=segments,
         steps_per_epoch=steps,
         callbacks=callbacks,
         shuffle=False,
@@ -221,6 +239,7 @@ class _Monitor(keras.callbacks.Callback):
         self._last_logs = logs
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = True
         # What is left of a segment counts in its means; it is logged only where nothing
         # else would be, for a mean of one or two steps is mostly noise.
         if self._stretch:
