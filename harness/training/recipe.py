@@ -92,7 +92,9 @@ def _check_decay(decay: DecayConfig, key: str) -> None:
         return
     boundaries, factors = list(decay.boundaries), list(decay.factors)
     ascending = all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False))
-    _need(f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0")
+    _need(
+        f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0"
+    )
     same = len(factors) == len(boundaries) and all(factor > 0 for factor in factors)
     _need(f"{key}.factors", factors, same, "a factor above 0 for each boundary")
 
@@ -220,9 +222,7 @@ def make_loss(label_smoothing: float) -> Any:
     return smoothed
 
 
-def compile_model(
-    model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length
-) -> None:
+def compile_model(model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length) -> None:
     """Gives a model the optimizer, loss and metrics of a phase, ready for `fit`."""
     import keras
 

@@ -24,7 +24,9 @@ def check(config: StrategyConfig) -> None:
     if config.virtual_cpus < 0:
         raise ConfigError(f"strategy.virtual_cpus={config.virtual_cpus}: needs 0 or more")
     if config.name == "single" and (config.devices or 1) > 1:
-        raise ConfigError(f"strategy.devices={config.devices}: single uses one; use strategy=mirrored")
+        raise ConfigError(
+            f"strategy.devices={config.devices}: single uses one; use strategy=mirrored"
+        )
 
 
 @contextmanager
@@ -56,6 +58,27 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
         )
     with strategy.scope() if strategy else nullcontext():
         yield replicas
+
+
+def unite(model: Any) -> None:
+    """Gives every replica of a model the same state that is not trained.
+
+    Replicas keep moving averages of their own shares of the batches; each gets the mean of
+    all, so that the model validated is the model stored. Training does not read them, and
+    their updates are linear, so when this happens does not matter.
+
+    Args:
+        model: A built model; one that is not distributed is left as it is.
+    """
+    import numpy as np
+
+    distribution = model.distribute_strategy
+    if distribution.num_replicas_in_sync == 1:
+        return
+    for variable in model.non_trainable_variables:
+        values = [np.asarray(v) for v in distribution.experimental_local_results(variable.value)]
+        if np.issubdtype(values[0].dtype, np.floating):
+            variable.assign(np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype))
 
 
 def _mirrored(config: StrategyConfig) -> Any:

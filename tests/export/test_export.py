@@ -41,7 +41,7 @@ def test_files_compute_what_the_model_does(tmp_path, model, samples):
     np.testing.assert_allclose(lite, expected, rtol=1e-4, atol=1e-5)
     for artifact in artifacts:
         assert artifact.bytes == artifact.path.stat().st_size
-        assert 0 < artifact.gzip_bytes
+        assert artifact.gzip_bytes > 0
         assert 0 <= artifact.max_error < 1e-5
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
     assert names == ["model.keras", "model.tflite"]
@@ -57,7 +57,9 @@ def test_the_optimizer_is_not_shipped(tmp_path, samples):
 
 
 def test_zeros_weigh_less_gzipped_only(tmp_path, samples):
-    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(500)])
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(500)]
+    )
     _, dense = export(model, config(), tmp_path, samples)
     kernel = model.layers[-1].kernel
     keep = np.random.default_rng(0).random(kernel.shape) > 0.9
@@ -111,11 +113,11 @@ def test_conversion_is_silent(capfd, model, samples):
 
 def test_captured_gives_back_the_terminal(capfd):
     with captured() as written:
-        print("hidden")
+        sys.stdout.write("hidden\n")
         tf.print("hidden too", output_stream=sys.stderr)
         os.write(2, b"and this")
         sofar = written()
-    print("shown")
+    sys.stdout.write("shown\n")
     assert sofar == "hidden\nhidden too\nand this"
     assert capfd.readouterr() == ("shown\n", "")
 

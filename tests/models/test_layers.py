@@ -65,7 +65,7 @@ def test_one_value_a_channel_has_no_variance():
 def test_a_frozen_layer_uses_its_moving_averages():
     ours, stock = pair()
     ours.trainable = stock.trainable = False
-    before = [np.array(weight) for weight in ours.weights]
+    before = [weight.numpy() for weight in ours.weights]
     np.testing.assert_allclose(
         ours(images(), training=True), stock(images(), training=True), rtol=1e-5, atol=1e-5
     )
@@ -112,7 +112,9 @@ def test_it_trains_in_a_graph_of_unknown_batch_size(jit_compile):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(layer(x, training=True)[:, 1:] ** 3)
             for weight, gradient in zip(
-                layer.trainable_variables, tape.gradient(loss, layer.trainable_variables), strict=True
+                layer.trainable_variables,
+                tape.gradient(loss, layer.trainable_variables),
+                strict=True,
             ):
                 weight.assign_sub(0.1 * gradient)
 

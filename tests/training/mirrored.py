@@ -1,6 +1,6 @@
 """Trains over two logical CPUs, and prints what the test compares (needs a fresh TensorFlow).
 
-python -m tests.training.mirrored FOLDER
+python -m tests.training.mirrored resume|share FOLDER
 """
 
 import json
@@ -47,28 +47,35 @@ def difference(some, others) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
 
 
-def main() -> None:
-    checkpoint = Checkpoint(Path(sys.argv[1]) / "state")
-    replicas, history, weights = train(MIRRORED)
-    interrupted = False
+def resume(folder: Path) -> dict[str, object]:
+    """A run interrupted in its second segment, against one that was not."""
+    checkpoint = Checkpoint(folder / "state")
+    _, history, weights = train(MIRRORED)
     try:
         train(MIRRORED, checkpoint=checkpoint, stop_at=8)
     except InterruptError:
-        interrupted = checkpoint.load().step == 5
+        stored = checkpoint.load()
     _, resumed_history, resumed = train(MIRRORED, checkpoint=checkpoint)
-    _, _, shared = train(MIRRORED, plain_model)
+    return {
+        "stored": stored.step,
+        "difference": difference(weights, resumed),
+        "same_history": history == resumed_history,
+    }
+
+
+def share(folder: Path) -> dict[str, object]:
+    """Two devices against one, on the same batches."""
+    replicas, _, shared = train(MIRRORED, plain_model)
     _, _, alone = train(StrategyConfig(name="single"), plain_model)
-    _, _, untrained = 0, 0, plain_model().get_weights()
-    report = {
+    seeds.seed_everything(4)
+    untrained = plain_model().get_weights()
+    return {
         "replicas": replicas,
-        "interrupted": interrupted,
-        "resumed": difference(weights, resumed),
-        "resumed_history": history == resumed_history,
-        "against_single": difference(shared, alone),
+        "difference": difference(shared, alone),
         "moved": difference(shared, untrained),
     }
-    print(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main()
+    check = {"resume": resume, "share": share}[sys.argv[1]]
+    sys.stdout.write(json.dumps(check(Path(sys.argv[2]))) + "\n")

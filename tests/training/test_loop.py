@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 
 from harness.errors import ConfigError
-from harness.training import loop, seeds
+from harness.training import loop, recipe, seeds
 from harness.training.checkpoint import Checkpoint
 from harness.training.errors import TrainingError
 from tests.training import small
 
 
-def fit(model=None, phase=None, recipe=None, **options):
+def fit(model=None, phase=None, training=None, **options):
     model = model or small.model()
     options = {"seed": 1} | options
-    return loop.fit(model, small.data(), phase or small.phase(), recipe or small.recipe(), **options)
+    phase, training = phase or small.phase(), training or small.recipe()
+    return loop.fit(model, small.data(), phase, training, **options)
 
 
 def test_it_learns_and_tells_what_happened():
@@ -64,7 +65,7 @@ def test_logged_values_are_means_of_the_steps_since_the_last():
     seeds.seed_everything(3)
     result = fit(
         model=small.model(),
-        recipe=small.recipe(log_every=3),
+        training=small.recipe(log_every=3),
         on_log=lambda step, metrics: logged.setdefault(step, {}).update(metrics),
     )
     steps = losses_of_every_step()
@@ -79,7 +80,7 @@ def test_short_segments_are_logged_once():
     logged = []
     fit(
         phase=small.phase(epochs=None, steps=3),
-        recipe=small.recipe(log_every=100),
+        training=small.recipe(log_every=100),
         on_log=lambda step, metrics: logged.append((step, sorted(metrics))),
     )
     assert [step for step, _ in logged] == [3, 3]
@@ -102,7 +103,7 @@ def test_what_is_observed_does_not_change_the_result(tmp_path):
     plain = weights()
     every = small.recipe(checkpoint_epochs=0.4, log_every=1)
     np.testing.assert_array_equal(
-        plain, weights(recipe=every, checkpoint=Checkpoint(tmp_path / "state"))
+        plain, weights(training=every, checkpoint=Checkpoint(tmp_path / "state"))
     )
 
 
@@ -150,11 +151,50 @@ def test_a_diverging_loss_is_refused():
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state")
     fit(checkpoint=checkpoint)
-    other = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    with pytest.raises(TrainingError, match="checkpoint of another model.*delete it"):
+    other = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    with pytest.raises(TrainingError, match=r"checkpoint of another model.*delete it"):
         fit(model=other, checkpoint=checkpoint)
 
 
 def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(ConfigError, match=r"training\.batch_size=64.*44 training examples"):
-        fit(recipe=small.recipe(batch_size=64))
+        fit(training=small.recipe(batch_size=64))
+
+
+def test_callbacks_are_told_the_length_of_the_whole_phase():
+    """A pruner compares it with its schedule."""
+    told = []
+
+    class Listen(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            told.append((epoch, self.params["epochs"], self.params["steps"]))
+
+    pruner = small.StubPruner(small.model().layers[-3].kernel)
+    pruner.callback = Listen
+    fit(phase=small.phase(epochs=None, steps=13), pruner=pruner)
+    assert told == [(0, 3, 5), (1, 3, 5), (2, 3, 3)]
+
+
+def test_mixed_precision_resumes_too(tmp_path):
+    finished = []
+    for name in ("whole", "stopped", "stopped"):
+        seeds.seed_everything(2)
+        with recipe.precision(True):
+            model = small.model()
+
+        def stop(step, metrics, name=name):
+            if name == "stopped" and step == 8 and len(finished) == 1:
+                finished.append(None)
+                raise InterruptedError
+
+        checkpoint = Checkpoint(tmp_path / name)
+        try:
+            fit(model=model, checkpoint=checkpoint, on_log=stop)
+        except InterruptedError:
+            continue
+        finished.append(model.get_weights())
+    whole, _, resumed = finished
+    for ours, theirs in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

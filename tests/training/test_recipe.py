@@ -102,7 +102,7 @@ def test_an_epoch_is_whole_batches(options, expected):
 
 
 def test_phases_without_a_step_are_refused():
-    with pytest.raises(ConfigError, match="batch_size=36.*35 training examples"):
+    with pytest.raises(ConfigError, match=r"batch_size=36.*35 training examples"):
         recipe.length(phase(), 35, 36)
     with pytest.raises(ConfigError, match="less than one step"):
         recipe.length(phase(epochs=0.01), 35, 10)
