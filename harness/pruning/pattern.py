@@ -332,17 +332,13 @@ class NM(Pattern):
         return tf.reshape(mask, shape)
 
     def holds(self, weights: Any, axes: Axes | None = None) -> bool:
-        """Whether every full group of `weights` has at most n non-zeros.
-
-        The weights of a short last group are not checked, as in tfmot's
-        `is_pruned_m_by_n`.
-        """
+        """Whether every group of `weights`, a short last one included, has at most n non-zeros."""
         array = np.asarray(weights)
         axes = _default_axes(array.ndim) if axes is None else axes
         moved = np.moveaxis(array, self._axis(array.shape, axes), -1)
-        full = moved.shape[-1] // self.m * self.m
-        groups = moved[..., :full].reshape(-1, self.m)
-        return bool((np.count_nonzero(groups, axis=1) <= self.n).all())
+        starts = np.arange(0, moved.shape[-1], self.m)
+        per_group = np.add.reduceat((moved != 0).astype(np.int64), starts, axis=-1)
+        return bool((per_group <= self.n).all())
 
 
 @cache
