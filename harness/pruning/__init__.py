@@ -15,7 +15,7 @@ from harness.pruning.allocation import ERK, Allocation, Global, Uniform
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
 from harness.pruning.method import Method
-from harness.pruning.pattern import NM, Block, Misfit, Pattern, Unstructured
+from harness.pruning.pattern import NM, Block, MisfitError, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
 from harness.pruning.schedule import (
     Constant,
@@ -47,7 +47,7 @@ __all__ = [
     "LayerSummary",
     "Magnitude",
     "Method",
-    "Misfit",
+    "MisfitError",
     "OneShot",
     "Pattern",
     "Piecewise",
