@@ -121,12 +121,14 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.launch import print_report
+    from harness.launch import print_page_table, print_report
     from harness.sweep import load, names
 
-    chosen = [load(parsed.name)] if parsed.name else [load(name) for name in names()]
-    for sweep in chosen:
-        print_report(sweep, extra=parsed.overrides, uri=parsed.uri, out=parsed.out)
+    if parsed.name and parsed.name not in names() and not parsed.name.endswith((".yaml", ".yml")):
+        print_page_table(parsed.name, uri=parsed.uri, out=parsed.out)
+        return 0
+    for name in [parsed.name] if parsed.name else names():
+        print_report(load(name), extra=parsed.overrides, uri=parsed.uri, out=parsed.out)
     return 0
 
 

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import guard, shipped, to_config
+from harness.config import compose, expand, guard, shipped, to_config
 from harness.config.compose import explain
 from harness.config.schema import register
 from harness.errors import HarnessError
@@ -29,6 +29,7 @@ def main() -> int:
     # With this Hydra raises instead of printing errors of its own; ours are one line.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
+        _check_all_jobs(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")(
             _task
         )()
@@ -40,6 +41,19 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _check_all_jobs(arguments: list[str]) -> None:
+    """Refuses a multirun's bad cells before its first one starts.
+
+    Only where the configs are the shipped ones: with a config folder of the user's own, each
+    job is checked as it starts.
+    """
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    if set(flags) <= {"-m", "--multirun"} and flags:
+        for each in expand(overrides):
+            compose(each)
 
 
 def _task(composed: DictConfig) -> None:

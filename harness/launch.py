@@ -7,12 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.config import Config
+from harness.config import Config, compose
+from harness.errors import ConfigError
 from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.progress import ProgressView
 from harness.report import ReportResult, report
-from harness.sweep import Sweep
+from harness.report.pages import page_tables
+from harness.sweep import Sweep, names
 from harness.tables import table_spec
 from harness.tracking import cell_run, store
 from harness.tracking.sweep_run import SweepRun
@@ -80,6 +82,19 @@ def launch_sweep(
     return code
 
 
+def print_page_table(name: str, *, uri: str | None = None, out: Path | None = None) -> None:
+    """Writes and prints a table of the pruning guide that has no sweep yet: published values.
+
+    Raises:
+        ConfigError: there is neither a sweep nor a published table of this name.
+    """
+    pages = page_tables()
+    if name not in pages:
+        accepted = ", ".join(sorted({*names(), *pages}))
+        raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
+    _show(report(pages[name], uri=uri or compose().tracking.uri, out_dir=out or _folder(name)))
+
+
 def print_report(
     sweep: Sweep, *, extra: Sequence[str] = (), uri: str | None = None, out: Path | None = None
 ) -> ReportResult:
@@ -92,12 +107,18 @@ def print_report(
         out: the folder of the files; None for `results/NAME`.
     """
     configs = sweep.configs(extra)
-    folder = out or Path("results", sweep.name)
     spec = table_spec(sweep, [config for config, _ in configs])
-    result = report(spec, uri=uri or configs[0][0].tracking.uri, out_dir=folder)
-    _console.print(result.text)
-    for path in result.paths:
-        _console.print(f"[dim]wrote {path}")
+    uri = uri or configs[0][0].tracking.uri
+    return _show(report(spec, uri=uri, out_dir=out or _folder(sweep.name), width=_console.width))
+
+
+def _folder(name: str) -> Path:
+    return Path("results", name)
+
+
+def _show(result: ReportResult) -> ReportResult:
+    _console.print(result.text, markup=False, soft_wrap=True)
+    _console.print(f"[dim]wrote {', '.join(map(str, result.paths))}", soft_wrap=True)
     return result
 
 

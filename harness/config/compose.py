@@ -124,7 +124,7 @@ def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
 def explain(error: Exception) -> str:
     """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
+        group, _, name = error.missing_cfg_file.rpartition(".")[0]
         # Hydra lists the schema nodes' folders too; only the YAML names are meant for users.
         return f"{group}={name} is unknown; accepted: {', '.join(options(group))}"
     if isinstance(error, OverrideParseException):
@@ -145,7 +145,7 @@ def explain(error: Exception) -> str:
 
 
 def _unknown_key(error: OmegaConfBaseException) -> str:
-    parent, _, key = str(error.full_key).rpartition(".")
+    parent = str(error.full_key).rpartition(".")[0]
     kind = error.object_type
     line = f"{error.full_key}: there is no such key"
     if dataclasses.is_dataclass(kind):

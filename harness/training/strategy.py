@@ -8,26 +8,6 @@ from typing import Any
 from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
 
-STRATEGIES = ("single", "mirrored")
-
-
-def check(config: StrategyConfig) -> None:
-    """Refuses an impossible strategy; needs no TensorFlow.
-
-    Raises:
-        ConfigError: Naming the key, what was received and what is accepted.
-    """
-    if config.name not in STRATEGIES:
-        raise ConfigError(f"strategy={config.name}: needs one of {', '.join(STRATEGIES)}")
-    if config.devices is not None and config.devices < 1:
-        raise ConfigError(f"strategy.devices={config.devices}: needs at least 1, or null for all")
-    if config.virtual_cpus < 0:
-        raise ConfigError(f"strategy.virtual_cpus={config.virtual_cpus}: needs 0 or more")
-    if config.name == "single" and (config.devices or 1) > 1:
-        raise ConfigError(
-            f"strategy.devices={config.devices}: single uses one; use strategy=mirrored"
-        )
-
 
 @contextmanager
 def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
@@ -46,7 +26,6 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
     Raises:
         ConfigError: If there are fewer devices than asked for, or a batch does not divide.
     """
-    check(config)
     if config.virtual_cpus:
         _split_cpu(config.virtual_cpus)
     strategy = _mirrored(config) if config.name == "mirrored" else None

@@ -1,0 +1,97 @@
+"""What a recipe may say: refused before TensorFlow is imported."""
+
+import math
+
+from harness.config.checks import need, one_of
+from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
+from harness.errors import ConfigError
+
+#: optimizer name -> the options that it uses, beside its learning rate
+OPTIMIZERS = {
+    "adam": ("epsilon", "weight_decay", "clip_norm"),
+    "sgd": ("momentum", "weight_decay", "clip_norm"),
+    "rmsprop": ("rho", "momentum", "epsilon", "weight_decay", "clip_norm"),
+}
+DECAYS = ("constant", "cosine", "exponential", "piecewise")
+STARTS = ("dense", "scratch")
+
+OPTIONS = ("momentum", "rho", "epsilon", "weight_decay", "clip_norm")
+JIT = ("auto", "always", "never")
+
+
+def check_training(training: TrainingConfig) -> None:
+    """Refuses a recipe that cannot be followed; needs no TensorFlow.
+
+    Raises:
+        ConfigError: Naming the key, what was received and what is accepted.
+    """
+    need("training.batch_size", training.batch_size, training.batch_size >= 1, "1 or more")
+    smoothing = training.label_smoothing
+    need("training.label_smoothing", smoothing, 0 <= smoothing < 1, "a number in [0, 1)")
+    compiled = training.jit_compile
+    one_of("training.jit_compile", compiled, JIT)
+    every = training.checkpoint_epochs
+    need("training.checkpoint_epochs", every, every > 0, "a number above 0")
+    need("training.log_every", training.log_every, training.log_every >= 1, "1 or more")
+    start = training.finetune.start
+    one_of("training.finetune.start", start, STARTS)
+    check_phase(training.dense, "training.dense")
+    check_phase(training.finetune, "training.finetune")
+
+
+def check_phase(phase: PhaseConfig, key: str) -> None:
+    """Refuses an impossible phase; `key` is where it stands in the config.
+
+    Raises:
+        ConfigError: Naming the key, what was received and what is accepted.
+    """
+    lengths = {"epochs": phase.epochs, "steps": phase.steps}
+    given = {name: value for name, value in lengths.items() if value is not None}
+    if len(given) != 1:
+        raise ConfigError(
+            f"{key}: received epochs={phase.epochs}, steps={phase.steps}; accepted: exactly one "
+            f"of them (the other null: {key}.epochs=null)"
+        )
+    for name, value in given.items():
+        need(f"{key}.{name}", value, value > 0, "a number above 0")
+    _check_optimizer(phase.optimizer, f"{key}.optimizer")
+    _check_decay(phase.decay, f"{key}.decay")
+
+
+def _check_optimizer(optimizer: OptimizerConfig, key: str) -> None:
+    name = optimizer.name
+    one_of(f"{key}.name", name, OPTIMIZERS)
+    rate = optimizer.learning_rate
+    need(f"{key}.learning_rate", rate, 0 < rate < math.inf, "a finite number above 0")
+    for option in OPTIONS:
+        value = getattr(optimizer, option)
+        if value is None:
+            continue
+        if option not in OPTIMIZERS[name]:
+            accepted = ", ".join(OPTIMIZERS[name])
+            raise ConfigError(
+                f"{key}.{option}: received {value}, which {name} does not use; accepted with "
+                f"{name}: {accepted}"
+            )
+        if option in ("momentum", "rho"):
+            need(f"{key}.{option}", value, 0 <= value < 1, "a number in [0, 1)")
+        elif option == "weight_decay":
+            need(f"{key}.{option}", value, value >= 0, "0 or more")
+        else:
+            need(f"{key}.{option}", value, value > 0, "a number above 0")
+
+
+def _check_decay(decay: DecayConfig, key: str) -> None:
+    one_of(f"{key}.kind", decay.kind, DECAYS)
+    need(f"{key}.alpha", decay.alpha, 0 <= decay.alpha <= 1, "a number in [0, 1]")
+    need(f"{key}.rate", decay.rate, 0 < decay.rate <= 1, "a number in (0, 1]")
+    need(f"{key}.every", decay.every, decay.every > 0, "a number of epochs above 0")
+    if decay.kind != "piecewise":
+        return
+    boundaries, factors = list(decay.boundaries), list(decay.factors)
+    ascending = all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False))
+    need(
+        f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0"
+    )
+    same = len(factors) == len(boundaries) and all(factor > 0 for factor in factors)
+    need(f"{key}.factors", factors, same, "a factor above 0 for each boundary")
