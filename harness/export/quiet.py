@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 
 
 @contextmanager
@@ -18,15 +18,17 @@ def captured() -> Iterator[Callable[[], str]]:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", buffering=1) as sink:
+    with tempfile.TemporaryFile() as sink:
         saved = [os.dup(1), os.dup(2)]
         try:
             os.dup2(sink.fileno(), 1)
             os.dup2(sink.fileno(), 2)
-            # Python's own streams need not end in those two: notebooks replace them.
-            with redirect_stdout(sink), redirect_stderr(sink):
-                yield lambda: os.pread(sink.fileno(), 1 << 20, 0).decode(errors="replace")
+            # sys.stdout and sys.stderr stay what they are: a logger made in the block would
+            # keep a replacement after it is closed.
+            yield lambda: os.pread(sink.fileno(), 1 << 20, 0).decode(errors="replace")
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             for number, copy in enumerate(saved, start=1):
                 os.dup2(copy, number)
                 os.close(copy)

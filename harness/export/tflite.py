@@ -34,7 +34,7 @@ def to_tflite(model: keras.Model, path: Path, samples: np.ndarray, tolerance: fl
     """
     content = convert(model)
     outputs = run(content, samples)
-    error = compare("model.tflite", outputs, np.asarray(model.predict_on_batch(samples)), tolerance)
+    error = compare("model.tflite", outputs, np.asarray(model(samples, training=False)), tolerance)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(content)
     partial.replace(path)
