@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from harness.config.schema import StrategyConfig
+from harness.errors import ConfigError
 from harness.training import loop, seeds, strategy
 from harness.training.checkpoint import Checkpoint
 from tests.training import small
@@ -69,7 +70,13 @@ def share(folder: Path) -> dict[str, object]:
     _, _, alone = train(StrategyConfig(name="single"), plain_model)
     seeds.seed_everything(4)
     untrained = plain_model().get_weights()
+    refused = ""
+    try:
+        strategy.scope(MIRRORED, batch_size=7).__enter__()
+    except ConfigError as error:
+        refused = str(error)
     return {
+        "refused": refused,
         "replicas": replicas,
         "difference": difference(shared, alone),
         "moved": difference(shared, untrained),
