@@ -6,7 +6,7 @@ from typing import Any
 from harness import data
 from harness.config import Config, cell_id
 from harness.config.schema import DatasetConfig
-from harness.export.quiet import captured
+from harness.quiet import captured
 from harness.tracking.labels import run_name
 
 

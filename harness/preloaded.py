@@ -4,7 +4,7 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
-from harness.export.quiet import captured
+from harness.quiet import captured
 
 with captured():
     import keras

@@ -83,7 +83,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     config = cell.config
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
-    seeds.seed_everything(config.seed)
+    seeds.seed_everything(config.seed, config.training.jit_compile)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source})

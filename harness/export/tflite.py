@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export.comparison import compare
-from harness.export.quiet import captured
+from harness.quiet import captured
 
 
 def to_tflite(model: keras.Model, path: Path, samples: np.ndarray, tolerance: float) -> float:
