@@ -14,6 +14,7 @@ from harness.plan import Cell, plan
 from harness.progress import ProgressView
 from harness.report import ReportResult, report
 from harness.report.pages import page_tables
+from harness.report.render import to_markdown
 from harness.sweep import Sweep, names
 from harness.tables import table_spec
 from harness.tracking import cell_run, store
@@ -72,7 +73,7 @@ def launch_sweep(
         outcomes = _run(cells, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = print_report(sweep, extra=extra, uri=tracking.uri, out=out)
-            parent.add(result.paths, result.text)
+            parent.add(result.paths, to_markdown(result.table))
     code = _exit_code(cells, outcomes)
     if code == 0:
         minutes, seconds = divmod(round(time.monotonic() - began), 60)

@@ -21,7 +21,7 @@ _DENSE = "dense"
 _DENSE_COLOUR = "#444444"
 _MARKERS = {"random": "o", "2 by 4": "D"}
 _OTHER_MARKERS = ("s", "^", "v", "P", "X")
-_ASIDE = 1.2  # of the axis' 100
+_ASIDE = 1.0  # of the axis' 100
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -154,8 +154,8 @@ def _reached(entry: Entry) -> float:
 
 def _free(x: float, taken: list[float]) -> float:
     """Moves a point aside, so that the bars of equal sparsities do not cover each other."""
-    while any(abs(x - other) < _ASIDE for other in taken):
-        x += _ASIDE
+    while near := [other for other in taken if abs(x - other) < 0.99 * _ASIDE]:
+        x = max(near) + _ASIDE
     return x
 
 
