@@ -29,6 +29,14 @@ class MnistCnnConfig(ModelConfig):
 
 
 @dataclass
+class DsCnnLConfig(ModelConfig):
+    """The large depthwise-separable keyword spotter; `momentum` is batch normalization's."""
+
+    filters: int = 276
+    momentum: float = 0.99
+
+
+@dataclass
 class DatasetConfig:
     """A data set and where it lies.
 
@@ -218,7 +226,7 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig},
+    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
     "dataset": {"dataset": DatasetConfig},
     "sparsity": {"sparsity": SparsityConfig},
     "training": {"training": TrainingConfig},

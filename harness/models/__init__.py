@@ -11,7 +11,10 @@ from harness.config.schema import ModelConfig
 from harness.errors import ConfigError
 
 #: model.name -> module with `build(config, input_shape, num_classes)`
-MODELS = {"mnist_cnn": "harness.models.mnist_cnn"}
+MODELS = {
+    "ds_cnn_l": "harness.models.ds_cnn_l",
+    "mnist_cnn": "harness.models.mnist_cnn",
+}
 
 
 def build(config: ModelConfig, input_shape: tuple[int, ...], num_classes: int) -> Any:

@@ -1,0 +1,60 @@
+"""The front end of keyword spotting: from a second of sound to its MFCC image.
+
+One layer computes it wherever it is needed, in the input pipeline and in exported models,
+so that training, evaluation and deployment cannot drift apart. Window, stride and
+coefficients after Arm's keyword spotting example,
+https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training).
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+SAMPLE_RATE = 16_000
+WINDOW = 640
+STRIDE = 320
+COEFFICIENTS = 10
+LOWEST_HZ, HIGHEST_HZ = 20, 4_000
+MEL_BINS = 40
+
+
+@keras.saving.register_keras_serializable(package="harness")
+class Mfcc(keras.layers.Layer):
+    """Waveforms to mel-frequency cepstral coefficients; it has no weights.
+
+    Input [batch, samples], 16 kHz, in [-1, 1]; output [batch, frames, 10, 1], a frame every
+    20 ms over windows of 40 ms: 49×10 for one second.
+
+    The two TensorFlow operations run on the CPU only, and TensorFlow Lite has them as
+    custom operations of the same names.
+    """
+
+    def __init__(self, **options: Any):
+        # float32 whatever the policy: half precision cannot hold a power spectrum.
+        super().__init__(**{**options, "dtype": "float32", "trainable": False})
+
+    def call(self, waveforms: Any) -> Any:
+        """Computes the coefficients of [batch, samples]."""
+        # The operation takes one sound of many channels: here, a batch of sounds.
+        spectrogram = tf.raw_ops.AudioSpectrogram(
+            input=tf.transpose(waveforms),
+            window_size=WINDOW,
+            stride=STRIDE,
+            magnitude_squared=True,
+        )
+        coefficients = tf.raw_ops.Mfcc(
+            spectrogram=spectrogram,
+            sample_rate=SAMPLE_RATE,
+            upper_frequency_limit=HIGHEST_HZ,
+            lower_frequency_limit=LOWEST_HZ,
+            filterbank_channel_count=MEL_BINS,
+            dct_coefficient_count=COEFFICIENTS,
+        )
+        return coefficients[..., tf.newaxis]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """[batch, samples] to [batch, frames, 10, 1]."""
+        batch, samples = input_shape
+        frames = None if samples is None else (samples - WINDOW) // STRIDE + 1
+        return (batch, frames, COEFFICIENTS, 1)
