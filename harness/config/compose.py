@@ -118,7 +118,11 @@ def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
     if name not in schemas:
         raise ConfigError(f"model={name} is unknown; accepted: {', '.join(options('model'))}")
     model = OmegaConf.merge(OmegaConf.structured(schemas[name]), plain["model"])
-    return OmegaConf.merge(plain, {"model": model})  # type: ignore[return-value]
+    dataset = plain.get("dataset") or {}
+    # A data set without options of its own has the common ones.
+    schema = SCHEMAS["dataset"].get(str(dataset.get("name")), SCHEMAS["dataset"]["dataset"])
+    dataset = OmegaConf.merge(OmegaConf.structured(schema), dataset)
+    return OmegaConf.merge(plain, {"model": model, "dataset": dataset})  # type: ignore[return-value]
 
 
 def explain(error: Exception) -> str:

@@ -12,6 +12,8 @@ from harness.config.schema import (
     SparsityConfig,
     StrategyConfig,
 )
+from harness.config.speech import check_speech
+from harness.config.tasks import check_task
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
@@ -40,6 +42,8 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
         one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
     one_of("scale", config.scale, SCALES)
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
+    check_task(config.model.name, config.dataset.name)
+    check_speech(config.model, config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _strategy(config.strategy)

@@ -12,7 +12,12 @@ from harness.data.base import Data
 from harness.errors import ConfigError
 
 #: dataset.name -> module with `SOURCES`, `check`, `fingerprint` and `load`
-DATASETS = {"mnist": "harness.data.mnist"}
+DATASETS = {
+    "fsdd": "harness.data.fsdd",
+    "mnist": "harness.data.mnist",
+    "speech_commands": "harness.data.speech_commands",
+    "speech_folder": "harness.data.speech_folder",
+}
 
 
 def check(config: DatasetConfig) -> None:

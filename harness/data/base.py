@@ -6,7 +6,7 @@ once, without replaying or storing an iterator.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,30 +93,15 @@ class ArrayData:
         """
         import tensorflow as tf
 
-        steps_per_epoch = self.num_train // batch_size
-        if not steps_per_epoch:
-            raise ConfigError(
-                f"training.batch_size={batch_size}: {self.name} has {self.num_train} training"
-                " examples; choose a batch size up to that"
-            )
+        order = batch_order(self.name, self.num_train, batch_size, seed)
         inputs = tf.constant(self.train_split.inputs)
         labels = tf.constant(self.train_split.labels)
-        last = tf.constant(self.num_train - 1, tf.int64)
-        key = [seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF]  # the kernel keeps 32 bits of each
 
         def batch(step: Any) -> tuple[Any, Any]:
-            epoch = step // steps_per_epoch
-            first = (step % steps_per_epoch) * batch_size
-            index = tf.raw_ops.RandomIndexShuffle(
-                index=first + tf.range(batch_size, dtype=tf.int64),
-                seed=tf.stack([key[0], key[1], epoch]),
-                max_index=last,
-            )
+            index = order(step)
             return _scaled(tf.gather(inputs, index)), tf.gather(labels, index)
 
-        steps = tf.data.Dataset.range(start_step, _LAST_STEP)
-        batches = steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return batches.prefetch(tf.data.AUTOTUNE)
+        return steps_from(start_step, batch)
 
     def validation(self, batch_size: int) -> Any:
         """Every validation example in a fixed order, the last batch short."""
@@ -125,6 +110,55 @@ class ArrayData:
     def test(self, batch_size: int) -> Any:
         """Every test example in a fixed order, the last batch short."""
         return _finite(self.test_split, batch_size)
+
+
+def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[Any], Any]:
+    """Which examples are in the batch of a step: a function of (seed, step) alone.
+
+    Every epoch visits the examples once in an order of its own, without storing one.
+
+    Args:
+        name: Of the data set, for a refusal.
+        count: Number of training examples.
+        batch_size: Examples in a batch.
+        seed: An integer in [0, 2**62).
+
+    Returns:
+        A function for `steps_from`: int64 step -> int64 [batch_size] example numbers.
+
+    Raises:
+        ConfigError: If a batch does not fit in the training split.
+    """
+    import tensorflow as tf
+
+    steps_per_epoch = count // batch_size
+    if not steps_per_epoch:
+        raise ConfigError(
+            f"training.batch_size={batch_size}: {name} has {count} training"
+            " examples; choose a batch size up to that"
+        )
+    last = tf.constant(count - 1, tf.int64)
+    key = [seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF]  # the kernel keeps 32 bits of each
+
+    def order(step: Any) -> Any:
+        epoch = step // steps_per_epoch
+        first = (step % steps_per_epoch) * batch_size
+        return tf.raw_ops.RandomIndexShuffle(
+            index=first + tf.range(batch_size, dtype=tf.int64),
+            seed=tf.stack([key[0], key[1], epoch]),
+            max_index=last,
+        )
+
+    return order
+
+
+def steps_from(start_step: int, batch: Callable[[Any], tuple[Any, Any]]) -> Any:
+    """The infinite `tf.data.Dataset` of `batch(step)`, prepared ahead, in order."""
+    import tensorflow as tf
+
+    steps = tf.data.Dataset.range(start_step, _LAST_STEP)
+    batches = steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _finite(split: Split, batch_size: int) -> Any:

@@ -56,5 +56,16 @@ class Mfcc(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """[batch, samples] to [batch, frames, 10, 1]."""
         batch, samples = input_shape
-        frames = None if samples is None else (samples - WINDOW) // STRIDE + 1
-        return (batch, frames, COEFFICIENTS, 1)
+        if samples is None:
+            return (batch, None, COEFFICIENTS, 1)
+        return (batch, *features_shape(samples))
+
+
+def features_shape(samples: int) -> tuple[int, int, int]:
+    """(frames, coefficients, 1) of so many samples.
+
+    Example:
+        >>> features_shape(16_000)
+        (49, 10, 1)
+    """
+    return ((samples - WINDOW) // STRIDE + 1, COEFFICIENTS, 1)

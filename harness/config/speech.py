@@ -1,0 +1,67 @@
+"""What keyword spotting's configs may say: refused before TensorFlow is imported."""
+
+import re
+
+from harness.config.checks import need, one_of
+from harness.config.schema import (
+    AugmentationConfig,
+    DatasetConfig,
+    DsCnnLConfig,
+    ModelConfig,
+    SpeechCommandsConfig,
+    SpeechConfig,
+    SpeechFolderConfig,
+)
+
+FEATURES = ("mfcc", "waveform")
+
+
+def check_speech(model: ModelConfig, dataset: DatasetConfig) -> None:
+    """Refuses options out of range; other tasks' configs pass untouched.
+
+    Raises:
+        ConfigError: naming the key, what was received and what is accepted.
+    """
+    if isinstance(model, DsCnnLConfig):
+        need("model.filters", model.filters, model.filters >= 1, "1 or more")
+        need("model.momentum", model.momentum, 0 <= model.momentum < 1, "a number in [0, 1)")
+    if isinstance(dataset, SpeechConfig):
+        one_of("dataset.features", dataset.features, FEATURES)
+        _augmentation(dataset.augmentation)
+    if isinstance(dataset, SpeechFolderConfig):
+        _folder(dataset)
+    if isinstance(dataset, SpeechCommandsConfig):
+        _commands(dataset)
+
+
+def _augmentation(augmentation: AugmentationConfig) -> None:
+    key = "dataset.augmentation"
+    shift, speed = augmentation.time_shift_ms, augmentation.speed
+    need(f"{key}.time_shift_ms", shift, 0 <= shift <= 1000, "milliseconds from 0 to 1000")
+    need(f"{key}.speed", speed, 0 <= speed <= 0.5, "a share from 0 to 0.5, e.g. 0.1 for ±10 %")
+    for option in ("noise_probability", "noise_volume"):
+        value = getattr(augmentation, option)
+        need(f"{key}.{option}", value, 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _folder(dataset: SpeechFolderConfig) -> None:
+    for option in ("validation_share", "test_share"):
+        value = getattr(dataset, option)
+        need(f"dataset.{option}", value, 0 < value < 0.5, "a number in (0, 0.5)")
+    pattern = dataset.speaker_pattern
+    if pattern is not None:
+        accepted = "a regular expression with one group, the speaker, e.g. '^(.+)_nohash_'"
+        try:
+            groups = re.compile(pattern).groups
+        except re.error:
+            groups = 0
+        need("dataset.speaker_pattern", pattern, groups == 1, accepted)
+
+
+def _commands(dataset: SpeechCommandsConfig) -> None:
+    words = list(dataset.words)
+    distinct = bool(words) and len(set(words)) == len(words)
+    need("dataset.words", words, distinct, "one word or more, each once")
+    for option in ("silence_percentage", "unknown_percentage"):
+        value = getattr(dataset, option)
+        need(f"dataset.{option}", value, 0 < value <= 100, "a percentage in (0, 100]")

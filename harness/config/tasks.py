@@ -1,0 +1,28 @@
+"""Which models and data sets go together, refused before either is loaded."""
+
+from harness.errors import ConfigError
+
+#: model.name -> what it takes
+MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech"}
+#: dataset.name -> what it holds
+DATASETS = {
+    "mnist": "images",
+    "fsdd": "speech",
+    "speech_commands": "speech",
+    "speech_folder": "speech",
+}
+
+
+def check_task(model: str, dataset: str) -> None:
+    """Refuses a model that cannot take what the data set holds.
+
+    Raises:
+        ConfigError: names both, and the data sets that the model takes.
+    """
+    takes, holds = MODELS[model], DATASETS[dataset]
+    if takes != holds:
+        suited = ", ".join(f"dataset={name}" for name, held in DATASETS.items() if held == takes)
+        raise ConfigError(
+            f"dataset: received {dataset} ({holds}) with model={model}; accepted: {takes}"
+            f" ({suited})"
+        )

@@ -1,0 +1,91 @@
+"""Training clips varied in the graph: time shift, speed, background noise.
+
+Shift and noise as Arm's keyword spotting example has them,
+https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training/data.py); speed, which
+moves pitch and formants like another speaker's, after Ko et al., Audio augmentation for
+speech recognition, Interspeech 2015.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from harness.config.schema import AugmentationConfig
+from harness.data.recordings import CLIP
+from harness.data.wav import SAMPLE_RATE
+
+
+class Variation:
+    """Varies a batch of clips by random numbers that depend on (seed, step) alone.
+
+    Args:
+        config: How much.
+        noise: Recordings to mix in, int16 [samples] each, a clip long or longer.
+        seed: An integer in [0, 2**62).
+    """
+
+    def __init__(self, config: AugmentationConfig, noise: tuple[np.ndarray, ...], seed: int):
+        self._config = config
+        self._shift = round(config.time_shift_ms * SAMPLE_RATE / 1000)
+        self._key = tf.constant([seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF], tf.int64)
+        self._mixes = bool(noise) and config.noise_probability * config.noise_volume > 0
+        if self._mixes:
+            self._noise = tf.constant(np.concatenate(noise))
+            lengths = np.array([len(sound) for sound in noise], np.int64)
+            self._starts = tf.constant(np.cumsum(lengths) - lengths)
+            # Where a clip can begin in each recording.
+            self._room = tf.constant(lengths - CLIP + 1)
+
+    def __call__(self, waveforms: Any, step: Any) -> Any:
+        """Varies float32 [batch, 16000] in [-1, 1], for the global step `step` (int64)."""
+        seed = tf.random.fold_in(tf.random.fold_in(self._key, 0), step)
+        kinds = tf.unstack(tf.random.split(seed, 6))
+        if self._shift or self._config.speed:
+            waveforms = self._moved(waveforms, kinds[0], kinds[1])
+        if self._mixes:
+            waveforms = tf.clip_by_value(
+                waveforms + self._mix(tf.shape(waveforms)[0], kinds[2:]), -1, 1
+            )
+        return waveforms
+
+    def _moved(self, waveforms: Any, shift_seed: Any, speed_seed: Any) -> Any:
+        """Each clip later or earlier, faster or slower; what comes in from outside is zero."""
+        batch = tf.shape(waveforms)[0]
+        shift = tf.random.stateless_uniform(
+            [batch, 1], shift_seed, -self._shift, self._shift + 1, tf.int32
+        )
+        times = tf.range(CLIP)[tf.newaxis] - shift
+        most = self._config.speed
+        if not most:
+            return _at(waveforms, times)
+        speed = tf.random.stateless_uniform([batch, 1], speed_seed, 1 - most, 1 + most)
+        exact = tf.cast(times, tf.float32) * speed
+        before = tf.floor(exact)
+        part = exact - before
+        index = tf.cast(before, tf.int32)
+        return _at(waveforms, index) * (1 - part) + _at(waveforms, index + 1) * part
+
+    def _mix(self, batch: Any, seeds: list[Any]) -> Any:
+        """Noise to add to each clip: a random second of a random recording, or none."""
+        which_seed, offset_seed, chosen_seed, volume_seed = seeds
+        count = self._room.shape[0]
+        which = tf.random.stateless_uniform([batch], which_seed, 0, count, tf.int32)
+        room = tf.gather(self._room, which)
+        place = tf.random.stateless_uniform([batch], offset_seed, dtype=tf.float64)
+        offset = tf.cast(place * tf.cast(room, tf.float64), tf.int64)
+        begin = tf.gather(self._starts, which) + offset
+        index = begin[:, tf.newaxis] + tf.range(CLIP, dtype=tf.int64)
+        sounds = tf.cast(tf.gather(self._noise, index), tf.float32) / 32768.0
+        chosen = tf.random.stateless_uniform([batch, 1], chosen_seed)
+        volume = tf.random.stateless_uniform(
+            [batch, 1], volume_seed, 0.0, self._config.noise_volume
+        )
+        return sounds * tf.where(chosen < self._config.noise_probability, volume, 0.0)
+
+
+def _at(waveforms: Any, index: Any) -> Any:
+    """Samples at `index` [batch, n]; zero outside the clip."""
+    inside = (index >= 0) & (index < CLIP)
+    found = tf.gather(waveforms, tf.clip_by_value(index, 0, CLIP - 1), batch_dims=1)
+    return tf.where(inside, found, 0.0)

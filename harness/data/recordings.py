@@ -1,0 +1,146 @@
+"""Folders and archives of wav files, read by name."""
+
+import hashlib
+import tarfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from harness.data import wav
+from harness.data.base import digest
+from harness.errors import DataError
+
+#: A clip: one second.
+CLIP = wav.SAMPLE_RATE
+
+
+class Recordings(Protocol):
+    """Wav files by name, wherever they are."""
+
+    def names(self) -> list[str]:
+        """Paths of the wav files, with "/", sorted."""
+
+    def content(self, name: str) -> bytes:
+        """The whole file."""
+
+    def place(self, name: str) -> str:
+        """Where the file is, for a message."""
+
+
+class Folder:
+    """The wav files below a folder; hidden ones are passed over."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def names(self) -> list[str]:
+        """Paths relative to the folder, sorted."""
+        found = (path.relative_to(self.root) for path in self.root.rglob("*"))
+        wavs = [path for path in found if path.suffix.lower() == ".wav"]
+        # A name that starts with a dot is no recording: macOS leaves such beside each file.
+        return sorted(
+            path.as_posix() for path in wavs if not any(part[0] == "." for part in path.parts)
+        )
+
+    def content(self, name: str) -> bytes:
+        """The whole file."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.place(name)}: cannot be read ({error.strerror})") from error
+
+    def place(self, name: str) -> str:
+        """The file's path."""
+        return str(self.root / name)
+
+
+class Archive:
+    """The wav files in a tar archive (gzipped or not), held in memory."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._contents: dict[str, bytes] = {}
+        try:
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    file = tar.extractfile(member) if member.isfile() else None
+                    hidden = any(part.startswith(".") for part in Path(member.name).parts)
+                    if file and member.name.lower().endswith(".wav") and not hidden:
+                        self._contents[member.name] = file.read()
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
+
+    def names(self) -> list[str]:
+        """Paths within the archive, sorted."""
+        return sorted(self._contents)
+
+    def content(self, name: str) -> bytes:
+        """The whole file."""
+        return self._contents[name]
+
+    def place(self, name: str) -> str:
+        """The archive's path and the path within it."""
+        return f"{self.path}:{name}"
+
+
+def check(recordings: Recordings, names: Iterable[str]) -> None:
+    """Refuses the first wav file that cannot be read.
+
+    Raises:
+        DataError: names the file.
+    """
+    for name in names:
+        wav.check(recordings.content(name), recordings.place(name))
+
+
+def clips(recordings: Recordings, names: Sequence[str]) -> np.ndarray:
+    """Recordings as clips of one second: longer ones cut, shorter ones followed by zeros.
+
+    Returns:
+        int16 [len(names), 16000].
+
+    Raises:
+        DataError: names the file that cannot be read.
+    """
+    found = np.zeros((len(names), CLIP), np.int16)
+    for clip, name in zip(found, names, strict=True):
+        sound = sound_of(recordings, name)[:CLIP]
+        clip[: len(sound)] = sound
+    return found
+
+
+def sound_of(recordings: Recordings, name: str) -> np.ndarray:
+    """One recording in full, int16 [samples] at 16 kHz."""
+    return wav.read(recordings.content(name), recordings.place(name))
+
+
+def fingerprint(recordings: Recordings, names: Iterable[str], *, base: bool = False) -> str:
+    """sha256 over names and contents; with `base`, whatever the folders are called."""
+    renamed = sorted((name.rpartition("/")[2] if base else name, name) for name in names)
+    return digest((shown, recordings.content(name)) for shown, name in renamed)
+
+
+def share(text: str) -> float:
+    """A number in [0, 100] that depends on the text alone, as Speech Commands splits by it.
+
+    Source: `which_set` of https://arxiv.org/abs/1804.03209, section 7: it keeps a speaker's
+    files in one split even when files are added.
+    """
+    largest = 2**27 - 1
+    return int(hashlib.sha1(text.encode()).hexdigest(), 16) % (largest + 1) * (100.0 / largest)
+
+
+def folder_of(data_dir: str | None, layout: str) -> Path:
+    """The folder (or file) given as `dataset.data_dir`.
+
+    Raises:
+        DataError: none was given, or it does not exist; `layout` says what it should hold.
+    """
+    if data_dir is None:
+        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
+    path = Path(data_dir).expanduser()
+    if not path.exists():
+        raise DataError(f"dataset.data_dir={path}: no such folder; accepted: {layout}")
+    return path

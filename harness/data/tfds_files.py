@@ -1,0 +1,59 @@
+"""Data sets that TensorFlow Datasets has prepared, found without importing it."""
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+
+
+def folder(name: str, data_dir: str | None, splits: Sequence[str]) -> Path:
+    """The newest prepared version's folder: <data_dir>/<name>/<version>/.
+
+    Raises:
+        DataError: it is not there, or incomplete; the message says how to prepare it.
+    """
+    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    root = Path(data_dir or default).expanduser()
+    advice = f"prepare it with: tfds build {name} --data_dir={root}"
+    if not root.is_dir():
+        raise DataError(f"dataset.data_dir={root}: no such folder; {advice}")
+    versions = [path for path in (root / name).glob("*") if _version(path)]
+    if not versions:
+        raise DataError(f"{root}: no {name}/VERSION folder there; {advice}")
+    newest = max(versions, key=_version)
+    needed = ["dataset_info.json", *(f"{name}-{split}.tfrecord*" for split in splits)]
+    missing = [pattern for pattern in needed if not any(newest.glob(pattern))]
+    if missing:
+        raise DataError(f"{newest}: {', '.join(missing)} missing; {advice}")
+    return newest
+
+
+def require() -> None:
+    """Refuses to go on without the package.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        raise DataError(
+            "dataset.source=tfds: the tensorflow-datasets package is not installed;"
+            " pip install 'sparsity-harness[tfds]'"
+        )
+
+
+def examples(path: Path, split: str) -> Iterator[Any]:
+    """The examples of a prepared split as NumPy values, in the files' order."""
+    require()
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(path)
+    yield from tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    matched = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", path.name)
+    return tuple(int(part) for part in matched.groups()) if matched else ()
