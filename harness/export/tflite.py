@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export.comparison import compare
+from harness.models.front_end import takes_waveforms
 from harness.quiet import captured
 
 
@@ -49,7 +50,10 @@ def convert(model: keras.Model) -> bytes:
     """
     with captured() as written:
         try:
-            return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            # The runtimes bring the front end's operations, as custom ones.
+            converter.allow_custom_ops = takes_waveforms(model)
+            return converter.convert()
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__

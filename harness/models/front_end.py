@@ -69,3 +69,23 @@ def features_shape(samples: int) -> tuple[int, int, int]:
         (49, 10, 1)
     """
     return ((samples - WINDOW) // STRIDE + 1, COEFFICIENTS, 1)
+
+
+def with_front_end(model: keras.Model, samples: int = SAMPLE_RATE) -> keras.Model:
+    """A model of MFCC as a model of raw waveforms, with the same weights.
+
+    Args:
+        model: Takes [batch, 49, 10, 1].
+        samples: Length of the waveforms; one second by default.
+
+    Example:
+        >>> spotter = with_front_end(keras.saving.load_model("model.keras"))
+        >>> tflite.to_tflite(plain(spotter), Path("spotter.tflite"), waveforms, 1e-3)
+    """
+    waveform = keras.Input((samples,), name="waveform")
+    return keras.Model(waveform, model(Mfcc(name="front_end")(waveform)), name=model.name)
+
+
+def takes_waveforms(model: keras.Model) -> bool:
+    """Whether the front end is part of the model."""
+    return any(isinstance(layer, Mfcc) for layer in model.layers)

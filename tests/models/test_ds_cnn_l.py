@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from harness import models
 from harness.config import compose
-from harness.config.schema import DsCnnLConfig
+from harness.config.schema import DsCnnLConfig, ExportConfig
 from harness.errors import ConfigError
-from harness.models.front_end import Mfcc
+from harness.export import export, tflite
+from harness.models.front_end import Mfcc, with_front_end
 from harness.models.plain import plain
 from harness.pruning.from_config import from_config, summarize
 from harness.training.recipe import precision
@@ -139,3 +140,20 @@ class TestFrontEnd:
         again = keras.saving.load_model(tmp_path / "model.keras")
         graph = tf.function(again, input_signature=[tf.TensorSpec((None, 16_000))])
         np.testing.assert_allclose(graph(sounds), model(sounds), rtol=1e-4, atol=1e-5)
+
+    def test_a_trained_spotter_is_exported_with_it(self, sounds, tmp_path):
+        spotter = models.build(config(filters=4), MFCC, 3)
+        outer = with_front_end(spotter)
+        expected = spotter(Mfcc()(sounds)).numpy()
+        np.testing.assert_allclose(outer(sounds), expected, rtol=1e-5)
+        path = tmp_path / "spotter.tflite"
+        assert tflite.to_tflite(plain(outer), path, sounds, 1e-3) < 1e-3
+        np.testing.assert_allclose(
+            tflite.run(path.read_bytes(), sounds), expected, rtol=1e-3, atol=1e-4
+        )
+
+    def test_a_model_of_waveforms_passes_the_checks_of_export(self, sounds, tmp_path):
+        model = models.build(config(filters=4), (16_000,), 3)
+        artifacts = export(model, ExportConfig(name="tflite"), tmp_path, sounds)
+        assert [artifact.kind for artifact in artifacts] == ["keras", "tflite"]
+        assert all(artifact.max_error < 1e-3 for artifact in artifacts)
