@@ -55,12 +55,14 @@ class AugmentationConfig:
     """How training clips are varied, anew at every step; without any, features are cached.
 
     `time_shift_ms` and `speed` (a share) are the most that a clip is moved or played faster
-    or slower, either way. Background noise is mixed into a clip with `noise_probability`,
-    up to `noise_volume` (1: as loud as recorded), where the data set has some.
+    or slower, either way; `gain_db` the most that it is made louder or softer. Background
+    noise is mixed into a clip with `noise_probability`, up to `noise_volume` (1: as loud as
+    recorded), where the data set has some.
     """
 
     time_shift_ms: float = 0.0
     speed: float = 0.0
+    gain_db: float = 0.0
     noise_probability: float = 0.0
     noise_volume: float = 0.1
 

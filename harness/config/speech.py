@@ -39,6 +39,8 @@ def _augmentation(augmentation: AugmentationConfig) -> None:
     shift, speed = augmentation.time_shift_ms, augmentation.speed
     need(f"{key}.time_shift_ms", shift, 0 <= shift <= 1000, "milliseconds from 0 to 1000")
     need(f"{key}.speed", speed, 0 <= speed <= 0.5, "a share from 0 to 0.5, e.g. 0.1 for ±10 %")
+    gain = augmentation.gain_db
+    need(f"{key}.gain_db", gain, 0 <= gain <= 60, "decibels from 0 to 60")
     for option in ("noise_probability", "noise_volume"):
         value = getattr(augmentation, option)
         need(f"{key}.{option}", value, 0 <= value <= 1, "a number from 0 to 1")

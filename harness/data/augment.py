@@ -1,4 +1,4 @@
-"""Training clips varied in the graph: time shift, speed, background noise.
+"""Training clips varied in the graph: time shift, speed, gain, background noise.
 
 Shift and noise as Arm's keyword spotting example has them,
 https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training/data.py); speed, which
@@ -40,12 +40,14 @@ class Variation:
     def __call__(self, waveforms: Any, step: Any) -> Any:
         """Varies float32 [batch, 16000] in [-1, 1], for the global step `step` (int64)."""
         seed = tf.random.fold_in(tf.random.fold_in(self._key, 0), step)
-        kinds = tf.unstack(tf.random.split(seed, 6))
+        kinds = tf.unstack(tf.random.split(seed, 7))
         if self._shift or self._config.speed:
             waveforms = self._moved(waveforms, kinds[0], kinds[1])
+        if self._config.gain_db:
+            waveforms = tf.clip_by_value(waveforms * self._gain(waveforms, kinds[6]), -1.0, 1.0)
         if self._mixes:
             waveforms = tf.clip_by_value(
-                waveforms + self._mix(tf.shape(waveforms)[0], kinds[2:]), -1, 1
+                waveforms + self._mix(tf.shape(waveforms)[0], kinds[2:6]), -1, 1
             )
         return waveforms
 
@@ -65,6 +67,11 @@ class Variation:
         part = exact - before
         index = tf.cast(before, tf.int32)
         return _at(waveforms, index) * (1 - part) + _at(waveforms, index + 1) * part
+
+    def _gain(self, waveforms: Any, seed: Any) -> Any:
+        most = self._config.gain_db
+        decibels = tf.random.stateless_uniform([tf.shape(waveforms)[0], 1], seed, -most, most)
+        return 10.0 ** (decibels / 20.0)
 
     def _mix(self, batch: Any, seeds: list[Any]) -> Any:
         """Noise to add to each clip: a random second of a random recording, or none."""

@@ -29,7 +29,8 @@ def data(noises=(), features="mfcc", **augmentation):
     )
 
 
-VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "noise_probability": 0.5, "noise_volume": 0.3}
+VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "gain_db": 6.0}
+VARIED |= {"noise_probability": 0.5, "noise_volume": 0.3}
 
 
 def batches(loaded, seed, start, count):
@@ -114,6 +115,13 @@ class TestVariation:
         hertz = np.abs(np.fft.rfft(found)).argmax(axis=1) * 2
         assert 890 <= hertz.min() < 950
         assert 1_050 < hertz.max() <= 1_110
+
+    def test_gain_is_in_decibels_either_way(self):
+        halves = np.full((300, 16_000), 0.05, np.float32)
+        decibels = 20 * np.log10(self.varied(halves, gain_db=20.0)[:, 0] / 0.05)
+        assert -20 <= decibels.min() < -18
+        assert 18 < decibels.max() <= 20
+        assert self.varied(halves * 19, gain_db=20.0).max() == 1.0, "clipped"
 
     def test_noise_is_mixed_into_its_share_of_clips_and_never_louder(self):
         silence = np.zeros((100, 16_000), np.float32)
