@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,7 +138,10 @@ class Pruner:
         return weights, rows
 
     def attach(
-        self, model: Any, optimizer: Any = None, state: dict[str, np.ndarray] | None = None
+        self,
+        model: Any,
+        optimizer: Any = None,
+        state: dict[str, np.ndarray] | str | os.PathLike[str] | None = None,
     ) -> Pruner:
         """Attaches to a built model, in place.
 
@@ -146,7 +153,8 @@ class Pruner:
             model: a built Keras model of any kind.
             optimizer: for a custom training loop whose optimizer is not `model.optimizer`.
                 Needed for scores that use gradients and for gradient accumulation.
-            state: what `get_state` returned, to resume; nothing is pruned anew then.
+            state: to resume, what `get_state` returned or the file that `save` wrote; nothing
+                is pruned anew then.
 
         Returns:
             The pruner itself.
@@ -169,7 +177,10 @@ class Pruner:
                 )
         engine = self._new_engine(model, weights, optimizer)
         engine.create_variables()
-        engine.start() if state is None else engine.load(state)
+        if state is None:
+            engine.start()
+        else:
+            engine.load(dict(state) if isinstance(state, Mapping) else read_state(state))
         for weight in weights:
             weight.user_constraint = weight.variable.constraint
             weight.variable.constraint = OnMask(engine, weight)
@@ -270,6 +281,28 @@ class Pruner:
         """
         self.engine.load(dict(state))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes `get_state` to an .npz file, beside the model's own file.
+
+        The file appears whole or not at all. Model, optimizer and pruner together go on to
+        the same bits: see `attach(model, state=…)`.
+
+        Args:
+            path: file name, conventionally ending in .npz.
+        """
+        path = Path(path)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **self.get_state())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """`set_state` from a file that `save` wrote."""
+        self.set_state(read_state(path))
+
     # --- reporting --------------------------------------------------------------------------
 
     def preview(self, model: Any) -> Summary:
@@ -318,6 +351,23 @@ def _checked(name: str, value: Any, kind: type) -> Any:
             f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}."
         )
     return value
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """What `Pruner.save` wrote.
+
+    Raises:
+        PruningError: no such file, or not one that a pruner wrote.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise PruningError(f"no pruner state at {os.fspath(path)!r}.") from None
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise PruningError(
+            f"{os.fspath(path)!r} is not a file that Pruner.save wrote: {error}"
+        ) from None
 
 
 def _forget_traces(model: Any) -> None:
