@@ -73,7 +73,7 @@ class _Graph:
 
     def __init__(self, model: Any) -> None:
         functional = getattr(model, "_functional", None) or model  # a Sequential's inner model
-        if not isinstance(functional, keras.Model) or not hasattr(functional, "_nodes"):
+        if not isinstance(functional, keras.Model) or not hasattr(functional, "_nodes_by_depth"):
             raise PruningError(
                 f"XNNPACKLatency reads the layer graph of Sequential and Functional models; "
                 f"{model.name!r} is a {type(model).__name__}. Use ByType or ByName."
@@ -81,7 +81,7 @@ class _Graph:
         self.layers: list[Any] = list(functional.layers)
         self.before: dict[int, list[Any]] = {id(layer): [] for layer in self.layers}
         self.after: dict[int, list[Any]] = {id(layer): [] for layer in self.layers}
-        for node in functional._nodes:
+        for node in (n for depth in functional._nodes_by_depth.values() for n in depth):
             for parent in node.parent_nodes:
                 if id(node.operation) in self.before and id(parent.operation) in self.after:
                     self.before[id(node.operation)].append(parent.operation)

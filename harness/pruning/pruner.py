@@ -131,9 +131,8 @@ class Pruner:
                     note = f"skipped: {misfit}"
             rows.append((kernel, note))
         if not weights:
-            reasons = "; ".join(f"{k.path}: {note}" for k, note in rows[:8]) or "it has no weights"
             raise PruningError(
-                f"no weight of model {model.name!r} is in the scope {self.scope}: {reasons}."
+                f"no weight of model {model.name!r} is in the scope {self.scope}: {_reasons(rows)}."
             )
         return weights, rows
 
@@ -343,6 +342,18 @@ class Pruner:
                 )
             )
         return Summary(layers, model.count_params(), step, self.schedule.final_sparsity)
+
+
+def _reasons(rows: list[tuple[Kernel, str]]) -> str:
+    """The different reasons why nothing is pruned, those of kernels before those of biases."""
+    by_reason: dict[str, list[str]] = {}
+    for kernel, note in sorted(rows, key=lambda row: len(row[0].shape) < 2):
+        by_reason.setdefault(note, []).append(kernel.path)
+    texts = [
+        f"{reason} ({paths[0]}{f' and {len(paths) - 1} more' if paths[1:] else ''})"
+        for reason, paths in list(by_reason.items())[:5]
+    ]
+    return "; ".join(texts) or "it has no weights"
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
