@@ -12,8 +12,10 @@ optionally, a sparse training method:
 """
 
 from harness.pruning.allocation import ERK, Allocation, Global, Uniform
+from harness.pruning.channels import Channels
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
+from harness.pruning.latency import XNNPACKLatency
 from harness.pruning.method import Method
 from harness.pruning.pattern import NM, Block, MisfitError, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
@@ -39,6 +41,7 @@ __all__ = [
     "Block",
     "ByName",
     "ByType",
+    "Channels",
     "Constant",
     "Cosine",
     "Frozen",
@@ -63,6 +66,7 @@ __all__ = [
     "Taylor",
     "Uniform",
     "Unstructured",
+    "XNNPACKLatency",
     "kernels_of",
     "register",
 ]

@@ -190,8 +190,9 @@ class Engine:
             gradients = getattr(self._local, "gradients", None) or {}
             for weight, score, count in zip(self.weights, scores, kept, strict=True):
                 gradient = gradients.get(weight.index)
-                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
-                weight.mask.assign(mask)
+                if weight.variable.trainable:  # a layer frozen since then stays as it is
+                    mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                    weight.mask.assign(mask)
 
     def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
         """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
