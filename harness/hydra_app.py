@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import compose, expand, guard, shipped, to_config
-from harness.config.compose import explain
+from harness.config import compose, expand, guard, options, shipped, to_config
+from harness.config.explain import explain
 from harness.config.schema import register
 from harness.errors import HarnessError
 
@@ -37,7 +37,7 @@ def main() -> int:
         return _refused(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__
-        return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error))
+        return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error, options))
     except KeyboardInterrupt:
         return 130
     return 0
