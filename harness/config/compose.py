@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.config import guard
 from harness.config.explain import explain
 from harness.config.schema import SCHEMAS, Config, register
 from harness.config.validate import validate
@@ -46,13 +47,12 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             or a combination that no cell can have.
     """
     register()
+    guard.install()
     try:
         with _hydra():
             composed = hydra_compose("config", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, options)) from None
-    except ValueError as error:  # a group set to null, an override without a key
-        raise ConfigError(f"{' '.join(overrides)}: {error}") from None
     return to_config(composed)
 
 

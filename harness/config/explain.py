@@ -38,7 +38,7 @@ def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         # Hydra lists the schema nodes' folders too; only the YAML names are meant for users.
         accepted = options(group) or error.options or ()
-        return f"{group}={name} is unknown; accepted: {', '.join(accepted)}"
+        return f"{group or '--config-name'}={name} is unknown; accepted: {', '.join(accepted)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override!r} is not an override; accepted: KEY=VALUE"
     several = re.match(r"Ambiguous value for argument '(.*)'", str(error))
