@@ -90,8 +90,6 @@ def _check_decay(decay: DecayConfig, key: str) -> None:
         return
     boundaries, factors = list(decay.boundaries), list(decay.factors)
     ascending = all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False))
-    need(
-        f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0"
-    )
+    need(f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0")
     same = len(factors) == len(boundaries) and all(factor > 0 for factor in factors)
     need(f"{key}.factors", factors, same, "a factor above 0 for each boundary")

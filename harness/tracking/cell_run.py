@@ -120,27 +120,6 @@ class CellRun:
         self._client.set_terminated(self.run_id, status)
 
 
-def finished_cells(uri: str, experiment: str) -> dict[str, str]:
-    """The finished cells of an experiment: cell id -> run id, the newest of duplicates."""
-    experiment_id = store.open_experiment(uri, experiment)
-    mlflow_client = store.client(uri)
-    found: dict[str, str] = {}
-    token = None
-    while True:
-        page = mlflow_client.search_runs(
-            [experiment_id],
-            "attributes.status = 'FINISHED' and tags.`harness.complete` = 'true'",
-            max_results=1000,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        for run in page:
-            found.setdefault(run.data.tags["harness.cell_id"], run.info.run_id)
-        token = page.token
-        if not token:
-            return found
-
-
 def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:
     """The run id of a finished cell, the newest of duplicates; None if there is none."""
     found = store.client(tracking.uri).search_runs(

@@ -1,5 +1,6 @@
 """Whether training steps are compiled by XLA."""
 
+
 def resolve(setting: str) -> bool:
     """Decides `jit_compile` for this machine; does not start TensorFlow's runtime.
 
