@@ -77,8 +77,9 @@ def launch_sweep(
     if code == 0:
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
         _console.print(f"\n{len(cells)} cells in {minutes} min {seconds} s. To look further:")
-        _console.print(f"  harness report {sweep.name}    the table again")
-        _console.print("  harness ui             every run: metrics, models, plots")
+        again = shlex.join(["harness", "report", sweep.name, *extra])
+        _console.print(f"  {again}    the table again", soft_wrap=True)
+        _console.print(f"  {'harness ui':{len(again)}}    every run: metrics, models, plots")
     return code
 
 
