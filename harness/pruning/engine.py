@@ -106,6 +106,16 @@ class Engine:
         """Batches per optimizer update."""
         return getattr(self.optimizer, "gradient_accumulation_steps", None) or 1
 
+    def check_compilation(self) -> None:
+        """Refuses XLA for patterns whose selection XLA's CPU compiler does not get through."""
+        compiled = getattr(self.model, "jit_compile", False) is True
+        if compiled and self.pattern.fixed_sparsity is None:
+            raise PruningError(
+                f"model {self.model.name!r} is compiled with jit_compile=True, under which "
+                f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
+                "N:M patterns do train under XLA."
+            )
+
     # --- the training step ----------------------------------------------------------------
 
     def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:

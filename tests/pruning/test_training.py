@@ -13,6 +13,7 @@ from harness.pruning import (
     OneShot,
     Polynomial,
     Pruner,
+    PruningError,
     PruningWarning,
     Taylor,
     Unstructured,
@@ -298,15 +299,26 @@ def test_train_step_overrides_and_two_optimizers():
     assert_sparse(pruner)
 
 
-@pytest.mark.parametrize("pattern", [Unstructured(), NM(2, 4)])
-def test_xla(pattern):
+def test_n_of_m_trains_under_xla():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8,)), layers.Dense(16), layers.Dense(5)])
     model.compile("sgd", "mse", jit_compile=True)
-    pruner = Pruner(pattern, Constant(0.5, begin_step=1, frequency=2)).attach(model)
+    pruner = Pruner(NM(2, 4), Constant(0.5, begin_step=1, frequency=2)).attach(model)
     x = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
     model.fit(x, x[:, :5], batch_size=8, verbose=0, callbacks=[pruner.callback()])
     assert assert_sparse(pruner) == 0.5
+
+
+def test_other_patterns_refuse_xla_before_training():
+    model = sequential()
+    pruner = Pruner(Unstructured(), SCHEDULE).attach(model)
+    model.compile("sgd", "mse", jit_compile=True)
+    with pytest.raises(PruningError, match="jit_compile=False"):
+        model.fit(*data(16), verbose=0, callbacks=[pruner.callback()])
+    pruner.detach()
+    with pytest.raises(PruningError, match="jit_compile=False"):
+        pruner.attach(model)
+    assert not pruner.attached
 
 
 def test_averaged_weights_stay_sparse():
