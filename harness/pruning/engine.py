@@ -36,8 +36,9 @@ class OnMask:
 
     def __call__(self, variable: Any) -> Any:
         """The value of `variable` on its mask, masks being refreshed first if they are due."""
-        value = tf.convert_to_tensor(getattr(variable, "_value", variable))
-        self.engine.advance_once(self.weight, value)
+        held = getattr(variable, "_value", variable)
+        self.engine.advance_once(self.weight, tf.convert_to_tensor(held))
+        value = tf.convert_to_tensor(held)  # read anew: a refresh may change weights
         if self.weight.user_constraint is not None:
             value = tf.convert_to_tensor(self.weight.user_constraint(value))
         return self.engine.method.settle(self.weight, value)

@@ -10,6 +10,7 @@ from harness.pruning import (
     NM,
     Constant,
     Global,
+    Method,
     OneShot,
     Polynomial,
     Pruner,
@@ -488,3 +489,19 @@ def test_resuming_gives_the_same_bits(tmp_path, score, whole_model):
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         np.testing.assert_array_equal(value, found[name])
+
+
+def test_a_method_may_change_weights_at_a_refresh():
+    class Zeroing(Method):
+        def refresh(self, weight, pattern, scores, kept, gradient, step):
+            weight.variable.assign(tf.zeros(weight.shape))
+            return tf.ones(weight.shape, tf.bool)
+
+    model = sequential()
+    model.compile("sgd", "mse")
+    pruner = Pruner(Unstructured(), OneShot(0.5, step=2), method=Zeroing()).attach(model)
+    model.train_on_batch(*data(16))
+    assert np.count_nonzero(model.get_layer("head").kernel.numpy())
+    model.train_on_batch(*data(16))
+    for weight in weights(pruner):
+        assert not np.count_nonzero(weight.variable.numpy())
