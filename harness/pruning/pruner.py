@@ -175,6 +175,7 @@ class Pruner:
                     "that do not overlap."
                 )
         engine = self._new_engine(model, weights, optimizer)
+        engine.check_compilation()
         engine.create_variables()
         if state is None:
             engine.start()
@@ -259,16 +260,16 @@ class Pruner:
         engine = self.engine
         if step is not None:
             engine.step.assign(step - 1)
-        engine.advance()
+        engine.advance(engine.weights[0].value)
         engine.apply_masks()
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Everything needed to go on to the same bits, beside model and optimizer variables.
 
         Returns:
-            Arrays by name: "step" (int64 scalar), "mask/<path>" (bool) and, for scores and
-            methods that keep something, "<slot>/<path>" (float32). `np.savez(file, **state)`
-            stores it.
+            Arrays by name: "step" (int64 scalar), "mask/<place>" (bool) and, for scores and
+            methods that keep something, "<slot>/<place>" (float32), the place being that among
+            the pruned weights.
         """
         return self.engine.state()
 
