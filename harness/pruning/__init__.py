@@ -15,6 +15,18 @@ from harness.pruning.allocation import ERK, Allocation, Global, Uniform
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
 from harness.pruning.method import Method
+from harness.pruning.methods.gradual_nm import GradualNM
+from harness.pruning.methods.movement import Movement
+from harness.pruning.methods.permutation import (
+    PermutationReport,
+    PermutedGroup,
+    permute_channels,
+)
+from harness.pruning.methods.permutation_search import search_permutation
+from harness.pruning.methods.rewinding import RewoundLearningRate, rewind
+from harness.pruning.methods.rigl import RigL
+from harness.pruning.methods.sr_ste import SRSTE
+from harness.pruning.methods.straight_through import StraightThrough
 from harness.pruning.pattern import NM, Block, Misfit, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
 from harness.pruning.schedule import (
@@ -33,6 +45,7 @@ from harness.pruning.summary import LayerSummary, Summary
 __all__ = [
     "ERK",
     "NM",
+    "SRSTE",
     "AllButFirstAndLast",
     "AllKernels",
     "Allocation",
@@ -43,26 +56,36 @@ __all__ = [
     "Cosine",
     "Frozen",
     "Global",
+    "GradualNM",
     "Kernel",
     "LayerSummary",
     "Magnitude",
     "Method",
     "Misfit",
+    "Movement",
     "OneShot",
     "Pattern",
+    "PermutationReport",
+    "PermutedGroup",
     "Piecewise",
     "Polynomial",
     "Pruner",
     "PruningError",
     "PruningWarning",
     "Random",
+    "RewoundLearningRate",
+    "RigL",
     "Schedule",
     "Scope",
     "Score",
+    "StraightThrough",
     "Summary",
     "Taylor",
     "Uniform",
     "Unstructured",
     "kernels_of",
+    "permute_channels",
     "register",
+    "rewind",
+    "search_permutation",
 ]

@@ -215,6 +215,8 @@ class Engine:
             for weight in self.weights:
                 weight.mask.assign(tf.not_equal(weight.value, 0))
         elif bool(self.schedule.updates_at(0)):
+            for weight in self.weights:
+                self.method.restore(weight)
             self.refresh_now(0)
         self.apply_masks()
 
@@ -228,6 +230,7 @@ class Engine:
     def apply_masks(self) -> None:
         """Puts all weights on their masks."""
         for weight in self.weights:
+            self.method.restore(weight)
             weight.variable.assign(self.method.settle(weight, weight.value))
 
     def state(self) -> dict[str, np.ndarray]:

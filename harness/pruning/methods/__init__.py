@@ -1,0 +1,1 @@
+"""Sparse training methods, each a file on the axes of `harness.pruning`."""
