@@ -15,19 +15,20 @@ from harness.pruning.allocation import ERK, Allocation, Global, Uniform
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
 from harness.pruning.method import Method
-from harness.pruning.methods.gradual_nm import GradualNM
-from harness.pruning.methods.movement import Movement
-from harness.pruning.methods.permutation import (
+from harness.pruning.methods import (
+    SRSTE,
+    GradualNM,
+    Movement,
     PermutationReport,
     PermutedGroup,
+    RewoundLearningRate,
+    RigL,
+    StraightThrough,
     permute_channels,
+    rewind,
+    search_permutation,
 )
-from harness.pruning.methods.permutation_search import search_permutation
-from harness.pruning.methods.rewinding import RewoundLearningRate, rewind
-from harness.pruning.methods.rigl import RigL
-from harness.pruning.methods.sr_ste import SRSTE
-from harness.pruning.methods.straight_through import StraightThrough
-from harness.pruning.pattern import NM, Block, Misfit, Pattern, Unstructured
+from harness.pruning.pattern import NM, Block, MisfitError, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
 from harness.pruning.schedule import (
     Constant,
@@ -61,7 +62,7 @@ __all__ = [
     "LayerSummary",
     "Magnitude",
     "Method",
-    "Misfit",
+    "MisfitError",
     "Movement",
     "OneShot",
     "Pattern",

@@ -31,8 +31,8 @@ class PruningCallback(keras.callbacks.Callback):
         engine = self.pruner.engine
         if engine.model is not self.model:
             raise PruningError(
-                f"the pruner is attached to model {engine.model.name!r}, but {self.model.name!r} is "
-                "being trained."
+                f"the pruner is attached to model {engine.model.name!r}, but this fit trains "
+                f"{self.model.name!r}."
             )
         self.pruner.watch_optimizer()
         if self.pruner.step == 0:
@@ -68,23 +68,19 @@ class PruningCallback(keras.callbacks.Callback):
         """Warns if the schedule does not end within `updates` more updates."""
         self._checked = True
         schedule = self.pruner.schedule
-        last = self._first_step + updates
-        reached = schedule.last_update(last)
-        if schedule.begin_step > last:
-            warnings.warn(
-                f"Nothing will be pruned: training ends at step {last}, the schedule begins at step "
-                f"{schedule.begin_step}. Reached sparsity: 0.",
-                PruningWarning,
-                stacklevel=2,
+        end = self._first_step + updates
+        last = schedule.last_update(end)
+        if schedule.begin_step > end:
+            text = (
+                f"Nothing will be pruned: training ends at step {end}, the schedule begins at "
+                f"step {schedule.begin_step}. Sparsity reached: 0."
             )
-        elif (
-            reached is not None
-            and float(schedule.sparsity(reached)) < schedule.final_sparsity - 1e-6
-        ):
-            warnings.warn(
-                f"Training ends at step {last}, before the schedule does ({schedule.end_step}): it will "
-                f"reach sparsity {float(schedule.sparsity(reached)):.4f} instead of "
-                f"{schedule.final_sparsity:.4f}.",
-                PruningWarning,
-                stacklevel=2,
+        elif last is not None and schedule.end_step is not None and end < schedule.end_step:
+            reached = float(schedule.sparsity(last))
+            text = (
+                f"Training ends at step {end}, the schedule at step {schedule.end_step}: sparsity "
+                f"{reached:.4f} will be reached instead of {schedule.final_sparsity:.4f}."
             )
+        else:
+            return
+        warnings.warn(text, PruningWarning, stacklevel=2)

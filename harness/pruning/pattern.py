@@ -20,7 +20,7 @@ Axes = tuple[int, int]
 _PAIRWISE_LIMIT = 8  # above this group size, sorting each group is cheaper than M²/2 compares
 
 
-class Misfit(PruningError):
+class MisfitError(PruningError):
     """A pattern cannot be laid over a shape; scopes skip such a weight and report why."""
 
 
@@ -61,7 +61,7 @@ class Pattern(ABC):
             "" where it fits, else what is done about it (such as padding).
 
         Raises:
-            Misfit: the pattern cannot be used on this shape.
+            MisfitError: the pattern cannot be used on this shape.
         """
         return ""
 
@@ -177,7 +177,7 @@ class Block(Pattern):
     def fit(self, shape: tuple[int, ...], axes: Axes) -> str:
         """Needs two different axes; cut blocks are reported."""
         if len(shape) < 2 or axes[0] == axes[1]:
-            raise Misfit(f"{self} needs a weight of rank 2 or more, received shape {shape}.")
+            raise MisfitError(f"{self} needs a weight of rank 2 or more, received shape {shape}.")
         sides = tuple(shape[axis] for axis in axes)
         if any(side % block for side, block in zip(sides, self.shape, strict=True)):
             return f"blocks at the edge are cut: {self.shape} does not divide {sides}"
@@ -273,20 +273,20 @@ class NM(Pattern):
         if self.axis is None:
             return axes[0]
         if not -len(shape) <= self.axis < len(shape):
-            raise Misfit(f"{self}: axis {self.axis} is outside shape {shape}.")
+            raise MisfitError(f"{self}: axis {self.axis} is outside shape {shape}.")
         return self.axis % len(shape)
 
     def fit(self, shape: tuple[int, ...], axes: Axes) -> str:
         """Reports a short last group."""
         if not shape:
-            raise Misfit(f"{self} needs a weight of rank 1 or more, received a scalar.")
+            raise MisfitError(f"{self} needs a weight of rank 1 or more, received a scalar.")
         axis = self._axis(shape, axes)
         tail = shape[axis] % self.m
         if not tail:
             return ""
         where = f"{self.m} does not divide the {shape[axis]} weights along axis {axis}"
         if self.ragged == "skip":
-            raise Misfit(f"{self}: {where}")
+            raise MisfitError(f"{self}: {where}")
         return f"last group keeps {self._tail(tail)} of {tail}: {where}"
 
     def _tail(self, length: int) -> int:
@@ -339,17 +339,13 @@ class NM(Pattern):
         return tf.reshape(mask, shape)
 
     def holds(self, weights: Any, axes: Axes | None = None) -> bool:
-        """Whether every full group of `weights` has at most n non-zeros.
-
-        The weights of a short last group are not checked, as in tfmot's
-        `is_pruned_m_by_n`.
-        """
+        """Whether every group of `weights`, a short last one included, has at most n non-zeros."""
         array = np.asarray(weights)
         axes = _default_axes(array.ndim) if axes is None else axes
         moved = np.moveaxis(array, self._axis(array.shape, axes), -1)
-        full = moved.shape[-1] // self.m * self.m
-        groups = moved[..., :full].reshape(-1, self.m)
-        return bool((np.count_nonzero(groups, axis=1) <= self.n).all())
+        starts = np.arange(0, moved.shape[-1], self.m)
+        per_group = np.add.reduceat((moved != 0).astype(np.int64), starts, axis=-1)
+        return bool((per_group <= self.n).all())
 
 
 @cache

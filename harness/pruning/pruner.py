@@ -11,7 +11,7 @@ from harness.pruning.engine import Engine, OnMask
 from harness.pruning.errors import PruningError
 from harness.pruning.kernels import Kernel, kernels_of
 from harness.pruning.method import Method
-from harness.pruning.pattern import Misfit, Pattern
+from harness.pruning.pattern import MisfitError, Pattern
 from harness.pruning.schedule import Constant, Frozen, Schedule
 from harness.pruning.scope import AllKernels, Scope
 from harness.pruning.score import Magnitude, Score
@@ -69,7 +69,8 @@ class Pruner:
         self._taps: list[GradientTap] = []
 
     def __repr__(self) -> str:
-        return f"Pruner({self.pattern}, {self.schedule}, {self.score}, {self.allocation}, {self.scope})"
+        axes = (self.pattern, self.schedule, self.score, self.allocation, self.scope, self.method)
+        return f"Pruner({', '.join(map(repr, axes))})"
 
     def _check_together(self) -> None:
         self.method.check(self.pattern, self.schedule, self.score)
@@ -86,8 +87,8 @@ class Pruner:
             )
         if fixed is not None and type(self.allocation) is not Uniform:
             raise PruningError(
-                f"{self.pattern} dictates every weight's sparsity, so {self.allocation} has nothing "
-                "to share out: leave the allocation out."
+                f"{self.pattern} dictates every weight's sparsity, so {self.allocation} has "
+                "nothing to share out: leave the allocation out."
             )
         if self.score.uses_gradients and bool(self.schedule.updates_at(0)):
             raise PruningError(
@@ -123,7 +124,7 @@ class Pruner:
                 try:
                     note = self.pattern.fit(kernel.shape, kernel.axes)
                     weights.append(Weight(kernel, len(weights), note))
-                except Misfit as misfit:
+                except MisfitError as misfit:
                     note = f"skipped: {misfit}"
             rows.append((kernel, note))
         if not weights:

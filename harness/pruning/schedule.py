@@ -61,7 +61,7 @@ def _check_sparsity(name: str, value: Any) -> float:
         raise PruningError(f"{name} must be a number in [0, 1), received {value!r}.")
     if not 0.0 <= float(value) < 1.0:  # also refuses NaN
         raise PruningError(
-            f"{name} must be in [0, 1), received {value!r}. 0.9 means that 9 of 10 weights are zero."
+            f"{name} must be in [0, 1), received {value!r}; 0.9 makes 9 of 10 weights zero."
         )
     return float(value)
 

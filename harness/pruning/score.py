@@ -32,7 +32,7 @@ class Score(ABC):
         for a weight without NaN.
         """
 
-    def observe(self, weight: Any, gradient: Any) -> None:
+    def observe(self, weight: Any, gradient: Any) -> None:  # noqa: B027 - an optional hook
         """Takes in a weight's gradient, before every optimizer update.
 
         Args:

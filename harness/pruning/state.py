@@ -81,5 +81,5 @@ class Weight:
 
 
 def local(variable: Any) -> Any:
-    """This process' first copy of a mirrored variable (all copies are equal), or itself."""
-    return tf.distribute.get_strategy().experimental_local_results(variable)[0]
+    """The present value of a variable; of a mirrored one, that of this process' first copy."""
+    return tf.convert_to_tensor(variable)

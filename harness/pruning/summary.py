@@ -116,30 +116,25 @@ class Summary:
         return json.dumps(self.as_dict(), indent=1)
 
     def __str__(self) -> str:
-        rows = [("weight", "shape", "size", "kept", "sparsity", "note")]
+        table = [("weight", "shape", "size", "kept", "sparsity", "note")]
         for row in self.layers:
             shape = "×".join(map(str, row.shape)) or "scalar"
             sparsity = f"{row.sparsity:.4f}" if row.prunable else "-"
-            rows.append((row.path, shape, f"{row.size:,}", f"{row.kept:,}", sparsity, row.reason))
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        right = {2, 3, 4}
-        lines = [
-            "  ".join(
-                [
-                    *(
-                        c.rjust(w) if i in right else c.ljust(w)
-                        for i, (c, w) in enumerate(zip(row, widths, strict=False))
-                    ),
-                    row[5],
-                ]
-            ).rstrip()
-            for row in rows
-        ]
+            table.append((row.path, shape, f"{row.size:,}", f"{row.kept:,}", sparsity, row.reason))
+        widths = [max(len(line[i]) for line in table) for i in range(5)]
+        lines = []
+        for line in table:
+            cells = [
+                cell.rjust(width) if column >= 2 else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(line[:5], widths, strict=True))
+            ]
+            lines.append("  ".join([*cells, line[5]]).rstrip())
         lines.insert(1, "-" * max(map(len, lines)))
         lines.append("")
         lines.append(
             f"prunable {self.prunable_params:,} of {self.trainable_params:,} trainable "
             f"({self.total_params:,} in all); kept {self.kept_params:,} = "
-            f"sparsity {self.sparsity:.4f} of the prunable, {self.sparsity_of_all:.4f} of the trainable"
+            f"sparsity {self.sparsity:.4f} of the prunable, "
+            f"{self.sparsity_of_all:.4f} of the trainable"
         )
         return "\n".join(lines)

@@ -24,9 +24,10 @@ class GradientTap:
 
         def apply(grads: Any, trainable_variables: Any = None) -> Any:
             """Shows the gradients, then applies what comes back."""
-            known = optimizer._trainable_variables if trainable_variables is None else None
-            variables = list(known if trainable_variables is None else trainable_variables)
-            return original(engine.before_update(list(grads), variables), trainable_variables)
+            variables = trainable_variables
+            if variables is None:
+                variables = optimizer._trainable_variables
+            return original(engine.before_update(list(grads), list(variables)), trainable_variables)
 
         # Not through Keras' __setattr__, which would track it as part of the optimizer.
         object.__setattr__(optimizer, "apply", apply)

@@ -15,7 +15,7 @@ from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of
 from harness.pruning.methods.channel_graph import Binding, ChannelGraph, Space
 from harness.pruning.methods.permutation_search import search_permutation
-from harness.pruning.pattern import NM, Misfit
+from harness.pruning.pattern import NM, MisfitError
 from harness.pruning.scope import AllKernels, Scope
 
 
@@ -166,7 +166,7 @@ def _fits(pattern: NM, kernel: Kernel) -> bool:
     assert kernel.axes is not None
     try:
         pattern.fit(kernel.shape, kernel.axes)
-    except Misfit:
+    except MisfitError:
         return False
     return True
 
