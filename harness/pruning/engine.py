@@ -195,8 +195,8 @@ class Engine:
 
     def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
         """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
-        if self.pattern.fixed_sparsity is not None:
-            return [None] * len(self.weights)
+        if self.pattern.final_sparsity is not None:
+            return [self.pattern.level(sparsity)] * len(self.weights)
         units = [self.pattern.units(weight.shape, weight.axes) for weight in self.weights]
         unit_scores = None
         if self.allocation.uses_scores and scores is not None:

@@ -38,9 +38,14 @@ class Pattern(ABC):
 
     #: Sparsity that the pattern itself dictates, None where the schedule decides.
     fixed_sparsity: float | None = None
-    #: Sparsity that a schedule has to end at, None where any will do.
+    #: Sparsity that the pattern ends at, in every weight alike: the schedule has to end there,
+    #: and there is nothing to allocate. None where any will do.
     final_sparsity: float | None = None
     ties: str = "index"
+
+    def level(self, sparsity: Any) -> Any:
+        """What `keep` gets as `kept` at a sparsity, for a pattern with a `final_sparsity`."""
+        return None
 
     @abstractmethod
     def units(self, shape: tuple[int, ...], axes: Axes) -> int:

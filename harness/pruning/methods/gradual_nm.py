@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 
 from harness.pruning.errors import PruningError
-from harness.pruning.pattern import NM, Pattern
+from harness.pruning.pattern import NM
+from harness.pruning.threshold import kept_count, kept_count_in_graph
 
 Axes = tuple[int, int]
 
 
 class GradualNM(NM):
-    r"""`NM` whose n follows the schedule: at sparsity s every group of m keeps about
+    r"""`NM` whose n follows the schedule: at sparsity s every group of m keeps
 
     .. math:: n_t = \mathrm{round}(m\,(1 - s_t)) \ge n
 
-    so that a schedule from 0 to 1 - n/m walks m:m → … → n:m. All groups of a weight keep the
-    same number; in between, weights share the budget to the nearest whole number a group, so
-    some reach the next n earlier than others. Source: the "sparse structure decay" of Kao et
-    al., "Training Recipe for N:M Structured Sparsity with Decaying Pruning Mask"
-    (https://arxiv.org/abs/2209.07617); the pace is that of the schedule.
+    so that a schedule from 0 to 1 - n/m walks m:m → … → n:m, the same in every weight.
+    Source: the "sparse structure decay" of Kao et al., "Training Recipe for N:M Structured
+    Sparsity with Decaying Pruning Mask" (https://arxiv.org/abs/2209.07617); the pace is that
+    of the schedule.
 
     Args:
         n: weights kept in each group at the end.
@@ -42,12 +42,18 @@ class GradualNM(NM):
     def __repr__(self) -> str:
         return f"GradualNM({self.n}, {self.m})"
 
-    def units(self, shape: tuple[int, ...], axes: Axes) -> int:
-        """Levels of the pattern: m:m is level m."""
-        return self.m
+    def level(self, sparsity: Any) -> Any:
+        """n_t, int64 scalar tensor (before it is held at n or above)."""
+        return kept_count_in_graph(self.m, sparsity)
 
     def _kept(self, shape: tuple[int, ...], axes: Axes, sparsity: Any) -> Any:
-        return Pattern._kept(self, shape, axes, sparsity)
+        import tensorflow as tf
+
+        if tf.is_tensor(sparsity):
+            return self.level(sparsity)
+        if sparsity is None or not 0 <= sparsity <= 1:
+            raise PruningError(f"sparsity must be in [0, 1], received {sparsity!r}.")
+        return int(kept_count(self.m, sparsity))
 
     def keep(self, scores: Any, kept: Any, axes: Axes) -> Any:
         """The best of each group, as many as the level `kept`, but never less than n."""
@@ -66,7 +72,3 @@ class GradualNM(NM):
     def _share(self, length: int, level: Any) -> Any:
         """ceil(length · level / m), as `NM` rounds a short group."""
         return -((-length * level) // np.int32(self.m))
-
-    def unit_scores(self, scores: Any, axes: Axes) -> Any:
-        """Not used: only the uniform allocation makes all weights end at n:m."""
-        raise PruningError(f"{self} ends at {self.n}:{self.m} in every weight: use Uniform().")

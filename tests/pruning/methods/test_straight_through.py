@@ -23,7 +23,8 @@ Y = RANDOM.normal(size=(16, 3)).astype("float32")
 
 
 def linear_model(optimizer=None):
-    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(3, use_bias=False)])
+    dense = keras.layers.Dense(3, use_bias=False, name="dense")
+    model = keras.Sequential([keras.layers.Input((8,)), dense], name="model")
     model.set_weights([W0])
     model.compile(optimizer or keras.optimizers.SGD(RATE), "mse")
     return model
