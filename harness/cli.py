@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
+    _overrides(report)
     report.add_argument("--uri", default=None, help="the MLflow store")
     report.add_argument("--out", type=Path, default=None, help="folder of the table's files")
     report.set_defaults(command=_report)
@@ -125,7 +126,7 @@ def _report(parsed: argparse.Namespace) -> int:
 
     chosen = [load(parsed.name)] if parsed.name else [load(name) for name in names()]
     for sweep in chosen:
-        print_report(sweep, uri=parsed.uri, out=parsed.out)
+        print_report(sweep, extra=parsed.overrides, uri=parsed.uri, out=parsed.out)
     return 0
 
 
@@ -140,10 +141,10 @@ def _describe(parsed: argparse.Namespace) -> int:
 
 
 def _data(parsed: argparse.Namespace) -> int:
-    from harness import data
     from harness.config import compose
+    from harness.describe import describe_data
 
-    print(data.describe(compose(parsed.overrides).dataset))  # noqa: T201
+    print(describe_data(compose(parsed.overrides).dataset))  # noqa: T201
     return 0
 
 

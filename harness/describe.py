@@ -5,6 +5,7 @@ from typing import Any
 
 from harness import data
 from harness.config import Config, cell_id
+from harness.config.schema import DatasetConfig
 from harness.export.quiet import captured
 from harness.tracking.labels import run_name
 
@@ -29,6 +30,27 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     if as_json:
         return json.dumps({**content, **summary.as_dict()}, indent=1)
     return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
+
+
+def describe_data(dataset: DatasetConfig) -> str:
+    """Reads a data set and says what it holds.
+
+    Raises:
+        DataError: it is missing, laid out differently or damaged.
+    """
+    data.check(dataset)
+    with captured():  # TensorFlow's remarks about the machine
+        examples = data.load(dataset)
+    shape = "×".join(map(str, examples.input_shape))
+    return "\n".join(
+        [
+            f"{dataset.name} from {examples.source}",
+            f"training examples  {examples.num_train:,}",
+            f"input shape        {shape}",
+            f"classes            {examples.num_classes}",
+            f"fingerprint        {examples.fingerprint}",
+        ]
+    )
 
 
 def _summary(config: Config) -> Any:

@@ -100,14 +100,11 @@ def _ready(
     return [
         cell
         for cell in waiting
-        if not_before.get(cell.id, 0.0) <= now
-        and (cell.needs is None or cell.needs in outcomes)
+        if not_before.get(cell.id, 0.0) <= now and (cell.needs is None or cell.needs in outcomes)
     ]
 
 
-def _refuse_orphans(
-    waiting: list[Cell], outcomes: dict[str, Outcome], listener: Listener
-) -> None:
+def _refuse_orphans(waiting: list[Cell], outcomes: dict[str, Outcome], listener: Listener) -> None:
     """A sparse cell cannot start from a dense baseline that failed."""
     for cell in list(waiting):
         needed = outcomes.get(cell.needs) if cell.needs else None

@@ -106,7 +106,9 @@ def _run(cells: list[Cell], jobs: int, parent_run: str | None) -> dict[str, Outc
     store.open_experiment(tracking.uri, tracking.experiment)
     finished = cell_run.finished_cells(tracking.uri, tracking.experiment)
     if parent_run is not None:
-        cell_run.adopt(tracking.uri, parent_run, [finished[c.id] for c in cells if c.id in finished])
+        cell_run.adopt(
+            tracking.uri, parent_run, [finished[c.id] for c in cells if c.id in finished]
+        )
     to_do = [cell for cell in cells if cell.id not in finished]
     if not to_do:
         noun = "cell is" if len(cells) == 1 else "cells are"

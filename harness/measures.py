@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.export import Artifact
     from harness.pruning import Summary
-    from harness.training import FitResult
+    from harness.training.loop import FitResult
 
 _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as noise
 

@@ -86,6 +86,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     seeds.seed_everything(config.seed)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
+    run.set_tags({"harness.data": examples.source})
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
@@ -160,6 +161,9 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
     }
     if cell.dense is not None:
         tags["harness.dense_cell_id"] = cell.dense
+        dense_run = cell_run.find_finished(cell.config.tracking, cell.dense)
+        if dense_run is not None:
+            tags["harness.dense_run_id"] = dense_run
     if parent_run is not None:
         tags["mlflow.parentRunId"] = parent_run
     return tags

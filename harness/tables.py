@@ -15,7 +15,7 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
         sweep: what names the table.
         configs: its cells, in the table's order.
     """
-    cells = [(flat(config), config.seed) for config in configs]
+    cells = [({k: v or None for k, v in flat(config).items()}, config.seed) for config in configs]
     return TableSpec(
         name=configs[0].tracking.experiment,
         title=sweep.title,

@@ -67,7 +67,13 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     process = context.Process(target=_child, args=(function, arguments, str(log), sending))
-    process.start()
+    try:
+        process.start()
+    except EOFError:  # the fork server died of an import and has printed why
+        raise HarnessError(
+            "the process that imports TensorFlow for the cells did not start; the lines above "
+            "say why; reinstall with `make setup`"
+        ) from None
     sending.close()
     return Job(process, receiving)
 
@@ -108,9 +114,7 @@ def _context() -> Any:
     return context
 
 
-def _child(
-    function: Callable[..., Any], arguments: tuple[Any, ...], log: str, pipe: Any
-) -> None:
+def _child(function: Callable[..., Any], arguments: tuple[Any, ...], log: str, pipe: Any) -> None:
     _die_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)

@@ -112,7 +112,7 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-def _typed_groups(plain: dict[str, Any]) -> DictConfig:
+def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
     schemas = SCHEMAS["model"]
     name = (plain.get("model") or {}).get("name")
     if name not in schemas:

@@ -119,9 +119,7 @@ def _sparsity(sparsity: dict[str, Any]) -> dict[str, Any]:
     # The group's name is a label: the axes below it say all that decides the result.
     decided = {key: value for key, value in sparsity.items() if key != "name"}
     decided["pattern"] = _pick(sparsity["pattern"], PATTERN_KEYS[kind])
-    decided["schedule"] = _pick(
-        sparsity["schedule"], SCHEDULE_KEYS[sparsity["schedule"]["kind"]]
-    )
+    decided["schedule"] = _pick(sparsity["schedule"], SCHEDULE_KEYS[sparsity["schedule"]["kind"]])
     if kind == "n_m":
         del decided["target"]
     return decided

@@ -28,7 +28,9 @@ def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: flo
         model.save(partial)
         again = keras.saving.load_model(partial, compile=False)
         expected = np.asarray(model.predict_on_batch(samples))
-        error = compare("model.keras", np.asarray(again.predict_on_batch(samples)), expected, tolerance)
+        error = compare(
+            "model.keras", np.asarray(again.predict_on_batch(samples)), expected, tolerance
+        )
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

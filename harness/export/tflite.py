@@ -53,7 +53,9 @@ def convert(model: keras.Model) -> bytes:
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
-            raise ExportError(f"model.tflite: {model.name} cannot be converted: {reason}") from error
+            raise ExportError(
+                f"model.tflite: {model.name} cannot be converted: {reason}"
+            ) from error
 
 
 def run(content: bytes, inputs: np.ndarray) -> np.ndarray:

@@ -12,9 +12,7 @@ from harness.errors import ConfigError
 from harness.models.layers import BatchNorm
 
 
-def build(
-    config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int
-) -> keras.Model:
+def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
     """Two convolutions with pooling, one hidden dense layer, logits.
 
     Args:
@@ -26,7 +24,9 @@ def build(
         ConfigError: If the inputs are not images, or a size is impossible.
     """
     if len(input_shape) != 3:
-        raise ConfigError(f"model=mnist_cnn: needs images (height, width, channels), got {input_shape}")
+        raise ConfigError(
+            f"model=mnist_cnn: needs images (height, width, channels), got {input_shape}"
+        )
     if len(config.filters) != 2 or min(config.filters) < 1 or config.units < 1:
         raise ConfigError(
             f"model.filters={list(config.filters)}, model.units={config.units}:"

@@ -19,9 +19,13 @@ def plain(model: keras.Model) -> keras.Model:
         model: A Functional or Sequential model, possibly with such models nested in it.
 
     Raises:
-        TypeError: If the model is subclassed, so that Keras cannot rebuild it.
+        ValueError: If the model is subclassed, so that Keras cannot rebuild it.
     """
-    copy = keras.models.clone_model(model, clone_function=_plain_layer, recursive=True)
+    compiled, model.compiled = model.compiled, False  # or the copy would be compiled too
+    try:
+        copy = keras.models.clone_model(model, clone_function=_plain_layer, recursive=True)
+    finally:
+        model.compiled = compiled
     copy.set_weights(model.get_weights())
     return copy
 

@@ -24,7 +24,7 @@ from harness.pruning import (
 )
 
 _SCORES = {"magnitude": Magnitude, "random": Random}
-_ALLOCATIONS = {"uniform": Uniform, "global": Global, "erk": ERK}
+_ALLOCATIONS: dict[str, type[Any]] = {"uniform": Uniform, "global": Global, "erk": ERK}
 _POLICIES = {"all_kernels": AllKernels, "all_but_first_and_last": AllButFirstAndLast}
 
 

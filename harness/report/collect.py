@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.report.spec import TableSpec
 
+_SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
 
 
@@ -38,8 +39,8 @@ class Collection:
 
     Attributes:
         runs: For each row of the table, its runs by seed.
-        baselines: Run id -> run, for every complete run: a sparse run's own dense baseline
-            counts even where a newer duplicate of it stands in the table.
+        baselines: Run id -> run, for the dense runs that the shown ones started from: they
+            count even where a newer duplicate stands in the table, or none.
         excluded: Why the other runs of the experiment are not shown.
     """
 
@@ -64,7 +65,8 @@ def collect(frame: pd.DataFrame, spec: TableSpec) -> Collection:
     """
     cells = frame[_column(frame, "tags.harness.kind") != "sweep"].reset_index(drop=True)
     reasons = _reasons(cells, spec)
-    complete = cells[(reasons == "")]
+    complete = cells[reasons == ""]
+    trained = cells[reasons.isin(["", _SUPERSEDED])]
     rows = _row_of(complete, spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
@@ -80,11 +82,12 @@ def collect(frame: pd.DataFrame, spec: TableSpec) -> Collection:
         "of another cell with the same row and seed (other data, recipe or code), "
         "older than the one shown"
     )
-    records = _runs(order, spec)
-    collection = Collection([{} for _ in spec.rows], {run.run_id: run for run in records})
-    for run, row, dropped in zip(records, order["row"], duplicate | rival, strict=True):
-        if not dropped:
-            collection.runs[row][run.seed] = run
+    shown = order[~(duplicate | rival)]
+    collection = Collection([{} for _ in spec.rows])
+    for run, row in zip(_runs(shown, spec), shown["row"], strict=True):
+        collection.runs[row][run.seed] = run
+    own_dense = trained["run_id"].isin(_column(shown, "tags.harness.dense_run_id").dropna())
+    collection.baselines = {run.run_id: run for run in _runs(trained[own_dense], spec)}
     collection.excluded = [
         Exclusion(str(reason), tuple(group["run_id"]))
         for reason, group in cells.groupby(reasons, sort=True)
@@ -111,7 +114,7 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
         "failed": status.isin(["FAILED", "KILLED"]),
         "incomplete (finished without its last step)": _column(cells, "tags.harness.complete")
         != "true",
-        "superseded": _column(cells, "tags.harness.superseded").map(_is_set),
+        _SUPERSEDED: _column(cells, "tags.harness.superseded").map(_is_set),
         f"of another scale than {spec.scale}": scale != spec.scale,
         f"without a finite {spec.quality.metric}": ~quality.map(_is_finite),
     }

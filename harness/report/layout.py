@@ -80,7 +80,7 @@ def plain_grid(table: Table) -> Grid:
 def _plain_line(entry: Entry) -> list[Place]:
     names: list[Place] = [entry.spec.model, entry.spec.sparsity]
     if entry.quality is None:
-        return [*names, *[NOT_RUN] * 8]
+        return [*names, "0", *[NOT_RUN] * 7]
     ratio = entry.gzip_reduction
     return [
         *names,

@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from harness.report.spec import family
 from harness.report.tables import Entry, Table
@@ -16,8 +17,11 @@ from harness.report.tables import Entry, Table
 #: Okabe and Ito's colours, told apart by readers of every colour vision:
 #: https://jfly.uni-koeln.de/color/
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = {"random": "o", "2 by 4": "D", "dense": "_"}
+_DENSE = "dense"
+_DENSE_COLOUR = "#444444"
+_MARKERS = {"random": "o", "2 by 4": "D"}
 _OTHER_MARKERS = ("s", "^", "v", "P", "X")
+_ASIDE = 1.2  # of the axis' 100
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -62,61 +66,111 @@ def _is_plotted(entry: Entry) -> bool:
 
 @contextmanager
 def _quality_figure(table: Table) -> Iterator[Figure]:
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    measured = [entry for entry in table.entries if entry.quality is not None]
+    models = list(dict.fromkeys(entry.spec.model for entry in measured))
+    figure = Figure(figsize=(6.4 if len(models) == 1 else 8.4, 4.2), layout="constrained")
     FigureCanvasAgg(figure)  # no window, and no global state of pyplot
     axes = figure.add_subplot()
-    models = list(dict.fromkeys(e.spec.model for e in table.entries if e.quality is not None))
-    for model, colour in zip(models, _COLOURS * len(models), strict=False):
-        entries = [e for e in table.entries if e.spec.model == model and e.quality is not None]
-        _draw_model(axes, entries, colour, f"{model} " if len(models) > 1 else "")
-    quality = table.spec.quality
-    axes.set_xlabel("sparsity reached (% of prunable weights)")
-    axes.set_ylabel(f"test {quality.name}" + (f" ({quality.unit})" if quality.unit else ""))
-    axes.set_title(table.spec.title, loc="left", fontsize=11)
-    axes.set_xlim(-3, 103)
-    low, high = axes.get_ylim()
-    if quality.unit == "%" and high > 100:
-        axes.set_ylim(low, 100 + 0.02 * (100 - low))
-    axes.legend(frameon=False, fontsize=9, loc="best")
+    for i, model in enumerate(models):
+        entries = [entry for entry in measured if entry.spec.model == model]
+        _draw_model(axes, entries, _colour(i) if len(models) > 1 else None)
+    _draw_frame(axes, table, any(e.quality.half_width for e in measured if e.quality))
     try:
         yield figure
     finally:
         figure.clear()
 
 
-def _draw_model(axes: Axes, entries: list[Entry], colour: str, prefix: str) -> None:
+def _draw_frame(axes: Axes, table: Table, has_intervals: bool) -> None:
+    quality = table.spec.quality
+    axes.set_xlabel("sparsity reached (% of prunable weights)")
+    axes.set_ylabel(f"test {quality.name}" + (f" ({quality.unit})" if quality.unit else ""))
+    axes.set_title(table.spec.title, loc="left", fontsize=11, parse_math=False)
+    axes.set_xlim(0, 100)
+    low, high = axes.get_ylim()
+    if quality.unit == "%" and high > 100:  # no axis beyond what can be
+        axes.set_ylim(low, 100 + 0.02 * (100 - low))
+    _draw_legend(axes, table, "bars, band: 95% interval over seeds" if has_intervals else None)
+
+
+def _draw_legend(axes: Axes, table: Table, title: str | None) -> None:
+    """One model: beside its curves. Several: outside, colours for models, markers for kinds."""
+    handles, labels = axes.get_legend_handles_labels()
+    models = list(dict.fromkeys(e.spec.model for e in table.entries if e.quality is not None))
+    place: dict[str, Any] = {"framealpha": 0.9, "edgecolor": "none", "fontsize": 9}
+    if len(models) > 1:
+        kinds = dict.fromkeys(family(e.spec.sparsity) for e in table.entries if _is_plotted(e))
+        handles = [Line2D([], [], color=_colour(i), lw=3) for i, _ in enumerate(models)]
+        handles += [Line2D([], [], color=_DENSE_COLOUR, linestyle="--", lw=1.2)]
+        handles += [
+            Line2D([], [], linestyle="none", **_marker(kind, _DENSE_COLOUR)) for kind in kinds
+        ]
+        labels = [*models, _DENSE, *kinds]
+        place |= {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    legend = axes.legend(handles, labels, title=title, title_fontsize=8, alignment="left", **place)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name with dollar signs is not a formula
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]
+
+
+def _marker(kind: str, colour: str) -> dict[str, Any]:
+    """Returns the marker of a family of sparsities: filled for random, open for structures."""
+    other = _OTHER_MARKERS[sum(kind.encode()) % len(_OTHER_MARKERS)]
+    return {
+        "marker": _MARKERS.get(kind, other),
+        "markersize": 7,
+        "markeredgecolor": colour,
+        "markerfacecolor": colour if kind == "random" else "white",
+        "markeredgewidth": 1.5,
+    }
+
+
+def _draw_model(axes: Axes, entries: list[Entry], colour: str | None) -> None:
+    """Draws one model: in one colour, or (None) in a colour a family of sparsities."""
     for entry in entries:
         if entry.is_dense and entry.quality is not None:
             mean, half = entry.quality.mean, entry.quality.half_width
-            axes.axhline(mean, color=colour, linestyle="--", lw=1, label=f"{prefix}dense")
+            shade = colour or _DENSE_COLOUR
+            axes.axhline(mean, color=shade, linestyle="--", lw=1.2, label=_DENSE)
             if half is not None:
-                axes.axhspan(mean - half, mean + half, color=colour, alpha=0.12, lw=0)
+                axes.axhspan(mean - half, mean + half, color=shade, alpha=0.1, lw=0)
     points = [entry for entry in entries if _is_plotted(entry)]
-    for kind in dict.fromkeys(family(entry.spec.sparsity) for entry in points):
+    taken: list[float] = []
+    for i, kind in enumerate(dict.fromkeys(family(entry.spec.sparsity) for entry in points)):
         members = sorted(
-            (e for e in points if family(e.spec.sparsity) == kind),
-            key=lambda e: e.sparsity_prunable or 0.0,
+            (entry for entry in points if family(entry.spec.sparsity) == kind), key=_reached
         )
-        _draw_family(axes, members, colour, f"{prefix}{kind}", kind)
+        xs = [_free(_reached(entry), taken) for entry in members]
+        taken += xs
+        _draw_family(axes, members, xs, colour or _colour(i), kind)
 
 
-def _draw_family(axes: Axes, members: list[Entry], colour: str, label: str, kind: str) -> None:
-    xs = [100 * (e.sparsity_prunable or 0.0) for e in members]
-    ys = [e.quality.mean for e in members if e.quality]
-    halves = [(e.quality.half_width or 0.0) for e in members if e.quality]
-    is_random = kind == "random"
+def _reached(entry: Entry) -> float:
+    return 100 * (entry.sparsity_prunable or 0.0)
+
+
+def _free(x: float, taken: list[float]) -> float:
+    """Moves a point aside, so that the bars of equal sparsities do not cover each other."""
+    while any(abs(x - other) < _ASIDE for other in taken):
+        x += _ASIDE
+    return x
+
+
+def _draw_family(axes: Axes, members: list[Entry], xs: list[float], colour: str, kind: str) -> None:
+    estimates = [entry.quality for entry in members if entry.quality is not None]
+    halves = [estimate.half_width or 0.0 for estimate in estimates]
     axes.errorbar(
         xs,
-        ys,
+        [estimate.mean for estimate in estimates],
         yerr=halves if any(halves) else None,
         color=colour,
-        marker=_MARKERS.get(kind, _OTHER_MARKERS[sum(kind.encode()) % len(_OTHER_MARKERS)]),
-        markersize=7,
-        markerfacecolor=colour if is_random else "white",
-        markeredgewidth=1.5,
         linestyle="-" if len(members) > 1 else "none",
         lw=1.5,
         capsize=3,
-        label=label,
-        zorder=3 if is_random else 4,
+        label=kind,
+        zorder=3,
+        **_marker(kind, colour),
     )

@@ -1,4 +1,4 @@
-"""Draws a table: Markdown, CSV, LaTeX, HTML, and text for a terminal.
+"""Draws a table: Markdown, CSV, LaTeX and HTML.
 
 Names come from configs and stores, so every format escapes what it is given.
 """
@@ -7,11 +7,6 @@ import csv
 import html
 import io
 import re
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from harness.report.layout import NOT_AVAILABLE, NOT_RUN, Grid, page_grid, plain_grid
 from harness.report.statistics import CONFIDENCE
@@ -31,24 +26,34 @@ _LATEX = {
     "–": "--",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
+_HTML_HEAD = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+  body {{ font-family: sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }}
+  table {{ border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }}
+  th, td {{ border: 1px solid #ccc; padding: .3rem .6rem; text-align: left }}
+</style>"""
 
 
 def escape_markdown(text: str) -> str:
     """Escapes what Markdown, and the HTML in it, would take for markup."""
-    return _MARKDOWN.sub(r"\\\1", _one_line(text))
+    return _MARKDOWN.sub(r"\\\1", one_line(text))
 
 
 def escape_html(text: str) -> str:
     """Escapes text for an element or a quoted attribute."""
-    return html.escape(_one_line(text))
+    return html.escape(one_line(text))
 
 
 def escape_latex(text: str) -> str:
     """Escapes LaTeX's special characters, and spells the signs the tables use."""
-    return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
+    return "".join(_LATEX.get(sign, sign) for sign in one_line(text))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Replaces what does not print, line breaks among it, by spaces."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
@@ -60,7 +65,7 @@ def grids(table: Table) -> list[Grid]:
 def caption(table: Table) -> str:
     """Says what the numbers are of: scale, data, measure, intervals, denominators."""
     quality = table.spec.quality
-    data = ", ".join(table.data) or "nothing measured yet"
+    data = "; ".join(table.data) or "nothing measured yet"
     parts = [
         f"Scale: {table.spec.scale}. Data: {data}.",
         f"{quality.name.capitalize() if quality.name.islower() else quality.name} on the test "
@@ -128,7 +133,7 @@ def _markdown_runs(table: Table) -> str:
     lines = ["| model | sparsity | seed | run id | command |", "| :-- | :-- | --: | :-- | :-- |"]
     for entry in table.entries:
         for run in entry.runs:
-            command = _one_line(run.tags.get("harness.command", "")).replace("|", r"\|")
+            command = one_line(run.tags.get("harness.command", "")).replace("|", r"\|")
             code = f"`{command}`" if command and "`" not in command else escape_markdown(command)
             lines.append(
                 f"| {escape_markdown(entry.spec.model)} | {escape_markdown(entry.spec.sparsity)} "
@@ -198,47 +203,10 @@ def _exact(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else f"{value:.10g}"
 
 
-def to_text(table: Table, width: int = 120) -> str:
-    """Draws the plain table, its caption and its notes for a terminal `width` columns wide.
-
-    Numbers are never cut: a table that cannot be narrower than its numbers is wider.
-    """
-    grid = plain_grid(table)
-    models = {entry.spec.model for entry in table.entries}
-    title, first = table.spec.title, 0
-    if len(models) == 1:  # said once, it leaves its column's width to the numbers
-        title, first = f"{title} ({models.pop()})", 1
-    drawn = RichTable(
-        box=SIMPLE_HEAD, title=Text(title), title_justify="left", padding=(0, 1, 0, 0)
-    )
-    needed = 2
-    for i in range(first, len(grid.headings)):
-        is_name = i < grid.left
-        texts = [_one_line(line[i] or "") for line in grid.lines]
-        words = [word for text in [grid.headings[i], *texts] for word in _unbroken(text, is_name)]
-        least = max(len(word) for word in words)
-        needed += least + 1
-        drawn.add_column(
-            Text(grid.headings[i]), justify="left" if is_name else "right", min_width=least
-        )
-    for line in grid.lines:
-        drawn.add_row(*[Text(_one_line(place or "")) for place in line[first:]])
-    out = io.StringIO()
-    Console(file=out, width=max(width, needed), color_system=None).print(drawn)
-    below = Console(file=out, width=width, color_system=None)
-    for text in (caption(table), *table.notes):
-        below.print(Text(_one_line(text)))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-
-
-def _unbroken(text: str, is_name: bool) -> list[str]:
-    """Returns the pieces of a text that a narrow column must not break."""
-    return [text] if is_name else text.replace("± ", "±\N{NO-BREAK SPACE}").split(" ")
-
-
 def to_html(table: Table) -> str:
-    """Draws the grids as HTML tables, merged cells merged; a fragment for a page."""
-    parts = [f"<h1>{escape_html(table.spec.title)}</h1>"]
+    """Draws the grids as an HTML page that needs nothing else; merged cells are merged."""
+    title = escape_html(table.spec.title)
+    parts = [_HTML_HEAD.format(title=title), f"<h1>{title}</h1>"]
     for grid in grids(table):
         head = "".join(f"<th>{escape_html(h)}</th>" for h in grid.headings)
         body = "\n".join(_html_line(grid, i) for i in range(len(grid.lines)))
@@ -249,7 +217,7 @@ def to_html(table: Table) -> str:
     if table.notes:
         notes = "".join(f"<li>{escape_html(note)}</li>" for note in table.notes)
         parts.append(f"<ul>{notes}</ul>")
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, "</html>"]) + "\n"
 
 
 def _html_line(grid: Grid, i: int) -> str:

@@ -10,9 +10,10 @@ from harness.errors import ReportError
 from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
 from harness.report.published import read_published
-from harness.report.render import to_csv, to_html, to_latex, to_markdown, to_text
+from harness.report.render import to_csv, to_html, to_latex, to_markdown
 from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
+from harness.report.terminal import to_text
 from harness.tracking.reader import NoRunsError, read_runs
 
 _DRAW: dict[str, Callable[[Table], str]] = {"csv": to_csv, "tex": to_latex, "html": to_html}

@@ -39,7 +39,7 @@ class Entry:
     @property
     def is_dense(self) -> bool:
         """Whether this is a dense baseline, with nothing to be compared to."""
-        return self.spec.sparsity == _DENSE
+        return _is_dense(self.spec)
 
     @property
     def published_difference(self) -> float | None:
@@ -74,23 +74,32 @@ def build_table(
     dense = {
         row.model: runs
         for row, runs in zip(spec.rows, collection.runs, strict=True)
-        if row.sparsity == _DENSE
+        if _is_dense(row)
     }
     entries = []
+    strays = 0
     for row, runs in zip(spec.rows, collection.runs, strict=True):
         own = {
             run.run_id: base
             for seed, run in runs.items()
             if (base := _baseline(run, dense.get(row.model, {}).get(seed), collection))
         }
+        shown = {run.run_id for run in dense.get(row.model, {}).values()}
+        strays += sum(base.run_id not in shown for base in own.values() if not _is_dense(row))
         entries.append(_entry(row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, published))
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
-    notes = (*first_notes, *_notes(entries, collection))
+    notes = (*first_notes, *_notes(entries, collection, strays))
     return Table(spec, tuple(entries), tuple(data), notes)
 
 
 def _baseline(run: Run, same_seed: Run | None, collection: Collection) -> Run | None:
-    return collection.baselines.get(run.tags.get("harness.dense_run_id", ""), same_seed)
+    """Returns the dense run that a run started from; None where that one is gone."""
+    named = run.tags.get("harness.dense_run_id")
+    return collection.baselines.get(named) if named else same_seed
+
+
+def _is_dense(row: RowSpec) -> bool:
+    return row.sparsity == _DENSE
 
 
 def _seed(seed: str) -> tuple[float, str]:
@@ -104,7 +113,7 @@ def _entry(
     row: RowSpec, runs: tuple[Run, ...], own: dict[str, Run], published: PublishedTable
 ) -> Entry:
     qualities = {run.run_id: run.quality for run in runs}
-    is_dense = row.sparsity == _DENSE
+    is_dense = _is_dense(row)
     baselines = {run_id: base.quality for run_id, base in own.items()}
     return Entry(
         spec=row,
@@ -141,9 +150,19 @@ def _reduction(runs: tuple[Run, ...], own: dict[str, Run]) -> float | None:
     return statistics.fmean(ratios) if ratios else None
 
 
-def _notes(entries: list[Entry], collection: Collection) -> list[str]:
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _notes(entries: list[Entry], collection: Collection, strays: int) -> list[str]:
+    notes = _seed_notes(entries)
+    if strays:
+        notes.append(
+            f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
+            "differences are from the one started from."
+        )
     return [
-        *_seed_notes(entries),
+        *notes,
         *_conflict_notes(entries),
         *_exclusion_notes(collection.excluded),
     ]
@@ -155,14 +174,14 @@ def _seed_notes(entries: list[Entry]) -> list[str]:
         notes.append("Rows with 1 seed have no interval: one run says nothing about its spread.")
     missing = sum(max(0, len(e.spec.seeds) - len(e.runs)) for e in entries if e.runs)
     if missing:
-        notes.append(f"{missing} planned seeds of measured rows are not run (yet).")
+        notes.append(f"Not run (yet) of measured rows: {_count(missing, 'planned seed')}.")
     unpaired = sum(
         len(e.runs) - (e.difference.n if e.difference else 0) for e in entries if not e.is_dense
     )
     if unpaired:
         notes.append(
-            f"{unpaired} sparse runs have no dense baseline in this table: they count in no "
-            "difference and no ratio."
+            f"The dense baseline of {_count(unpaired, 'sparse run')} is not in the experiment: "
+            "no difference or ratio counts them."
         )
     return notes
 
@@ -180,7 +199,9 @@ def _conflict_notes(entries: list[Entry]) -> list[str]:
             )
     dirty = sum(run.tags.get("harness.git_dirty", "").lower() == "true" for run in runs)
     if dirty:
-        notes.append(f"{dirty} of {len(runs)} runs were made by code with uncommitted changes.")
+        notes.append(
+            f"{dirty} of {_count(len(runs), 'run')} made by code with uncommitted changes."
+        )
     for model in dict.fromkeys(entry.spec.model for entry in entries):
         prints = {
             run.tags.get("harness.data_fingerprint", "unknown")
@@ -201,4 +222,4 @@ def _exclusion_notes(excluded: list[Exclusion]) -> list[str]:
     if not total:
         return []
     reasons = "; ".join(f"{len(e.run_ids)} {e.reason}" for e in excluded)
-    return [f"{total} runs of the experiment are not shown: {reasons}."]
+    return [f"Not shown of the experiment: {_count(total, 'run')} ({reasons})."]

@@ -30,8 +30,9 @@ def log_layers(run: CellRun, layers: Sequence[Any]) -> None:
     rows = [dataclasses.asdict(layer) for layer in layers]
     if not rows:
         return
-    _log_text(run, "layers.csv", _csv(list(rows[0]), [list(row.values()) for row in rows]),
-              "sparsity")
+    _log_text(
+        run, "layers.csv", _csv(list(rows[0]), [list(row.values()) for row in rows]), "sparsity"
+    )
     pruned = [layer for layer in layers if layer.prunable]
     figure, axes = _figure(height=0.9 + 0.3 * len(pruned))
     axes.barh([layer.path for layer in pruned], [layer.sparsity for layer in pruned])

@@ -46,7 +46,7 @@ class Checkpoint:
     def save(self, state: State) -> None:
         """Writes `state` in place of the last one."""
         notes = {"step": state.step, "history": state.history, "seconds": state.seconds}
-        arrays = {f"variable/{i}": value for i, value in enumerate(state.variables)}
+        arrays: dict[str, Any] = {f"variable/{i}": v for i, v in enumerate(state.variables)}
         arrays |= {f"pruner/{name}": value for name, value in state.pruner.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(self.path.name + ".partial")
@@ -88,7 +88,9 @@ class Checkpoint:
 
 def snapshot(variables: Sequence[Any]) -> list[np.ndarray]:
     """Copies of the values of Keras variables."""
-    return [np.array(variable) for variable in variables]
+    import keras
+
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
 def restore(variables: Sequence[Any], values: Sequence[np.ndarray], origin: object) -> None:
@@ -99,15 +101,16 @@ def restore(variables: Sequence[Any], values: Sequence[np.ndarray], origin: obje
     """
     wanted = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
     stored = [(value.shape, str(value.dtype)) for value in values]
-    if wanted != stored:
-        differing = next((i for i, (a, b) in enumerate(zip(wanted, stored, strict=False)) if a != b), 0)
-        what = (
-            f"{len(stored)} variables where the model has {len(wanted)}"
-            if len(wanted) != len(stored)
-            else f"{variables[differing].path} as {stored[differing]}, not {wanted[differing]}"
-        )
+    if len(wanted) != len(stored):
         raise TrainingError(
-            f"{origin}: checkpoint of another model ({what}); delete it to train anew"
+            f"{origin}: checkpoint of another model ({len(stored)} variables where this one has"
+            f" {len(wanted)}); delete it to train anew"
         )
+    for variable, ours, theirs in zip(variables, wanted, stored, strict=True):
+        if ours != theirs:
+            raise TrainingError(
+                f"{origin}: checkpoint of another model ({variable.path} is {theirs} there and"
+                f" {ours} here); delete it to train anew"
+            )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

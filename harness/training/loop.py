@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.config.schema import PhaseConfig, TrainingConfig
 from harness.data.base import Data
-from harness.training import recipe, seeds
+from harness.training import recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 
@@ -130,10 +130,15 @@ def fit(
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
+    segments = math.ceil(length.total_steps / segment)
     while state.step < length.total_steps:
-        stop = min(length.total_steps, (state.step // segment + 1) * segment)
-        state.seconds += _train(model, data, training.batch_size, order, state.step, stop, callbacks)
+        number = state.step // segment
+        stop = min(length.total_steps, (number + 1) * segment)
+        batches = data.train(training.batch_size, order, state.step)
+        span = (number, segments, stop - state.step)
+        state.seconds += _train(model, batches, span, callbacks)
         state.step = stop
+        strategy.unite(model)
         validation = _validate(model, data, training.batch_size)
         state.history.append({"step": stop, **monitor.segment_means(), **validation})
         monitor.log(validation)
@@ -157,19 +162,26 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _train(
-    model: keras.Model,
-    data: Data,
-    batch_size: int,
-    order: int,
-    start: int,
-    stop: int,
-    callbacks: list[Any],
+    model: keras.Model, batches: Any, span: tuple[int, int, int], callbacks: list[Any]
 ) -> float:
-    """Runs the steps from `start` to `stop`; returns the seconds that took."""
+    """Runs one segment; returns the seconds that took.
+
+    Keras is told of the whole phase, a segment being its epoch, so that callbacks can tell
+    how long training will be; the monitor stops it after this one.
+
+    Args:
+        model: The compiled model.
+        batches: Training batches from the segment's first step on.
+        span: The segment's number, how many there are, and its steps.
+        callbacks: The monitor among them.
+    """
+    number, segments, steps = span
     begin = time.perf_counter()
     model.fit(
-        data.train(batch_size, order, start),
-        steps_per_epoch=stop - start,
+        batches,
+        initial_epoch=number,
+        epochs=segments,
+        steps_per_epoch=steps,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
@@ -205,18 +217,17 @@ class _Monitor(keras.callbacks.Callback):
         self._step = self._first_step = step
         self._on_log, self._on_progress = on_log, on_progress
         self._latest: Metrics = {}
-        self._sums: Metrics = {}
-        self._logged_in_segment = False
-        self._stretch = 0
-        self._since = self._begin = time.perf_counter()
         self._step_times: list[float] = []
+        self._begin = time.perf_counter()
+        self.on_train_begin()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._sums, self._steps, self._stretch = {}, 0, 0
+        # One `fit` is one segment.
+        self._sums: Metrics = {}
+        self._steps = self._stretch = 0
         self._logged_in_segment = False
+        self._last_logs: Metrics = {}
         self._since = time.perf_counter()
-        if self._step == self._first_step:
-            self._begin = self._since
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._step += 1
@@ -228,6 +239,7 @@ class _Monitor(keras.callbacks.Callback):
         self._last_logs = logs
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = True
         # What is left of a segment counts in its means; it is logged only where nothing
         # else would be, for a mean of one or two steps is mostly noise.
         if self._stretch:

@@ -92,7 +92,9 @@ def _check_decay(decay: DecayConfig, key: str) -> None:
         return
     boundaries, factors = list(decay.boundaries), list(decay.factors)
     ascending = all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False))
-    _need(f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0")
+    _need(
+        f"{key}.boundaries", boundaries, bool(boundaries) and ascending, "ascending steps above 0"
+    )
     same = len(factors) == len(boundaries) and all(factor > 0 for factor in factors)
     _need(f"{key}.factors", factors, same, "a factor above 0 for each boundary")
 
@@ -153,7 +155,7 @@ def precision(mixed: bool) -> Iterator[str]:
     before = keras.config.dtype_policy()
     policy = "float32"
     if mixed:
-        gpu = bool(tf.config.list_logical_devices("GPU"))
+        gpu = bool(tf.config.list_physical_devices("GPU"))
         policy = "mixed_float16" if gpu else "mixed_bfloat16"
     keras.config.set_dtype_policy(policy)
     try:
@@ -220,9 +222,7 @@ def make_loss(label_smoothing: float) -> Any:
     return smoothed
 
 
-def compile_model(
-    model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length
-) -> None:
+def compile_model(model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length) -> None:
     """Gives a model the optimizer, loss and metrics of a phase, ready for `fit`."""
     import keras
 
@@ -232,6 +232,6 @@ def compile_model(
             optimizer=make_optimizer(phase.optimizer, rate),
             loss=make_loss(training.label_smoothing),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=jit.resolve(training.jit_compile, model),
+            jit_compile=jit.resolve(training.jit_compile),
         )
         model.optimizer.build(model.trainable_variables)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from harness.config.schema import StrategyConfig
@@ -23,7 +24,9 @@ def check(config: StrategyConfig) -> None:
     if config.virtual_cpus < 0:
         raise ConfigError(f"strategy.virtual_cpus={config.virtual_cpus}: needs 0 or more")
     if config.name == "single" and (config.devices or 1) > 1:
-        raise ConfigError(f"strategy.devices={config.devices}: single uses one; use strategy=mirrored")
+        raise ConfigError(
+            f"strategy.devices={config.devices}: single uses one; use strategy=mirrored"
+        )
 
 
 @contextmanager
@@ -57,6 +60,27 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
         yield replicas
 
 
+def unite(model: Any) -> None:
+    """Gives every replica of a model the same state that is not trained.
+
+    Replicas keep moving averages of their own shares of the batches; each gets the mean of
+    all, so that the model validated is the model stored. Training does not read them, and
+    their updates are linear, so when this happens does not matter.
+
+    Args:
+        model: A built model; one that is not distributed is left as it is.
+    """
+    import numpy as np
+
+    distribution = model.distribute_strategy
+    if distribution.num_replicas_in_sync == 1:
+        return
+    for variable in model.non_trainable_variables:
+        values = [np.asarray(v) for v in distribution.experimental_local_results(variable.value)]
+        if np.issubdtype(values[0].dtype, np.floating):
+            variable.assign(np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype))
+
+
 def _mirrored(config: StrategyConfig) -> Any:
     import tensorflow as tf
 
@@ -68,7 +92,16 @@ def _mirrored(config: StrategyConfig) -> Any:
             f"strategy.devices={wanted}: this machine has {len(names)} {kind} device(s);"
             " ask for fewer, or set strategy.virtual_cpus to try"
         )
-    return tf.distribute.MirroredStrategy(names[:wanted])
+    return _mirrored_over(tuple(names[:wanted]))
+
+
+@lru_cache(maxsize=1)
+def _mirrored_over(names: tuple[str, ...]) -> Any:
+    # Kept: a second strategy in a process numbers its collective operations from the start
+    # again, and TensorFlow takes them for those of the first.
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _split_cpu(count: int) -> None:

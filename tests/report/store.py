@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
 
 PARAMS = {"model.name": "mnist_cnn", "dataset.name": "mnist", "sparsity.target": "None"}
 TAGS = {
@@ -62,16 +63,15 @@ class Store:
         cell_id = "-".join(f"{k}={v}" for k, v in sorted(all_params.items()))
         all_tags = {**TAGS, "harness.cell_id": cell_id, **(tags or {})}
         run_id = self.client.create_run(self.id, start_time=self._clock).info.run_id
-        for key, value in all_params.items():
-            self.client.log_param(run_id, key, value)
-        for key, tag in all_tags.items():
-            if tag is not None:
-                self.client.set_tag(run_id, key, tag)
         values = {**DENSE_METRICS, **(metrics or {})}
         if accuracy is not None:
             values["test/accuracy"] = accuracy
-        for key, value in values.items():
-            self.client.log_metric(run_id, key, float(value), step=0)
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(key, float(value), self._clock, 0) for key, value in values.items()],
+            params=[Param(key, str(value)) for key, value in all_params.items()],
+            tags=[RunTag(key, tag) for key, tag in all_tags.items() if tag is not None],
+        )
         if status is not None:
             self.client.set_terminated(run_id, status, end_time=self._clock + 500)
         return run_id

@@ -1,0 +1,32 @@
+"""When the training step is compiled by XLA."""
+
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from harness.training import jit
+
+
+@pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
+def test_settings_and_devices_decide(monkeypatch, gpus):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    assert jit.resolve("on")
+    assert not jit.resolve("off")
+    assert jit.resolve("auto") == bool(gpus)
+
+
+def test_on_reaches_the_training_step():
+    """Deterministic kernels, on for good once they are on, would keep XLA out."""
+    code = """
+from harness.training import loop, seeds
+from tests.training import small
+training = small.recipe(jit_compile="on")
+seeds.seed_everything(1, training.jit_compile)
+model = small.model()
+loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)
+assert model.jit_compile is True
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,25 @@
+"""A cell killed at any step ends with the bits that it would have had."""
+
+import json
+import random
+import subprocess
+import sys
+
+import numpy as np
+
+
+def test_killed_runs_end_with_the_same_bits(tmp_path):
+    # 25 steps in 5 segments. The first process dies somewhere in its second segment or
+    # later, the next two wherever they like: before, at and after segments' ends.
+    kills = [random.randint(6, 14), random.randint(1, 8), random.randint(1, 4)]
+    command = [sys.executable, "-m", "tests.training.killed", str(tmp_path), *map(str, kills)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    whole, killed = (np.load(tmp_path / f"{name}-weights.npz") for name in ("whole", "killed"))
+    assert len(whole.files) == 10
+    for name in whole.files:
+        np.testing.assert_array_equal(killed[name], whole[name], err_msg=f"killed at {kills}")
+    for log in ("{}.json", "{}-history.json"):
+        texts = [(tmp_path / log.format(name)).read_text() for name in ("whole", "killed")]
+        assert json.loads(texts[0]) == json.loads(texts[1]), f"killed at {kills}"

@@ -1,0 +1,159 @@
+"""Recipes: what they refuse, and what they build."""
+
+import keras
+import numpy as np
+import pytest
+
+from harness.config.schema import (
+    DecayConfig,
+    FinetuneConfig,
+    OptimizerConfig,
+    PhaseConfig,
+    TrainingConfig,
+)
+from harness.errors import ConfigError
+from harness.training import recipe
+from harness.training.recipe import Length
+
+
+def training(**options):
+    phases = {"dense": PhaseConfig(epochs=1), "finetune": FinetuneConfig(epochs=1)}
+    return TrainingConfig(**({"name": "t"} | phases | options))
+
+
+def phase(**options):
+    return PhaseConfig(**({"epochs": 1} | options))
+
+
+def test_a_possible_recipe_passes():
+    recipe.check(training())
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        (training(batch_size=0), r"training\.batch_size=0: needs at least 1"),
+        (training(label_smoothing=1.0), r"training\.label_smoothing=1\.0"),
+        (training(jit_compile="yes"), r"training\.jit_compile=yes: needs one of auto, on, off"),
+        (training(checkpoint_epochs=0), r"training\.checkpoint_epochs=0"),
+        (training(log_every=0), r"training\.log_every=0"),
+        (training(finetune=FinetuneConfig(epochs=1, start="warm")), r"finetune\.start=warm"),
+        (training(dense=PhaseConfig()), r"training\.dense: .*exactly one"),
+        (training(dense=phase(steps=3)), r"training\.dense: .*exactly one"),
+        (training(dense=phase(epochs=-1)), r"training\.dense\.epochs=-1: needs more than 0"),
+        (
+            training(finetune=FinetuneConfig(epochs=1, optimizer=OptimizerConfig(name="lion"))),
+            r"training\.finetune\.optimizer\.name=lion: needs one of adam, sgd, rmsprop",
+        ),
+    ],
+)
+def test_impossible_recipes_are_refused(config, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        recipe.check(config)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "complaint"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"learning_rate": float("inf")}, "learning_rate=inf"),
+        ({"momentum": 0.9}, "momentum=0.9: adam does not use it; it uses epsilon"),
+        ({"name": "sgd", "rho": 0.9}, "rho=0.9: sgd does not use it"),
+        ({"name": "sgd", "momentum": 1.0}, r"momentum=1.0: needs a number in \[0, 1\)"),
+        ({"clip_norm": 0.0}, "clip_norm=0.0"),
+        ({"epsilon": -1.0}, "epsilon=-1.0"),
+        ({"weight_decay": -0.1}, "weight_decay=-0.1"),
+    ],
+)
+def test_impossible_optimizers_are_refused(optimizer, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        recipe.check_phase(phase(optimizer=OptimizerConfig(**optimizer)), "training.dense")
+
+
+@pytest.mark.parametrize(
+    ("decay", "complaint"),
+    [
+        ({"kind": "linear"}, "kind=linear: needs one of constant, cosine"),
+        ({"kind": "cosine", "alpha": 2.0}, "alpha=2.0"),
+        ({"kind": "exponential", "rate": 0.0}, "rate=0.0"),
+        ({"kind": "exponential", "every": 0.0}, "every=0.0"),
+        ({"kind": "piecewise"}, "boundaries"),
+        ({"kind": "piecewise", "boundaries": [5, 5], "factors": [1.0, 1.0]}, "ascending"),
+        ({"kind": "piecewise", "boundaries": [0], "factors": [1.0]}, "ascending"),
+        ({"kind": "piecewise", "boundaries": [5, 9], "factors": [0.1]}, "a factor above 0 for"),
+    ],
+)
+def test_impossible_decays_are_refused(decay, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        recipe.check_phase(phase(decay=DecayConfig(**decay)), "training.dense")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"epochs": 2}, Length(6, 3)),
+        ({"epochs": 0.5}, Length(2, 3)),
+        ({"epochs": None, "steps": 7}, Length(7, 3)),
+    ],
+)
+def test_an_epoch_is_whole_batches(options, expected):
+    assert recipe.length(phase(**options), num_train=35, batch_size=10) == expected
+
+
+def test_phases_without_a_step_are_refused():
+    with pytest.raises(ConfigError, match=r"batch_size=36.*35 training examples"):
+        recipe.length(phase(), 35, 36)
+    with pytest.raises(ConfigError, match="less than one step"):
+        recipe.length(phase(epochs=0.01), 35, 10)
+
+
+def rates(decay, steps, total=100, per_epoch=10):
+    rate = recipe.learning_rate(
+        OptimizerConfig(learning_rate=0.8), DecayConfig(**decay), Length(total, per_epoch)
+    )
+    return [float(rate(step)) if callable(rate) else rate for step in steps]
+
+
+def test_learning_rates():
+    assert rates({}, [0, 99]) == [0.8, 0.8]
+    assert rates({"kind": "cosine"}, [0, 50, 100]) == pytest.approx([0.8, 0.4, 0.0], abs=1e-6)
+    assert rates({"kind": "cosine", "alpha": 0.25}, [100]) == pytest.approx([0.2])
+    exponential = {"kind": "exponential", "rate": 0.5, "every": 2.0}
+    assert rates(exponential, [0, 19, 20, 40]) == pytest.approx([0.8, 0.8, 0.4, 0.2])
+    piecewise = {"kind": "piecewise", "boundaries": [10, 30], "factors": [0.5, 0.25]}
+    assert rates(piecewise, [9, 10, 29, 30, 99]) == pytest.approx([0.8, 0.4, 0.4, 0.2, 0.2])
+
+
+def test_options_reach_the_optimizer():
+    config = OptimizerConfig(
+        "rmsprop", 0.1, momentum=0.8, rho=0.7, epsilon=0.5, weight_decay=0.01, clip_norm=3.0
+    )
+    optimizer = recipe.make_optimizer(config, 0.1)
+    assert isinstance(optimizer, keras.optimizers.RMSprop)
+    found = optimizer.get_config()
+    assert (found["momentum"], found["rho"], found["epsilon"]) == (0.8, 0.7, 0.5)
+    assert (found["weight_decay"], found["global_clipnorm"]) == (0.01, 3.0)
+    defaults = recipe.make_optimizer(OptimizerConfig(), 0.1).get_config()
+    assert defaults["epsilon"] == keras.optimizers.Adam().get_config()["epsilon"]
+
+
+def test_label_smoothing_is_that_of_keras_on_one_hot_labels():
+    logits = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    labels = np.array([0, 3, 1, 2, 2])
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)(
+        np.eye(4, dtype=np.float32)[labels], logits
+    )
+    found = np.mean(recipe.make_loss(0.1)(labels, logits))
+    assert found == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_precision_is_set_and_put_back():
+    before = keras.config.dtype_policy().name
+    with recipe.precision(True) as policy:
+        assert policy.startswith("mixed_")
+        assert keras.layers.Dense(1).compute_dtype in ("float16", "bfloat16")
+    assert keras.config.dtype_policy().name == before
+    with pytest.raises(RuntimeError), recipe.precision(True):
+        raise RuntimeError
+    assert keras.config.dtype_policy().name == before
