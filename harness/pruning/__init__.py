@@ -12,8 +12,10 @@ optionally, a sparse training method:
 """
 
 from harness.pruning.allocation import ERK, Allocation, Global, Uniform
+from harness.pruning.channels import Channels
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
+from harness.pruning.latency import XNNPACKLatency
 from harness.pruning.method import Method
 from harness.pruning.methods import (
     SRSTE,
@@ -53,6 +55,7 @@ __all__ = [
     "Block",
     "ByName",
     "ByType",
+    "Channels",
     "Constant",
     "Cosine",
     "Frozen",
@@ -84,6 +87,7 @@ __all__ = [
     "Taylor",
     "Uniform",
     "Unstructured",
+    "XNNPACKLatency",
     "kernels_of",
     "permute_channels",
     "register",

@@ -196,12 +196,11 @@ def _radix_select(keep_ties: bool, fixed_shapes: bool) -> Any:
         if keep_ties:
             return scores >= threshold
 
-        def lowest_indices() -> Any:
-            chosen = tf.where(tf.equal(scores, threshold))[:rank]
-            chosen_true = tf.ones([tf.shape(chosen)[0]], tf.bool)
-            return tf.tensor_scatter_nd_update(scores > threshold, chosen, chosen_true)
-
-        return tf.cond(tf.equal(rank, equal), lambda: scores >= threshold, lowest_indices)
+        return tf.cond(
+            tf.equal(rank, equal),
+            lambda: scores >= threshold,
+            lambda: (scores > threshold) | _first_true(tf.equal(scores, threshold), rank),
+        )
 
     return tf.function(
         select,
@@ -210,6 +209,28 @@ def _radix_select(keep_ties: bool, fixed_shapes: bool) -> Any:
         # Inlining would repeat the body for every weight of a model in its training graph.
         experimental_attributes={"_noinline": True},
     )
+
+
+def _first_true(flags: Any, count: Any) -> Any:
+    """Keeps the first `count` of the set flags: a running count over rows, then within one row.
+
+    Reductions only: a running count over all flags, or gathering their indices, takes many
+    times as long, and XLA cannot compile the latter.
+    """
+    import tensorflow as tf
+
+    width = 4096
+    size = tf.shape(flags)[0]
+    rows = -(-size // width)
+    table = tf.reshape(tf.pad(flags, [[0, rows * width - size]]), [rows, width])
+    in_row = tf.reduce_sum(tf.cast(table, tf.int32), axis=1)
+    up_to_row = tf.cumsum(in_row)
+    count = tf.cast(count, tf.int32)
+    row = tf.math.count_nonzero(up_to_row < count, dtype=tf.int32)
+    left = count - (up_to_row[row] - in_row[row])
+    running = tf.cumsum(tf.cast(table[row], tf.int32))
+    last = row * width + tf.math.count_nonzero(running < left, dtype=tf.int32)
+    return flags & (tf.range(size) <= last)
 
 
 def _from_ordered_bits(bits: Any) -> Any:
