@@ -64,17 +64,7 @@ def keep_largest(scores: Any, kept: Any, ties: str = "index") -> Any:
         return _keep_largest_numpy(scores, int(kept), ties)
     import tensorflow as tf
 
-    select = _radix_select(ties == "keep", fixed_shapes=_compiled_by_xla())
-    return select(scores, tf.cast(kept, tf.int64))
-
-
-def _compiled_by_xla() -> bool:
-    """Whether what is being traced will be compiled by XLA, which has fixed shapes only."""
-    import tensorflow as tf
-    from tensorflow.python.ops import control_flow_util
-
-    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-    return graph is not None and bool(control_flow_util.GraphOrParentsInXlaContext(graph))
+    return _radix_select(ties == "keep")(scores, tf.cast(kept, tf.int64))
 
 
 def _keep_largest_numpy(scores: np.ndarray, kept: int, ties: str) -> np.ndarray:
@@ -180,19 +170,16 @@ def _bracketed(scores: Any, kept: Any) -> tuple[Any, Any, Any]:
 
 
 @cache
-def _radix_select(keep_ties: bool, fixed_shapes: bool) -> Any:
+def _radix_select(keep_ties: bool) -> Any:
     """The selection as one TensorFlow function, traced once and shared by every weight."""
     import tensorflow as tf
 
     def select(scores: Any, kept: Any) -> Any:
-        if fixed_shapes:
-            threshold, rank, equal = _radix(scores, kept)
-        else:
-            threshold, rank, equal = tf.cond(
-                tf.size(scores) >= 8 * _SAMPLE,
-                lambda: _bracketed(scores, kept),
-                lambda: _radix(scores, kept),
-            )
+        threshold, rank, equal = tf.cond(
+            tf.size(scores) >= 8 * _SAMPLE,
+            lambda: _bracketed(scores, kept),
+            lambda: _radix(scores, kept),
+        )
         if keep_ties:
             return scores >= threshold
 

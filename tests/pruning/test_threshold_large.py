@@ -44,21 +44,3 @@ def test_misleading_sample_is_noticed():
     sample = np.sort(scores[::STRIDE])
     kept = SIZE // 2
     assert sample[0] > np.partition(scores, SIZE - kept)[SIZE - kept]
-
-
-@pytest.mark.parametrize("compiled", [False, True])
-def test_nothing_of_unknown_shape_under_xla(compiled):
-    # Compiling the histograms takes XLA a minute, so this looks at what it would be given.
-    @tf.function(jit_compile=compiled, autograph=False)
-    def select(scores):
-        return tf.cond(
-            tf.reduce_all(scores > 0),  # as in a training step: inside a branch
-            lambda: threshold.keep_largest(scores, 1000, "keep"),
-            lambda: scores > 0,
-        )
-
-    concrete = select.get_concrete_function(tf.TensorSpec([SIZE], tf.float32))
-    library = concrete.graph.as_graph_def().library.function
-    operations = {node.op for function in library for node in function.node_def}
-    assert "DenseBincount" in operations
-    assert ("Where" in operations) is not compiled
