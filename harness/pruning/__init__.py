@@ -17,6 +17,19 @@ from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
 from harness.pruning.latency import XNNPACKLatency
 from harness.pruning.method import Method
+from harness.pruning.methods import (
+    SRSTE,
+    GradualNM,
+    Movement,
+    PermutationReport,
+    PermutedGroup,
+    RewoundLearningRate,
+    RigL,
+    StraightThrough,
+    permute_channels,
+    rewind,
+    search_permutation,
+)
 from harness.pruning.pattern import NM, Block, MisfitError, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
 from harness.pruning.schedule import (
@@ -35,6 +48,7 @@ from harness.pruning.summary import LayerSummary, Summary
 __all__ = [
     "ERK",
     "NM",
+    "SRSTE",
     "AllButFirstAndLast",
     "AllKernels",
     "Allocation",
@@ -46,27 +60,37 @@ __all__ = [
     "Cosine",
     "Frozen",
     "Global",
+    "GradualNM",
     "Kernel",
     "LayerSummary",
     "Magnitude",
     "Method",
     "MisfitError",
+    "Movement",
     "OneShot",
     "Pattern",
+    "PermutationReport",
+    "PermutedGroup",
     "Piecewise",
     "Polynomial",
     "Pruner",
     "PruningError",
     "PruningWarning",
     "Random",
+    "RewoundLearningRate",
+    "RigL",
     "Schedule",
     "Scope",
     "Score",
+    "StraightThrough",
     "Summary",
     "Taylor",
     "Uniform",
     "Unstructured",
     "XNNPACKLatency",
     "kernels_of",
+    "permute_channels",
     "register",
+    "rewind",
+    "search_permutation",
 ]

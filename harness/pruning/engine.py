@@ -224,8 +224,8 @@ class Engine:
 
     def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
         """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
-        if self.pattern.fixed_sparsity is not None:
-            return [None] * len(self.weights)
+        if self.pattern.final_sparsity is not None:
+            return [self.pattern.level(sparsity)] * len(self.weights)
         units = [self.pattern.units(weight.shape, weight.axes) for weight in self.weights]
         unit_scores = None
         if self.allocation.uses_scores and scores is not None:
@@ -244,6 +244,8 @@ class Engine:
             for weight in self.weights:
                 weight.mask.assign(tf.not_equal(weight.value, 0))
         elif bool(self.schedule.updates_at(0)):
+            for weight in self.weights:
+                self.method.restore(weight)
             self.refresh_now(0)
         self.apply_masks()
 
@@ -257,6 +259,7 @@ class Engine:
     def apply_masks(self) -> None:
         """Puts all weights on their masks."""
         for weight in self.weights:
+            self.method.restore(weight)
             weight.variable.assign(self.method.settle(weight, weight.value))
 
     def state(self) -> dict[str, np.ndarray]:

@@ -77,7 +77,8 @@ class Pruner:
         return f"Pruner({', '.join(map(repr, axes))})"
 
     def _check_together(self) -> None:
-        fixed = self.pattern.fixed_sparsity
+        self.method.check(self.pattern, self.schedule, self.score)
+        fixed = self.pattern.final_sparsity
         final = self.schedule.final_sparsity
         if (
             fixed is not None
@@ -85,7 +86,7 @@ class Pruner:
             and abs(fixed - final) > 1e-6
         ):
             raise PruningError(
-                f"{self.pattern} is {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
+                f"{self.pattern} ends {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
                 f"Use {fixed:.4g} there, or leave the schedule out."
             )
         if fixed is not None and type(self.allocation) is not Uniform:
