@@ -122,7 +122,6 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         samples = _first_inputs(examples.test(EXPORT_SAMPLES))
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
-            **fitted.validation,
             **scores.metrics("test"),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
