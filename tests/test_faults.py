@@ -16,7 +16,7 @@ from tests.settings import TINY, command, environment, harness
 #: A dense cell of some seconds, with a checkpoint every nine steps.
 CELL = (
     *TINY,
-    "training.dense.steps=300",
+    "training.dense.steps=200",
     "training.checkpoint_epochs=0.3",
     "training.log_every=5",
 )
@@ -100,7 +100,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ordeal(tmp_path_factory):
-    """One cell killed, orphaned, interrupted and at last let through, in this order."""
+    """One cell killed, orphaned, interrupted, damaged and at last let through, in this order."""
     folder = tmp_path_factory.mktemp("ordeal")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     facts = {"folder": folder, "uri": uri}
@@ -124,6 +124,13 @@ def ordeal(tmp_path_factory):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process
     out, err = process.communicate(timeout=60)
     facts["interrupted"] = (process.returncode, out, err, runs(uri))
+
+    (path,) = checkpoints(folder)
+    content = path.read_bytes()
+    path.write_bytes(content[:1000])
+    done = harness("run", *CELL, cwd=folder)
+    facts["damaged"] = (done.returncode, done.stdout, done.stderr, path, runs(uri))
+    path.write_bytes(content)
 
     done = harness("run", *CELL, cwd=folder)
     facts["finished"] = (done.returncode, done.stdout, done.stderr, runs(uri))
@@ -160,10 +167,21 @@ def test_an_interrupted_cell_says_so(ordeal):
     assert of_seed(found, 1).status == "KILLED"
 
 
+def test_a_damaged_checkpoint_is_one_clear_line(ordeal):
+    code, out, err, path, found = ordeal["damaged"]
+    assert (code, err) == (2, "")
+    (line,) = [line for line in out.splitlines() if "damaged checkpoint" in line]
+    assert str(path) in line
+    assert line.endswith("delete it to train this phase anew")
+    assert "Traceback" not in out
+    assert of_seed(found, 1).status == "FAILED"
+    assert "damaged checkpoint" in of_seed(found, 1).tags["harness.failure"]
+
+
 def test_it_was_one_run_all_along(ordeal):
     ids = {
         of_seed(ordeal[stage][-1], 1).id
-        for stage in ("killed", "orphaned", "interrupted", "finished")
+        for stage in ("killed", "orphaned", "interrupted", "damaged", "finished")
     }
     assert len(ids) == 1
 
@@ -176,7 +194,7 @@ def test_it_ends_with_the_numbers_that_it_would_have_had(ordeal, undisturbed):
     assert "harness.failure" not in run.tags
     assert_same_numbers(run, undisturbed)
     assert_same_weights(run, undisturbed)
-    assert len(run.history("train/loss")) == 60
+    assert [step for step, _ in undisturbed.history("train/loss")] == list(range(5, 201, 5))
     assert not checkpoints(ordeal["folder"])
 
 
@@ -202,20 +220,3 @@ def test_two_sweeps_started_at_once_share_the_cells(tmp_path):
     (parent,) = runs(uri, "sweep")
     assert {run.tags["mlflow.parentRunId"] for run in cells.values()} == {parent.id}
     assert (tmp_path / "results" / "pair" / "table.md").exists()
-
-
-def test_a_damaged_checkpoint_is_one_clear_line(tmp_path):
-    process = start(tmp_path, "run", *CELL)
-    training(tmp_path, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    (path,) = checkpoints(tmp_path)
-    path.write_bytes(path.read_bytes()[:1000])
-    done = harness("run", *CELL, cwd=tmp_path)
-    assert done.returncode == 2
-    (line,) = [line for line in done.stdout.splitlines() if "damaged checkpoint" in line]
-    assert str(path) in line
-    assert "delete it to train this phase anew" in line
-    assert "Traceback" not in done.stdout + done.stderr
-    path.unlink()
-    assert harness("run", *CELL, cwd=tmp_path).returncode == 0
