@@ -25,12 +25,11 @@ def refusal(uri, experiment="e"):
     return line
 
 
-def test_an_experiment_is_made_once(tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    first = store.open_experiment(uri, "demo")
-    assert store.open_experiment(uri, "demo") == first
-    assert store.open_experiment(uri, "other") != first
-    found = MlflowClient(tracking_uri=uri).get_experiment(first)
+def test_an_experiment_is_made_once(store_uri, tmp_path):
+    first = store.open_experiment(store_uri, "demo")
+    assert store.open_experiment(store_uri, "demo") == first
+    assert store.open_experiment(store_uri, "other") != first
+    found = MlflowClient(tracking_uri=store_uri).get_experiment(first)
     assert found.name == "demo"
     assert found.artifact_location == (tmp_path / "mlartifacts" / "demo").as_uri()
 
@@ -111,11 +110,11 @@ def test_an_unreachable_server():
     assert "tracking=local" in line
 
 
-def test_a_deleted_experiment(tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    MlflowClient(tracking_uri=uri).delete_experiment(store.open_experiment(uri, "demo"))
+def test_a_deleted_experiment(store_uri):
+    made = store.open_experiment(store_uri, "demo")
+    MlflowClient(tracking_uri=store_uri).delete_experiment(made)
     with pytest.raises(TrackingError, match="'demo' was deleted"):
-        store.open_experiment(uri, "demo")
+        store.open_experiment(store_uri, "demo")
 
 
 def test_checking_a_store_makes_nothing_and_needs_no_mlflow(tmp_path):

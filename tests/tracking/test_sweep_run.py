@@ -9,8 +9,8 @@ from harness.tracking.sweep_run import SweepRun
 
 
 @pytest.fixture
-def tracking(tmp_path):
-    return TrackingConfig("local", f"sqlite:///{tmp_path / 'mlflow.db'}", "demo")
+def tracking(store_uri):
+    return TrackingConfig("local", store_uri, "demo")
 
 
 def begin(tracking, name="demo"):
@@ -23,10 +23,14 @@ def test_a_sweep_has_one_run_and_closes_it(tracking, tmp_path):
         assert client.get_run(first.run_id).info.status == "RUNNING"
     assert client.get_run(first.run_id).info.status == "FINISHED"
 
-    with pytest.raises(KeyboardInterrupt), begin(tracking) as again:
-        assert again.run_id == first.run_id
-        assert client.get_run(first.run_id).info.status == "RUNNING"
-        raise KeyboardInterrupt
+    def interrupted():
+        with begin(tracking) as again:
+            assert again.run_id == first.run_id
+            assert client.get_run(first.run_id).info.status == "RUNNING"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert client.get_run(first.run_id).info.status == "KILLED"
 
     with begin(tracking, "other") as other:
