@@ -9,6 +9,8 @@ stages are imported in the cell's own process, where the fork server has loaded 
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
-    locks = store.lock_dir(tracking.uri, cell.config.work_dir)
-    locks.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
-    except Timeout:
-        raise Busy from None
-    with lock:
+    with _lock(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
@@ -69,6 +65,29 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         run.finish(describe.description(cell.config, metrics, cell.command))
         shutil.rmtree(work_path(cell), ignore_errors=True)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+
+
+def close_abandoned(cell: Cell, reason: str) -> None:
+    """Marks the run of a cell whose process died as failed; nothing if another one has it."""
+    with suppress(Busy), _lock(cell):
+        cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
+
+
+@contextmanager
+def _lock(cell: Cell) -> Iterator[None]:
+    """Holds the cell's lock within the block.
+
+    Raises:
+        Busy: another process holds it.
+    """
+    locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
+    except Timeout:
+        raise Busy from None
+    with lock:
+        yield
 
 
 def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
@@ -122,7 +141,6 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         samples = _first_inputs(examples.test(EXPORT_SAMPLES))
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
-            **fitted.validation,
             **scores.metrics("test"),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),

@@ -1,5 +1,6 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -74,6 +75,11 @@ def load(name: str) -> Sweep:
         raise ConfigError(
             f"sweep {name!r} does not exist; accepted: {', '.join(names())}, or a YAML file's path"
         )
+    if not re.fullmatch(r"\w[\w.-]*", path.stem):
+        raise ConfigError(
+            f"{path}: received a name that an experiment and a folder cannot have; accepted: "
+            "letters, digits, '.', '_' and '-'"
+        )
     try:
         content = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -95,17 +101,29 @@ def _parse(path: Path, content: Any) -> Sweep:
         wrong = f"unknown {sorted(unknown)}" if unknown else f"missing {sorted(missing)}"
         raise refuse(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
     seeds = content.get("seeds", [1])
-    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds) or not seeds:
+    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds) or not seeds:
         raise refuse(f"seeds: received {seeds!r}; accepted: a list of whole numbers")
+    for key in ("title", "scale"):
+        if not isinstance(content[key], str):
+            raise refuse(f"{key}: received {content[key]!r}; accepted: a text")
+    tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
+    if content.get("published") not in (None, *tables):
+        raise refuse(f"published: received {content['published']!r}; accepted: {', '.join(tables)}")
+    if not isinstance(content["blocks"], list) or not content["blocks"]:
+        raise refuse(f"blocks: received {content['blocks']!r}; accepted: a list of blocks")
     blocks = []
     for number, block in enumerate(content["blocks"]):
         if not isinstance(block, dict) or set(block) - {"overrides", "cells"}:
             raise refuse(f"blocks[{number}]: accepted keys: overrides, cells")
-        cells = block.get("cells")
-        if not cells:
-            raise refuse(f"blocks[{number}].cells: received none; accepted: a list of overrides")
-        shared = tuple(block.get("overrides", ()))
-        blocks.append((shared, tuple(tuple(str(cell).split()) for cell in cells)))
+        shared, cells = block.get("overrides") or [], block.get("cells")
+        for key, entries in {"overrides": shared, "cells": cells}.items():
+            texts = isinstance(entries, list) and all(isinstance(each, str) for each in entries)
+            if not texts or (key == "cells" and not entries):
+                raise refuse(
+                    f"blocks[{number}].{key}: received {entries!r}; accepted: a list of overrides "
+                    "(in quotes, if they have brackets)"
+                )
+        blocks.append((tuple(shared), tuple(tuple(cell.split()) for cell in cells)))
     return Sweep(
         name=path.stem,
         title=content["title"],

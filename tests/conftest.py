@@ -1,9 +1,11 @@
 """One small sweep on real digits, run once by real processes, for all tests that look at it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.settings import TINY, harness
 
@@ -39,3 +41,17 @@ def swept(tmp_path_factory) -> Swept:
     done = harness("sweep", "tiny.yaml", "--jobs", "2", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return Swept(folder, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store_uri(_empty_store, tmp_path) -> str:
+    """An empty store in `tmp_path`: a copy, for MLflow takes seconds to make one."""
+    shutil.copy(_empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
