@@ -96,13 +96,14 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
-    from harness.training import loop, recipe, seeds, strategy
+    from harness.training import jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
 
     config = cell.config
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
-    seeds.seed_everything(config.seed, config.training.jit_compile)
+    training = jit.settle(config.training, config.sparsity.pattern.kind)
+    seeds.seed_everything(config.seed, training.jit_compile)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source})
@@ -123,7 +124,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             model,
             examples,
             phase,
-            config.training,
+            training,
             seed=seeds.derive(config.seed, phase_name),
             pruner=pruner,
             checkpoint=Checkpoint(work_path(cell) / "checkpoint.npz"),

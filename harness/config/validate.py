@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.config.checks import need, one_of
 from harness.config.models import check_model
-from harness.config.recipe import check_training
+from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
     Config,
     ExportConfig,
@@ -50,6 +50,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_model(config.model)
     _sparsity(config.sparsity)
     check_training(config.training)
+    _compiled(config)
     _strategy(config.strategy)
     _export(config.export)
     _tracking(config.tracking)
@@ -152,6 +153,15 @@ def _schedule(schedule: ScheduleConfig, target: float | None) -> None:
         raise ConfigError(
             f"{key}.initial: received {schedule.initial:g}; accepted: 0 to the target"
             + (f", {target:g}" if target is not None else "")
+        )
+
+
+def _compiled(config: Config) -> None:
+    kind = config.sparsity.pattern.kind
+    if config.training.jit_compile == "always" and kind not in XLA_PATTERNS:
+        raise ConfigError(
+            f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
+            "masks XLA cannot select; accepted: auto, never"
         )
 
 

@@ -47,6 +47,12 @@ CASES = [
     ("sparsity=random sparsity.score=x", "sparsity.score", "'x'", "magnitude"),
     ("sparsity=random sparsity.allocation=x", "sparsity.allocation", "'x'", "uniform, global"),
     ("sparsity=random sparsity.scope.policy=x", "sparsity.scope.policy", "'x'", "all_kernels"),
+    (
+        "sparsity=random training.jit_compile=always",
+        "training.jit_compile",
+        "'always' with sparsity.pattern.kind=unstructured",
+        "auto, never",
+    ),
     ("sparsity.schedule.kind=x", "sparsity.schedule.kind", "'x'", "constant, polynomial"),
     (
         "sparsity=random sparsity.schedule.unit=epoch",

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from harness.training import jit
+from tests.training import small
 
 
 @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
@@ -15,6 +16,16 @@ def test_settings_and_devices_decide(monkeypatch, gpus):
     assert jit.resolve("always")
     assert not jit.resolve("never")
     assert jit.resolve("auto") == bool(gpus)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "compiled"), [("none", True), ("n_m", True), ("unstructured", False)]
+)
+def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    settled = jit.settle(small.recipe(), pattern)
+    assert settled.jit_compile == ("always" if compiled else "never")
+    assert jit.settle(small.recipe(jit_compile="never"), pattern).jit_compile == "never"
 
 
 def test_always_reaches_the_training_step():
