@@ -23,7 +23,7 @@ def test_settings_and_devices_decide(monkeypatch, gpus):
 )
 def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
-    settled = jit.settle(small.recipe(), pattern)
+    settled = jit.settle(small.recipe(jit_compile="auto"), pattern)
     assert settled.jit_compile == ("always" if compiled else "never")
     assert jit.settle(small.recipe(jit_compile="never"), pattern).jit_compile == "never"
 
