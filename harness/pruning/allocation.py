@@ -139,7 +139,11 @@ def _settle() -> Any:
             return counts + tf.where(place < movers, sign, np.int64(0))
 
         return tf.while_loop(
-            lambda c: tf.not_equal(missing(c), 0), lambda c: (one_round(c),), (counts,)
+            lambda counts: tf.not_equal(missing(counts), 0),
+            lambda counts: (one_round(counts),),
+            (counts,),
+            # Rounding moves few counts by one; only sparsities near 1 need more rounds.
+            maximum_iterations=10_000,
         )[0]
 
     vector = [None]

@@ -36,8 +36,9 @@ class OnMask:
 
     def __call__(self, variable: Any) -> Any:
         """The value of `variable` on its mask, masks being refreshed first if they are due."""
-        value = tf.convert_to_tensor(getattr(variable, "_value", variable))
-        self.engine.advance_once(self.weight, value)
+        held = getattr(variable, "_value", variable)
+        self.engine.advance_once(self.weight, tf.convert_to_tensor(held))
+        value = tf.convert_to_tensor(held)  # read anew: a refresh may change weights
         if self.weight.user_constraint is not None:
             value = tf.convert_to_tensor(self.weight.user_constraint(value))
         return self.engine.method.settle(self.weight, value)
@@ -105,6 +106,16 @@ class Engine:
     def accumulation(self) -> int:
         """Batches per optimizer update."""
         return getattr(self.optimizer, "gradient_accumulation_steps", None) or 1
+
+    def check_compilation(self) -> None:
+        """Refuses XLA for patterns whose selection XLA's CPU compiler does not get through."""
+        compiled = getattr(self.model, "jit_compile", False) is True
+        if compiled and self.pattern.fixed_sparsity is None:
+            raise PruningError(
+                f"model {self.model.name!r} is compiled with jit_compile=True, under which "
+                f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
+                "N:M patterns do train under XLA."
+            )
 
     # --- the training step ----------------------------------------------------------------
 

@@ -176,6 +176,7 @@ class Pruner:
                     "that do not overlap."
                 )
         engine = self._new_engine(model, weights, optimizer)
+        engine.check_compilation()
         engine.create_variables()
         if state is None:
             engine.start()

@@ -10,9 +10,11 @@ from harness.pruning import (
     NM,
     Constant,
     Global,
+    Method,
     OneShot,
     Polynomial,
     Pruner,
+    PruningError,
     PruningWarning,
     Taylor,
     Unstructured,
@@ -298,15 +300,26 @@ def test_train_step_overrides_and_two_optimizers():
     assert_sparse(pruner)
 
 
-@pytest.mark.parametrize("pattern", [Unstructured(), NM(2, 4)])
-def test_xla(pattern):
+def test_n_of_m_trains_under_xla():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8,)), layers.Dense(16), layers.Dense(5)])
     model.compile("sgd", "mse", jit_compile=True)
-    pruner = Pruner(pattern, Constant(0.5, begin_step=1, frequency=2)).attach(model)
+    pruner = Pruner(NM(2, 4), Constant(0.5, begin_step=1, frequency=2)).attach(model)
     x = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
     model.fit(x, x[:, :5], batch_size=8, verbose=0, callbacks=[pruner.callback()])
     assert assert_sparse(pruner) == 0.5
+
+
+def test_other_patterns_refuse_xla_before_training():
+    model = sequential()
+    pruner = Pruner(Unstructured(), SCHEDULE).attach(model)
+    model.compile("sgd", "mse", jit_compile=True)
+    with pytest.raises(PruningError, match="jit_compile=False"):
+        model.fit(*data(16), verbose=0, callbacks=[pruner.callback()])
+    pruner.detach()
+    with pytest.raises(PruningError, match="jit_compile=False"):
+        pruner.attach(model)
+    assert not pruner.attached
 
 
 def test_averaged_weights_stay_sparse():
@@ -476,3 +489,19 @@ def test_resuming_gives_the_same_bits(tmp_path, score, whole_model):
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         np.testing.assert_array_equal(value, found[name])
+
+
+def test_a_method_may_change_weights_at_a_refresh():
+    class Zeroing(Method):
+        def refresh(self, weight, pattern, scores, kept, gradient, step):
+            weight.variable.assign(tf.zeros(weight.shape))
+            return tf.ones(weight.shape, tf.bool)
+
+    model = sequential()
+    model.compile("sgd", "mse")
+    pruner = Pruner(Unstructured(), OneShot(0.5, step=2), method=Zeroing()).attach(model)
+    model.train_on_batch(*data(16))
+    assert np.count_nonzero(model.get_layer("head").kernel.numpy())
+    model.train_on_batch(*data(16))
+    for weight in weights(pruner):
+        assert not np.count_nonzero(weight.variable.numpy())
