@@ -38,8 +38,8 @@ FULL = {
         "LSTM encoder-decoder": {"units": 256, "vocabulary": 8000, "length": 16, "batch": 64},
     },
     "first": {"MobileNetV1": {"size": 96, "batch": 4}, "InceptionV3": {"size": 96, "batch": 4}},
-    "rounds": 7,
-    "count": 3,
+    "rounds": 21,
+    "count": 1,
     "sizes": [10**4, 10**5, 10**6, 10**7, 10**8],
     "embedding": (32768, 1024),
 }

@@ -129,8 +129,8 @@ def _radix(scores: Any, rank: Any) -> tuple[Any, Any, Any]:
     return _from_ordered_bits(found), rank, equal
 
 
-def _bracketed(scores: Any, kept: Any) -> tuple[Any, Any, Any]:
-    """`_radix` over the few scores that the threshold can be among.
+def _bracketed(scores: Any, kept: Any, keep_ties: bool) -> Any:
+    """The selection among many scores, looking closely at the few around the threshold.
 
     A sorted sample tells two scores that the threshold lies between but for one case in
     10,000 (four standard deviations either way); then only two counts pass over all scores,
@@ -158,14 +158,35 @@ def _bracketed(scores: Any, kept: Any) -> tuple[Any, Any, Any]:
 
     def among_between() -> Any:
         places = tf.where(from_low & (scores <= high))
-        return _radix(tf.gather(scores, tf.reshape(places, [-1])), kept - above)
+        close = tf.gather(scores, tf.reshape(places, [-1]))
+        threshold, rank, _ = _radix(close, kept - above)
+        chosen = scores >= threshold
+        if keep_ties:
+            return chosen
+        surplus = tf.gather(places, tf.reshape(tf.where(tf.equal(close, threshold)), [-1])[rank:])
+        return tf.tensor_scatter_nd_update(chosen, surplus, tf.zeros_like(surplus[:, 0], tf.bool))
 
     return tf.cond(
         inside & tf.equal(low, high),  # many equals, such as zeros
-        lambda: (low, kept - above, between),
+        lambda: _mark(scores, low, kept - above, between, keep_ties),
         lambda: tf.cond(
-            inside & (between < size // 8), among_between, lambda: _radix(scores, kept)
+            inside & (between < size // 8),
+            among_between,
+            lambda: _mark(scores, *_radix(scores, kept), keep_ties),
         ),
+    )
+
+
+def _mark(scores: Any, threshold: Any, rank: Any, equal: Any, keep_ties: bool) -> Any:
+    """Marks the scores above the threshold, and the first `rank` of the `equal` ones at it."""
+    import tensorflow as tf
+
+    if keep_ties:
+        return scores >= threshold
+    return tf.cond(
+        tf.equal(rank, equal),
+        lambda: scores >= threshold,
+        lambda: (scores > threshold) | _first_true(tf.equal(scores, threshold), rank),
     )
 
 
@@ -175,18 +196,10 @@ def _radix_select(keep_ties: bool) -> Any:
     import tensorflow as tf
 
     def select(scores: Any, kept: Any) -> Any:
-        threshold, rank, equal = tf.cond(
-            tf.size(scores) >= 8 * _SAMPLE,
-            lambda: _bracketed(scores, kept),
-            lambda: _radix(scores, kept),
-        )
-        if keep_ties:
-            return scores >= threshold
-
         return tf.cond(
-            tf.equal(rank, equal),
-            lambda: scores >= threshold,
-            lambda: (scores > threshold) | _first_true(tf.equal(scores, threshold), rank),
+            tf.size(scores) >= 8 * _SAMPLE,
+            lambda: _bracketed(scores, kept, keep_ties),
+            lambda: _mark(scores, *_radix(scores, kept), keep_ties),
         )
 
     return tf.function(
