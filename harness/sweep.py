@@ -115,7 +115,7 @@ def _parse(path: Path, content: Any) -> Sweep:
     for number, block in enumerate(content["blocks"]):
         if not isinstance(block, dict) or set(block) - {"overrides", "cells"}:
             raise refuse(f"blocks[{number}]: accepted keys: overrides, cells")
-        shared, cells = block.get("overrides") or [], block.get("cells")
+        shared, cells = block.get("overrides") or [], block.get("cells") or []
         for key, entries in {"overrides": shared, "cells": cells}.items():
             texts = isinstance(entries, list) and all(isinstance(each, str) for each in entries)
             if not texts or (key == "cells" and not entries):

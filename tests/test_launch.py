@@ -1,5 +1,6 @@
 """What the commands do with bad input, and with work that is done already."""
 
+import re
 import socket
 import time
 
@@ -152,7 +153,7 @@ def test_a_sweep_prints_its_table_and_what_to_do_next(swept):
     text = swept.output
     for word in ("dense", "random 75%", "2 by 4", "zeros of", "gzip", "smaller"):
         assert word in text
-    assert "3 cells in 0 min" in text
+    assert re.search(r"3 cells in \d+ min \d+ s", text)
     assert "harness report tiny" in text
     assert "harness ui" in text
     assert "✓ mnist_cnn · random 75% · seed 1" in text
