@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from harness.config import Config, compose, expand, shipped
+from harness.config.checks import need, one_of
 from harness.errors import ConfigError
 
 
@@ -91,44 +92,46 @@ _KEYS = {"title", "scale", "seeds", "blocks", "published"}
 
 
 def _parse(path: Path, content: Any) -> Sweep:
-    def refuse(what: str) -> ConfigError:
-        return ConfigError(f"{path}: {what}")
+    try:
+        return Sweep(name=path.stem, **_fields(content))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
+
+def _fields(content: Any) -> dict[str, Any]:
+    """The fields of a `Sweep` that its file states, checked."""
     if not isinstance(content, dict):
-        raise refuse(f"received {type(content).__name__}; accepted: a mapping with {_KEYS}")
+        raise ConfigError(f"received {type(content).__name__}; accepted: a mapping")
     unknown, missing = set(content) - _KEYS, {"title", "scale", "blocks"} - set(content)
     if unknown or missing:
         wrong = f"unknown {sorted(unknown)}" if unknown else f"missing {sorted(missing)}"
-        raise refuse(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
-    seeds = content.get("seeds", [1])
-    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds) or not seeds:
-        raise refuse(f"seeds: received {seeds!r}; accepted: a list of whole numbers")
+        raise ConfigError(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
     for key in ("title", "scale"):
-        if not isinstance(content[key], str):
-            raise refuse(f"{key}: received {content[key]!r}; accepted: a text")
-    tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
-    if content.get("published") not in (None, *tables):
-        raise refuse(f"published: received {content['published']!r}; accepted: {', '.join(tables)}")
-    if not isinstance(content["blocks"], list) or not content["blocks"]:
-        raise refuse(f"blocks: received {content['blocks']!r}; accepted: a list of blocks")
-    blocks = []
-    for number, block in enumerate(content["blocks"]):
-        if not isinstance(block, dict) or set(block) - {"overrides", "cells"}:
-            raise refuse(f"blocks[{number}]: accepted keys: overrides, cells")
-        shared, cells = block.get("overrides") or [], block.get("cells") or []
-        for key, entries in {"overrides": shared, "cells": cells}.items():
-            texts = isinstance(entries, list) and all(isinstance(each, str) for each in entries)
-            if not texts or (key == "cells" and not entries):
-                raise refuse(
-                    f"blocks[{number}].{key}: received {entries!r}; accepted: a list of overrides "
-                    "(in quotes, if they have brackets)"
-                )
-        blocks.append((tuple(shared), tuple(tuple(cell.split()) for cell in cells)))
-    return Sweep(
-        name=path.stem,
-        title=content["title"],
-        scale=content["scale"],
-        seeds=tuple(seeds),
-        blocks=tuple(blocks),
-        published=content.get("published"),
-    )
+        need(key, content[key], isinstance(content[key], str), "a text")
+    seeds = content.get("seeds", [1])
+    whole = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
+    need("seeds", seeds, whole and bool(seeds), "a list of whole numbers")
+    if content.get("published") is not None:
+        tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
+        one_of("published", content["published"], tables)
+    blocks = content["blocks"]
+    need("blocks", blocks, isinstance(blocks, list) and bool(blocks), "a list of blocks")
+    return {
+        "title": content["title"],
+        "scale": content["scale"],
+        "seeds": tuple(seeds),
+        "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
+        "published": content.get("published"),
+    }
+
+
+def _block(key: str, block: Any) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    known = isinstance(block, dict) and set(block) <= {"overrides", "cells"}
+    need(key, block, known, "a mapping with overrides and cells")
+    shared, cells = block.get("overrides") or [], block.get("cells") or []
+    for name, entries in {"overrides": shared, "cells": cells}.items():
+        texts = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
+        accepted = "a list of overrides (in quotes, if they have brackets)"
+        need(f"{key}.{name}", entries, texts, accepted)
+    need(f"{key}.cells", cells, bool(cells), "at least one cell")
+    return tuple(shared), tuple(tuple(cell.split()) for cell in cells)
