@@ -10,6 +10,8 @@ import urllib.request
 
 import pytest
 
+from harness.config import compose
+from harness.describe import describe
 from tests.settings import command, environment, harness, imported
 
 COMMANDS = ("run", "sweep", "report", "describe", "data", "ui")
@@ -20,13 +22,6 @@ SIZES = [places * inputs * outputs for places, inputs, outputs in KERNELS]
 BIASES = 32 + 64 + 1024 + 10
 NORMALIZATION = 32 + 32  # scale and offset; mean and variance are not trained
 NOT_TRAINED = 32 + 32
-
-
-def describe(*overrides, cwd):
-    done = harness("describe", *overrides, "--json", cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
 
 
 def test_help_is_quick_and_names_every_command():
@@ -69,23 +64,31 @@ def test_no_command_and_a_wrong_one_are_refused(tmp_path):
     ],
     ids=["dense", "0.5", "0.75", "2:4"],
 )
-def test_describe_counts_what_training_would_leave(tmp_path, overrides, kept):
-    found = describe(*overrides, cwd=tmp_path)
+def test_describe_counts_what_training_would_leave(overrides, kept):
+    found = json.loads(describe(compose(overrides), as_json=True))
     assert found["total_params"] == 3_274_762 == sum(SIZES) + BIASES + NORMALIZATION + NOT_TRAINED
     assert found["trainable_params"] == 3_274_698
     assert found["prunable_params"] == 3_273_504 == sum(SIZES)
     assert found["nonzero_params"] == sum(kept) + BIASES + NORMALIZATION
     assert [row["kept"] for row in found["layers"] if row["prunable"]] == kept
-    assert not list(tmp_path.iterdir())
 
 
-def test_describe_says_why_a_weight_is_not_pruned(tmp_path):
-    done = harness("describe", "sparsity=random", "sparsity.target=0.75", cwd=tmp_path)
-    assert done.stdout.startswith("mnist_cnn · random 75% · seed 1\ncell ")
-    assert "5×5×1×32" in done.stdout
-    assert "prunable 3,273,504 of 3,274,698 trainable (3,274,762 in all)" in done.stdout
-    (bias,) = [line for line in done.stdout.splitlines() if "hidden/bias" in line]
+def test_describe_says_why_a_weight_is_not_pruned():
+    text = describe(compose(["sparsity=random", "sparsity.target=0.75"]))
+    assert text.startswith("mnist_cnn · random 75% · seed 1\ncell ")
+    assert "5×5×1×32" in text
+    assert "prunable 3,273,504 of 3,274,698 trainable (3,274,762 in all)" in text
+    (bias,) = [line for line in text.splitlines() if "hidden/bias" in line]
     assert len(bias.split()) > 5, "no reason given"
+
+
+def test_describe_prints_json_and_nothing_else(tmp_path):
+    done = harness("describe", "sparsity=structured_2x4", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    totals = ("total_params", "trainable_params", "prunable_params", "nonzero_params")
+    assert {type(found[total]) for total in totals} == {int}
+    assert not list(tmp_path.iterdir())
 
 
 def test_data(tmp_path):
@@ -156,6 +159,7 @@ def test_the_interface_serves_the_runs(swept):
         stderr=subprocess.DEVNULL,
         text=True,
     )
+    answered = None
     try:
         assert f"http://127.0.0.1:{port}/#/experiments" in process.stdout.readline()
         end = time.monotonic() + 90
@@ -167,10 +171,11 @@ def test_the_interface_serves_the_runs(swept):
         found = fetch(
             f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=tiny"
         )
-        assert json.loads(found)["experiment"]["name"] == "tiny"
+        answered = json.loads(found)["experiment"]["name"]
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+    assert answered == "tiny"
     assert process.returncode == 130
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server lives on"

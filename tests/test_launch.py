@@ -1,5 +1,6 @@
 """What the commands do with bad input, and with work that is done already."""
 
+import re
 import socket
 import time
 
@@ -109,13 +110,13 @@ def test_the_hydra_application_refuses_alike(tmp_path, arguments, complaint):
     assert not list(tmp_path.iterdir()), "a good cell of the multirun was begun"
 
 
-def test_what_only_training_finds_out_is_refused_too(tmp_path):
+def test_what_only_training_finds_out_is_refused_too(store_uri, tmp_path):
     done = harness("run", *TINY, "training.batch_size=4001", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == ""
     (line,) = [line for line in done.stdout.splitlines() if "refused" in line]
     assert "batch_size=4001: there are 4000 training examples" in line
-    (run,) = runs(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = runs(store_uri)
     assert run.status == "FAILED"
 
 
@@ -138,7 +139,7 @@ def test_a_finished_sweep_says_so_in_seconds_and_gives_the_table(swept):
     assert seconds < 15, "2 s where nothing else runs"
 
 
-def test_a_finished_sweep_imports_neither_mlflow_nor_tensorflow(swept, monkeypatch):
+def test_a_finished_sweep_imports_neither_mlflow_nor_tensorflow(swept):
     code = f"""
 import os
 os.chdir({str(swept.folder)!r})
@@ -152,7 +153,7 @@ def test_a_sweep_prints_its_table_and_what_to_do_next(swept):
     text = swept.output
     for word in ("dense", "random 75%", "2 by 4", "zeros of", "gzip", "smaller"):
         assert word in text
-    assert "3 cells in 0 min" in text
+    assert re.search(r"3 cells in \d+ min \d+ s", text)
     assert "harness report tiny" in text
     assert "harness ui" in text
     assert "✓ mnist_cnn · random 75% · seed 1" in text
@@ -166,21 +167,16 @@ def test_a_sweep_prints_its_table_and_what_to_do_next(swept):
 
 
 def test_a_multirun_is_ordinary_hydra_over_the_same_cells(swept):
+    before = {run.id for run in runs(swept.uri)}
     done = harness(
         "--multirun",
         *TINY,
-        "sparsity=random,structured_2x4",
+        "sparsity=dense,structured_2x4",
         "tracking.experiment=tiny",
         cwd=swept.folder,
         module="harness.run",
     )
-    # a target for 2:4 would be refused, so the default of `random` makes one new cell
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Nothing to do: 2 cells are finished." in done.stdout
-    names = [run.tags["mlflow.runName"] for run in runs(swept.uri)]
-    assert sorted(names) == [
-        "mnist_cnn · dense · seed 1",
-        "mnist_cnn · random 50% · seed 1",
-        "mnist_cnn · random 75% · seed 1",
-        "mnist_cnn · structured 2:4 · seed 1",
-    ]
+    assert "Nothing to do: 1 cell is finished." in done.stdout, "the first job's dense cell"
+    assert "Nothing to do: 2 cells are finished." in done.stdout, "2:4 and its baseline"
+    assert {run.id for run in runs(swept.uri)} == before

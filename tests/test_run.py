@@ -10,6 +10,7 @@ import yaml
 
 from harness.config import cell_id, compose
 from harness.data import fingerprint
+from harness.describe import describe
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, harness
 
@@ -231,11 +232,9 @@ def test_the_command_of_a_run_finds_it_again(cells, swept):
     assert cells["structured_2x4"].id in done.stdout
 
 
-def test_describing_a_cell_gives_the_id_and_counts_of_its_run(cells, swept):
-    done = harness(
-        "describe", *TINY, "sparsity=random", "sparsity.target=0.75", "--json", cwd="/tmp"
-    )
-    found = json.loads(done.stdout)
+def test_describing_a_cell_gives_the_id_and_counts_of_its_run(cells):
+    config = compose([*TINY, "sparsity=random", "sparsity.target=0.75"])
+    found = json.loads(describe(config, as_json=True))
     run = cells["random"]
     assert found["cell_id"] == run.tags["harness.cell_id"]
     assert found["nonzero_params"] == run.metrics["params/nonzero"]
