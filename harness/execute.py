@@ -7,7 +7,7 @@ from typing import Protocol
 
 from harness import worker
 from harness.plan import Cell, work_path
-from harness.run import run_cell
+from harness.run import close_abandoned, run_cell
 from harness.worker import Outcome
 
 #: Seconds between two tries of a cell that another process is running.
@@ -76,6 +76,8 @@ def execute(
                     not_before[cell.id] = time.monotonic() + BUSY_WAIT
                     waiting.insert(0, cell)
                     continue
+                if news.status == "failed":
+                    close_abandoned(cell, news.message)
                 outcomes[cell.id] = news
                 listener.ended(cell, news)
     finally:

@@ -12,10 +12,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import compose, expand, guard, shipped, to_config
-from harness.config.compose import explain
+from harness.config import compose, expand, guard, options, shipped, to_config
+from harness.config.explain import explain
 from harness.config.schema import register
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 
 
 def main() -> int:
@@ -29,6 +29,7 @@ def main() -> int:
     # With this Hydra raises instead of printing errors of its own; ours are one line.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
+        _refuse_pickles(sys.argv[1:])
         _check_all_jobs(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")(
             _task
@@ -37,10 +38,18 @@ def main() -> int:
         return _refused(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__
-        return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error))
+        return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error, options))
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _refuse_pickles(arguments: list[str]) -> None:
+    """Refuses the one flag of Hydra's that reads a pickle, which can call any code."""
+    if any(argument.startswith("--e") for argument in arguments):
+        raise ConfigError(
+            "--experimental-rerun: it unpickles a file; run the cell again with its overrides"
+        )
 
 
 def _check_all_jobs(arguments: list[str]) -> None:

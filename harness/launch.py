@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +18,7 @@ from harness.report.render import to_markdown
 from harness.sweep import Sweep, names
 from harness.tables import table_spec
 from harness.tracking import cell_run, store
+from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.worker import Outcome
 
@@ -39,7 +40,7 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
         HarnessError: input that is refused before anything is spent.
     """
     cells = plan(configs)
-    outcomes = _run(cells, jobs, parent_run=None)
+    outcomes = _run(cells, _finished(cells), jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
@@ -65,22 +66,41 @@ def launch_sweep(
     """
     configs = sweep.configs(extra)
     cells = plan(configs)
-    tracking = configs[0][0].tracking
-    store.open_experiment(tracking.uri, tracking.experiment)
-    command = shlex.join(["harness", "sweep", sweep.name, *extra])
-    with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
-        began = time.monotonic()
-        outcomes = _run(cells, jobs, parent_run=parent.run_id)
-        if any(outcome.status == "done" for outcome in outcomes.values()):
-            result = print_report(sweep, extra=extra, uri=tracking.uri, out=out)
-            parent.add(result.paths, to_markdown(result.table))
-    code = _exit_code(cells, outcomes)
+    began = time.monotonic()
+    known = _finished(cells)
+    if known.whole(sweep.name, [cell.id for cell in cells]):
+        _nothing_to_do(cells, known.cells)
+        _report(sweep, configs, None, out)
+        code = 0
+    else:
+        code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
     if code == 0:
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
         _console.print(f"\n{len(cells)} cells in {minutes} min {seconds} s. To look further:")
-        _console.print(f"  harness report {sweep.name}    the table again")
-        _console.print("  harness ui             every run: metrics, models, plots")
+        again = shlex.join(["harness", "report", sweep.name, *extra])
+        _console.print(f"  {again}    the table again", soft_wrap=True)
+        _console.print(f"  {'harness ui':{len(again)}}    every run: metrics, models, plots")
     return code
+
+
+def _run_below_parent(
+    sweep: Sweep,
+    configs: Configs,
+    cells: list[Cell],
+    known: Finished,
+    extra: Sequence[str],
+    jobs: int,
+    out: Path | None,
+) -> int:
+    tracking = cells[0].config.tracking
+    store.open_experiment(tracking.uri, tracking.experiment)
+    command = shlex.join(["harness", "sweep", sweep.name, *extra])
+    with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
+        outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
+        if any(outcome.status == "done" for outcome in outcomes.values()):
+            result = _report(sweep, configs, None, out)
+            parent.add(result.paths, to_markdown(result.table))
+    return _exit_code(cells, outcomes)
 
 
 def print_page_table(name: str, *, uri: str | None = None, out: Path | None = None) -> None:
@@ -107,7 +127,10 @@ def print_report(
         uri: the MLflow store; None for the config's.
         out: the folder of the files; None for `results/NAME`.
     """
-    configs = sweep.configs(extra)
+    return _report(sweep, sweep.configs(extra), uri, out)
+
+
+def _report(sweep: Sweep, configs: Configs, uri: str | None, out: Path | None) -> ReportResult:
     spec = table_spec(sweep, [config for config, _ in configs])
     uri = uri or configs[0][0].tracking.uri
     return _show(report(spec, uri=uri, out_dir=out or _folder(sweep.name), width=_console.width))
@@ -123,23 +146,33 @@ def _show(result: ReportResult) -> ReportResult:
     return result
 
 
-def _run(cells: list[Cell], jobs: int, parent_run: str | None) -> dict[str, Outcome]:
+def _finished(cells: Sequence[Cell]) -> Finished:
     tracking = cells[0].config.tracking
-    store.open_experiment(tracking.uri, tracking.experiment)
-    finished = cell_run.finished_cells(tracking.uri, tracking.experiment)
+    store.check(tracking.uri)
+    return find_all(tracking.uri, tracking.experiment)
+
+
+def _run(
+    cells: list[Cell], known: Finished, jobs: int, parent_run: str | None
+) -> dict[str, Outcome]:
+    tracking = cells[0].config.tracking
+    finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
     if parent_run is not None:
-        cell_run.adopt(
-            tracking.uri, parent_run, [finished[c.id] for c in cells if c.id in finished]
-        )
+        cell_run.adopt(tracking.uri, parent_run, finished.values())
     to_do = [cell for cell in cells if cell.id not in finished]
     if not to_do:
-        noun = "cell is" if len(cells) == 1 else "cells are"
-        _console.print(f"Nothing to do: {len(cells)} {noun} finished.")
-        return {cell.id: done(finished[cell.id]) for cell in cells}
-    if len(to_do) < len(cells):
-        _console.print(f"{len(cells) - len(to_do)} of {len(cells)} cells are finished already.")
+        return _nothing_to_do(cells, finished)
+    store.open_experiment(tracking.uri, tracking.experiment)
+    if finished:
+        _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     with ProgressView(to_do, _console) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
+
+
+def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:
+    noun = "cell is" if len(cells) == 1 else "cells are"
+    _console.print(f"Nothing to do: {len(cells)} {noun} finished.")
+    return {cell.id: done(finished[cell.id]) for cell in cells}
 
 
 def _exit_code(cells: Sequence[Cell], outcomes: dict[str, Outcome]) -> int:

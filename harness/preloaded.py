@@ -8,7 +8,10 @@ from harness.quiet import captured
 
 with captured():
     import keras
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
     import mlflow
+    import mlflow.store.tracking.sqlalchemy_store
     import tensorflow
 
     import harness.data.base
@@ -20,4 +23,4 @@ with captured():
     import harness.training.loop
     import harness.training.strategy
 
-__all__ = ["harness", "keras", "mlflow", "tensorflow"]
+__all__ = ["harness", "keras", "matplotlib", "mlflow", "tensorflow"]

@@ -9,6 +9,8 @@ stages are imported in the cell's own process, where the fork server has loaded 
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
-    locks = store.lock_dir(tracking.uri, cell.config.work_dir)
-    locks.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
-    except Timeout:
-        raise Busy from None
-    with lock:
+    with _lock(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
@@ -71,19 +67,43 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
 
+def close_abandoned(cell: Cell, reason: str) -> None:
+    """Marks the run of a cell whose process died as failed; nothing if another one has it."""
+    with suppress(Busy), _lock(cell):
+        cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
+
+
+@contextmanager
+def _lock(cell: Cell) -> Iterator[None]:
+    """Holds the cell's lock within the block.
+
+    Raises:
+        Busy: another process holds it.
+    """
+    locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
+    except Timeout:
+        raise Busy from None
+    with lock:
+        yield
+
+
 def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
-    from harness.training import loop, recipe, seeds, strategy
+    from harness.training import jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
 
     config = cell.config
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
-    seeds.seed_everything(config.seed, config.training.jit_compile)
+    training = jit.settle(config.training, config.sparsity.pattern.kind)
+    seeds.seed_everything(config.seed, training.jit_compile)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source})
@@ -104,7 +124,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             model,
             examples,
             phase,
-            config.training,
+            training,
             seed=seeds.derive(config.seed, phase_name),
             pruner=pruner,
             checkpoint=Checkpoint(work_path(cell) / "checkpoint.npz"),
@@ -122,7 +142,6 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         samples = _first_inputs(examples.test(EXPORT_SAMPLES))
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
-            **fitted.validation,
             **scores.metrics("test"),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),

@@ -1,5 +1,6 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 
 from harness.config import Config, compose, expand, shipped
+from harness.config.checks import need, one_of
 from harness.errors import ConfigError
 
 
@@ -74,6 +76,11 @@ def load(name: str) -> Sweep:
         raise ConfigError(
             f"sweep {name!r} does not exist; accepted: {', '.join(names())}, or a YAML file's path"
         )
+    if not re.fullmatch(r"\w[\w.-]*", path.stem):
+        raise ConfigError(
+            f"{path}: received a name that an experiment and a folder cannot have; accepted: "
+            "letters, digits, '.', '_' and '-'"
+        )
     try:
         content = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -85,32 +92,46 @@ _KEYS = {"title", "scale", "seeds", "blocks", "published"}
 
 
 def _parse(path: Path, content: Any) -> Sweep:
-    def refuse(what: str) -> ConfigError:
-        return ConfigError(f"{path}: {what}")
+    try:
+        return Sweep(name=path.stem, **_fields(content))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
+
+def _fields(content: Any) -> dict[str, Any]:
+    """The fields of a `Sweep` that its file states, checked."""
     if not isinstance(content, dict):
-        raise refuse(f"received {type(content).__name__}; accepted: a mapping with {_KEYS}")
+        raise ConfigError(f"received {type(content).__name__}; accepted: a mapping")
     unknown, missing = set(content) - _KEYS, {"title", "scale", "blocks"} - set(content)
     if unknown or missing:
         wrong = f"unknown {sorted(unknown)}" if unknown else f"missing {sorted(missing)}"
-        raise refuse(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
+        raise ConfigError(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
+    for key in ("title", "scale"):
+        need(key, content[key], isinstance(content[key], str), "a text")
     seeds = content.get("seeds", [1])
-    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds) or not seeds:
-        raise refuse(f"seeds: received {seeds!r}; accepted: a list of whole numbers")
-    blocks = []
-    for number, block in enumerate(content["blocks"]):
-        if not isinstance(block, dict) or set(block) - {"overrides", "cells"}:
-            raise refuse(f"blocks[{number}]: accepted keys: overrides, cells")
-        cells = block.get("cells")
-        if not cells:
-            raise refuse(f"blocks[{number}].cells: received none; accepted: a list of overrides")
-        shared = tuple(block.get("overrides", ()))
-        blocks.append((shared, tuple(tuple(str(cell).split()) for cell in cells)))
-    return Sweep(
-        name=path.stem,
-        title=content["title"],
-        scale=content["scale"],
-        seeds=tuple(seeds),
-        blocks=tuple(blocks),
-        published=content.get("published"),
-    )
+    whole = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
+    need("seeds", seeds, whole and bool(seeds), "a list of whole numbers")
+    if content.get("published") is not None:
+        tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
+        one_of("published", content["published"], tables)
+    blocks = content["blocks"]
+    need("blocks", blocks, isinstance(blocks, list) and bool(blocks), "a list of blocks")
+    return {
+        "title": content["title"],
+        "scale": content["scale"],
+        "seeds": tuple(seeds),
+        "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
+        "published": content.get("published"),
+    }
+
+
+def _block(key: str, block: Any) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    known = isinstance(block, dict) and set(block) <= {"overrides", "cells"}
+    need(key, block, known, "a mapping with overrides and cells")
+    shared, cells = block.get("overrides") or [], block.get("cells") or []
+    for name, entries in {"overrides": shared, "cells": cells}.items():
+        texts = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
+        accepted = "a list of overrides (in quotes, if they have brackets)"
+        need(f"{key}.{name}", entries, texts, accepted)
+    need(f"{key}.cells", cells, bool(cells), "at least one cell")
+    return tuple(shared), tuple(tuple(cell.split()) for cell in cells)

@@ -1,15 +1,19 @@
 """Opens MLflow's user interface on the harness's store, for this machine only."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 from harness.config import compose
 from harness.errors import TrackingError
 from harness.tracking import store
 
 HOST = "127.0.0.1"
+#: Seconds that the server gets to end before it is killed.
+STOP_SECONDS = 10.0
 
 
 def serve(uri: str | None, port: int) -> int:
@@ -40,4 +44,20 @@ def serve(uri: str | None, port: int) -> int:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return subprocess.run(command, env=environment, check=False).returncode
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return server.wait()
+    finally:
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Ends the server and the workers that it has started, however we were stopped."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()

@@ -21,6 +21,8 @@ from harness.errors import HarnessError
 
 #: What the server imports before its first fork.
 PRELOAD = ("harness.preloaded",)
+#: Seconds that a job gets to tidy up before it is killed.
+STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -97,12 +99,12 @@ def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] 
 
 
 def stop(jobs: list[Job]) -> None:
-    """Ends jobs that are still running: asked first, killed after ten seconds."""
+    """Ends jobs that are still running: asked first, killed after `STOP_SECONDS`."""
     for job in jobs:
         if job.process.is_alive():
             job.process.terminate()
     for job in jobs:
-        job.process.join(10)
+        job.process.join(STOP_SECONDS)
         if job.process.is_alive():
             job.process.kill()
             job.process.join()
@@ -140,6 +142,10 @@ def _child(function: Callable[..., Any], arguments: tuple[Any, ...], log: str, p
 
 
 def _interrupt(signum: int, frame: object) -> None:
+    # Ctrl-C reaches the whole process group, and the harness then asks again: the second
+    # signal must not break off what the first one started, closing the run.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

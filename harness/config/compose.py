@@ -1,7 +1,5 @@
 """From Hydra overrides to a typed, validated cell; every refusal is one clear line."""
 
-import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -13,10 +11,12 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
+from harness.config import guard
+from harness.config.explain import explain
 from harness.config.schema import SCHEMAS, Config, register
 from harness.config.validate import validate
 from harness.errors import ConfigError
@@ -47,11 +47,12 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             or a combination that no cell can have.
     """
     register()
+    guard.install()
     try:
         with _hydra():
             composed = hydra_compose("config", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error)) from None
+        raise ConfigError(explain(error, options)) from None
     return to_config(composed)
 
 
@@ -106,7 +107,7 @@ def to_config(composed: DictConfig) -> Config:
         typed = OmegaConf.merge(OmegaConf.structured(Config), _typed_groups(plain))
         config = OmegaConf.to_object(typed)
     except OmegaConfBaseException as error:
-        raise ConfigError(explain(error)) from None
+        raise ConfigError(explain(error, options)) from None
     assert isinstance(config, Config)
     validate(config, options)
     return config
@@ -117,42 +118,13 @@ def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
     name = (plain.get("model") or {}).get("name")
     if name not in schemas:
         raise ConfigError(f"model={name} is unknown; accepted: {', '.join(options('model'))}")
-    model = OmegaConf.merge(OmegaConf.structured(schemas[name]), plain["model"])
-    dataset = plain.get("dataset") or {}
+    dataset = (plain.get("dataset") or {}).get("name")
     # A data set without options of its own has the common ones.
-    schema = SCHEMAS["dataset"].get(str(dataset.get("name")), SCHEMAS["dataset"]["dataset"])
-    dataset = OmegaConf.merge(OmegaConf.structured(schema), dataset)
-    return OmegaConf.merge(plain, {"model": model, "dataset": dataset})  # type: ignore[return-value]
-
-
-def explain(error: Exception) -> str:
-    """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition(".")[0]
-        # Hydra lists the schema nodes' folders too; only the YAML names are meant for users.
-        return f"{group}={name} is unknown; accepted: {', '.join(options(group))}"
-    if isinstance(error, OverrideParseException):
-        return f"{error.override!r} is not an override; accepted: KEY=VALUE"
-    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
-    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
-        return _unknown_key(cause)
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        message = str(cause.msg or cause).splitlines()[0]
-        key, received = cause.full_key, re.match(r"Value (.+) of type", message)
-        accepted = re.search(r"converted to (\w+)", message)
-        if received and accepted:
-            kind = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
-            word = kind.get(accepted[1], accepted[1])
-            return f"{key}: received {received[1]}; accepted: {word}"
-        return f"{key}: {message}"
-    return " ".join(str(error).split())
-
-
-def _unknown_key(error: OmegaConfBaseException) -> str:
-    parent = str(error.full_key).rpartition(".")[0]
-    kind = error.object_type
-    line = f"{error.full_key}: there is no such key"
-    if dataclasses.is_dataclass(kind):
-        names = ", ".join(field.name for field in dataclasses.fields(kind))
-        line += f"; accepted{' in ' + parent if parent else ''}: {names}"
-    return line
+    common = SCHEMAS["dataset"]["dataset"]
+    kinds = {"model": schemas[name], "dataset": SCHEMAS["dataset"].get(str(dataset), common)}
+    # merged below their groups, so that an error names the whole key
+    given = {group: plain[group] for group in kinds if group in plain}
+    typed = OmegaConf.merge(
+        {group: OmegaConf.structured(kind) for group, kind in kinds.items()}, given
+    )
+    return OmegaConf.merge(plain, typed)  # type: ignore[return-value]

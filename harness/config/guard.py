@@ -1,84 +1,140 @@
-"""An allow-list for what Hydra may instantiate.
+"""An allow-list for what a config may make Hydra import or call.
 
 The harness's own config names its builders and never instantiates. Hydra itself does, for
 launchers, sweepers, callbacks and logging, and says that its own block-list is no security
-boundary. So every config that Hydra loads is searched, before anything acts on it, for
-targets outside Hydra's own packages and its launcher and sweeper plugins.
+boundary. So every config that Hydra loads in this process, from overrides or from files, is
+searched before anything acts on it. What stands where does not matter: an interpolation
+could carry it to another place.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.grammar_parser import parse
+from yaml import YAMLError
 
 from harness.errors import ConfigError
 
-#: What a `_target_` may name: Hydra's launchers and sweepers, and those of its plugins.
-TARGETS = ("hydra._internal.core_plugins.", "hydra_plugins.")
-#: What a logging section may name as class, factory or external object.
-LOGGING = ("logging.", "colorlog.", "ext://sys.")
+#: What a `_target_` may name: launchers and sweepers, Hydra's own and those of its plugins.
+#: Whole names, for a prefix would let `hydra_plugins.some.module.os.system` through.
+TARGETS = re.compile(
+    r"hydra\._internal\.core_plugins\.basic_(launcher\.BasicLauncher|sweeper\.BasicSweeper)"
+    r"|hydra_plugins(\.[a-z0-9_]+)+\.[A-Za-z]*(Launcher|Sweeper)"
+)
+#: What a logging section may name as class or factory.
+LOGGING = (
+    "colorlog.ColoredFormatter",
+    "logging.FileHandler",
+    "logging.Formatter",
+    "logging.NullHandler",
+    "logging.StreamHandler",
+    "logging.handlers.RotatingFileHandler",
+)
+#: The outside objects that a logging section may refer to.
+STREAMS = ("ext://sys.stderr", "ext://sys.stdout")
+#: Interpolations that only give texts and numbers. Others make whole sections out of text.
+RESOLVERS = ("hydra", "now", "oc.env", "python_version")
+#: Whose config folders Hydra may look up as packages, which imports them.
+PACKAGES = ("pkg://hydra.", "pkg://hydra_plugins.")
 
 
 def install() -> None:
-    """Makes every config that Hydra loads in this process pass `refuse_foreign_targets`."""
-    load = ConfigLoaderImpl.load_configuration
+    """Makes every config that Hydra loads in this process pass the allow-list."""
+    load, open_sources = ConfigLoaderImpl.load_configuration, ConfigRepository.initialize_sources
     if getattr(load, "guarded", False):
         return
 
     def load_guarded(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> Any:
-        overrides = kwargs.get("overrides") or (args[1] if len(args) > 1 else [])
-        refuse_package_search_paths(overrides)
-        config = load(self, *args, **kwargs)
-        refuse_foreign_targets(OmegaConf.to_container(config, resolve=False))
+        try:
+            config = load(self, *args, **kwargs)
+        except (HydraException, OmegaConfBaseException, ConfigError):
+            raise
+        except (ValueError, YAMLError) as error:  # a group set to null, a file that is not YAML
+            raise ConfigError(
+                f"the config cannot be read: {' '.join(str(error).split())}"
+            ) from None
+        refuse_foreign(OmegaConf.to_container(config, resolve=False))
         return config
+
+    def open_guarded(self: ConfigRepository, config_search_path: Any) -> None:
+        for entry in config_search_path.get_path():
+            refuse_package(entry.path)
+        open_sources(self, config_search_path)
 
     load_guarded.guarded = True  # type: ignore[attr-defined]
     ConfigLoaderImpl.load_configuration = load_guarded  # type: ignore[method-assign]
+    ConfigRepository.initialize_sources = open_guarded  # type: ignore[method-assign]
 
 
-def refuse_package_search_paths(overrides: list[str]) -> None:
-    """Refuses `hydra.searchpath=[pkg://…]`: looking a package up imports it.
+def refuse_package(path: str) -> None:
+    """Refuses a config folder that is a package of neither Hydra nor its plugins.
 
     Raises:
-        ConfigError: names the override.
+        ConfigError: names the folder.
     """
-    for override in overrides:
-        if "hydra.searchpath" in override and "pkg://" in override:
-            raise ConfigError(
-                f"{override}: a config may not name packages to import; accepted: file://FOLDER"
-            )
+    if path.startswith("pkg:") and not path.startswith(PACKAGES):
+        raise ConfigError(
+            f"hydra.searchpath: received {path}; accepted: file://FOLDER (a config may not name "
+            "packages to import)"
+        )
 
 
-def refuse_foreign_targets(config: Any) -> None:
-    """Refuses targets outside the allow-list, wherever in the config they stand.
+def refuse_foreign(config: Any) -> None:
+    """Refuses whatever could call code outside the allow-list.
 
     Args:
-        config: a composed config as plain containers, Hydra's section included.
+        config: a composed config as plain containers, unresolved, Hydra's section included.
 
     Raises:
-        ConfigError: names the key, what it names, and what is accepted.
+        ConfigError: names the key, what it holds, and what is accepted.
     """
-    for key, name in _named_callables(config, "", logging=False):
-        accepted = LOGGING if ".job_logging" in key or ".hydra_logging" in key else TARGETS
-        if not isinstance(name, str) or not name.startswith(accepted):
-            raise ConfigError(
-                f"{key}: received {name!r}; accepted: names that start with "
-                f"{' or '.join(accepted)} (a config may not make the harness call other code)"
-            )
+    for path, key, value in _entries(config, "", ""):
+        text = value if isinstance(value, str) else ""
+        if key == "_target_" and not TARGETS.fullmatch(text):
+            raise _refusal(path, value, "a launcher or sweeper of Hydra or of a hydra_plugins one")
+        if key in ("()", "class") and text not in LOGGING:
+            raise _refusal(path, value, ", ".join(LOGGING))
+        if text.startswith("ext://") and text not in STREAMS:
+            raise _refusal(path, value, ", ".join(STREAMS))
+        if path.startswith("hydra.job.env_set."):
+            raise _refusal(path, value, "nothing: set variables in the shell")
+        for resolver in _resolvers(text):
+            if resolver not in RESOLVERS:
+                raise _refusal(path, value, f"interpolations with {', '.join(RESOLVERS)}")
 
 
-def _named_callables(value: Any, path: str, logging: bool) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            here = f"{path}.{key}" if path else str(key)
-            in_logging = logging or here in ("hydra.job_logging", "hydra.hydra_logging")
-            if key == "_target_" or (in_logging and key in ("()", "class")):
-                yield here, item
-            else:
-                yield from _named_callables(item, here, in_logging)
-    elif isinstance(value, list):
+def _refusal(path: str, value: Any, accepted: str) -> ConfigError:
+    return ConfigError(
+        f"{path}: received {value!r}; accepted: {accepted} (a config may not make the harness "
+        "call other code)"
+    )
+
+
+def _entries(value: Any, path: str, key: str) -> Iterator[tuple[str, str, Any]]:
+    """Every leaf, and everything under a key that names code: (path, key, value)."""
+    if isinstance(value, dict) and key not in ("_target_", "()", "class"):
+        for name, item in value.items():
+            yield from _entries(item, f"{path}.{name}" if path else str(name), str(name))
+    elif isinstance(value, list) and key not in ("_target_", "()", "class"):
         for number, item in enumerate(value):
-            yield from _named_callables(item, f"{path}[{number}]", logging)
-    elif logging and isinstance(value, str) and value.startswith("ext://"):
-        yield path, value
+            yield from _entries(item, f"{path}[{number}]", "")
+    else:
+        yield path, key, value
+
+
+def _resolvers(text: str) -> Iterator[str]:
+    """The resolvers that a text's interpolations call, as written."""
+    if "${" not in text:
+        return
+    nodes = [parse(text)]
+    while nodes:
+        node = nodes.pop()
+        if type(node).__name__ == "InterpolationResolverContext":
+            yield node.resolverName().getText()
+        nodes.extend(getattr(node, "children", None) or ())

@@ -17,6 +17,8 @@ STARTS = ("dense", "scratch")
 
 OPTIONS = ("momentum", "rho", "epsilon", "weight_decay", "clip_norm")
 JIT = ("auto", "always", "never")
+#: The patterns (and their absence) whose masks XLA can select.
+XLA_PATTERNS = ("none", "n_m")
 
 
 def check_training(training: TrainingConfig) -> None:

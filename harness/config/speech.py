@@ -1,4 +1,4 @@
-"""What keyword spotting's configs may say: refused before TensorFlow is imported."""
+"""What keyword spotting's data sets may be asked for: refused before TensorFlow is imported."""
 
 import re
 
@@ -6,8 +6,6 @@ from harness.config.checks import need, one_of
 from harness.config.schema import (
     AugmentationConfig,
     DatasetConfig,
-    DsCnnLConfig,
-    ModelConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
@@ -16,15 +14,12 @@ from harness.config.schema import (
 FEATURES = ("mfcc", "waveform")
 
 
-def check_speech(model: ModelConfig, dataset: DatasetConfig) -> None:
-    """Refuses options out of range; other tasks' configs pass untouched.
+def check_speech(dataset: DatasetConfig) -> None:
+    """Refuses options out of range; other tasks' data sets pass untouched.
 
     Raises:
         ConfigError: naming the key, what was received and what is accepted.
     """
-    if isinstance(model, DsCnnLConfig):
-        need("model.filters", model.filters, model.filters >= 1, "1 or more")
-        need("model.momentum", model.momentum, 0 <= model.momentum < 1, "a number in [0, 1)")
     if isinstance(dataset, SpeechConfig):
         one_of("dataset.features", dataset.features, FEATURES)
         _augmentation(dataset.augmentation)

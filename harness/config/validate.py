@@ -1,16 +1,22 @@
 """What a type cannot say: names, ranges and combinations, refused before any work starts."""
 
+import dataclasses
+import math
+import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from typing import Any
 
 from harness.config.checks import need, one_of
-from harness.config.recipe import check_training
+from harness.config.models import check_model
+from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
     Config,
     ExportConfig,
     ScheduleConfig,
     SparsityConfig,
     StrategyConfig,
+    TrackingConfig,
 )
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
@@ -37,28 +43,53 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     Raises:
         ConfigError: names the key, what was received and what is accepted.
     """
+    _finite("", dataclasses.asdict(config))
     groups = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
     for group in groups:
         one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
     one_of("scale", config.scale, SCALES)
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
     check_task(config.model.name, config.dataset.name)
-    check_speech(config.model, config.dataset)
+    check_model(config.model)
+    check_speech(config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
+    _compiled(config)
     _strategy(config.strategy)
     _export(config.export)
+    _tracking(config.tracking)
+
+
+def _finite(key: str, value: Any) -> None:
+    """Refuses infinity and NaN wherever they stand: no setting means anything by them."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _finite(f"{key}.{name}" if key else name, item)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _finite(f"{key}[{number}]", item)
+    elif isinstance(value, float):
+        need(key, value, math.isfinite(value), "a finite number")
 
 
 def _sparsity(sparsity: SparsityConfig) -> None:
     pattern = sparsity.pattern
     one_of("sparsity.pattern.kind", pattern.kind, PATTERNS)
+    one_of("sparsity.score", sparsity.score, SCORES)
+    one_of("sparsity.allocation", sparsity.allocation, ALLOCATIONS)
+    one_of("sparsity.scope.policy", sparsity.scope.policy, POLICIES)
+    if (sparsity.name == "dense") != (pattern.kind == "none"):
+        raise ConfigError(
+            f"sparsity.pattern.kind: received {pattern.kind} with sparsity={sparsity.name}; "
+            "accepted: none with sparsity=dense, and only there"
+        )
     if pattern.kind == "none":
-        if sparsity.target:
+        if sparsity.target is not None:
             raise ConfigError(
                 f"sparsity.target: received {sparsity.target:g} with a dense pattern; accepted: "
                 "nothing, or choose sparsity=random"
             )
+        _schedule(sparsity.schedule, None)
         return
     if pattern.kind == "n_m":
         _n_of_m(sparsity)
@@ -72,9 +103,6 @@ def _sparsity(sparsity: SparsityConfig) -> None:
         two_sides = len(shape) == 2 and all(side >= 1 for side in shape)
         need("sparsity.pattern.shape", shape, two_sides, "[inputs, outputs], e.g. [4, 1]")
         one_of("sparsity.pattern.pooling", pattern.pooling, POOLINGS)
-    one_of("sparsity.score", sparsity.score, SCORES)
-    one_of("sparsity.allocation", sparsity.allocation, ALLOCATIONS)
-    one_of("sparsity.scope.policy", sparsity.scope.policy, POLICIES)
     _schedule(sparsity.schedule, None if pattern.kind == "n_m" else sparsity.target)
 
 
@@ -115,6 +143,11 @@ def _schedule(schedule: ScheduleConfig, target: float | None) -> None:
             f"{key}: received begin={schedule.begin:g}, end={schedule.end:g}; accepted with "
             f"unit=fraction: 0 to 1 (for steps: {key}.unit=step)"
         )
+    if schedule.unit == "step":
+        for name in ("begin", "end"):
+            step = getattr(schedule, name)
+            whole = float(step).is_integer()
+            need(f"{key}.{name}", step, whole, "a whole number of steps with unit=step")
     if schedule.kind != "one_shot" and schedule.end < schedule.begin:
         raise ConfigError(
             f"{key}.end: received {schedule.end:g}, before begin={schedule.begin:g}; accepted: "
@@ -124,6 +157,15 @@ def _schedule(schedule: ScheduleConfig, target: float | None) -> None:
         raise ConfigError(
             f"{key}.initial: received {schedule.initial:g}; accepted: 0 to the target"
             + (f", {target:g}" if target is not None else "")
+        )
+
+
+def _compiled(config: Config) -> None:
+    kind = config.sparsity.pattern.kind
+    if config.training.jit_compile == "always" and kind not in XLA_PATTERNS:
+        raise ConfigError(
+            f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
+            "masks XLA cannot select; accepted: auto, never"
         )
 
 
@@ -141,4 +183,17 @@ def _strategy(strategy: StrategyConfig) -> None:
 def _export(export: ExportConfig) -> None:
     for kind in export.formats:
         one_of("export.formats", kind, FORMATS)
+    formats = list(export.formats)
+    need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
     need("export.tolerance", export.tolerance, export.tolerance > 0, "a number above 0")
+
+
+def _tracking(tracking: TrackingConfig) -> None:
+    """The experiment's name becomes a folder's beside an SQLite store."""
+    name = tracking.experiment
+    safe = re.fullmatch(r"\w[\w .-]*", name) is not None
+    need("tracking.experiment", name, safe, "letters, digits, space, '.', '_' and '-'")
+    uri = tracking.uri
+    known = re.match(r"(sqlite:///.|https?://.|(postgresql|mysql|mssql)[+\w]*://.)", uri)
+    accepted = "sqlite:///FILE, http://HOST:PORT or a database that MLflow reads"
+    need("tracking.uri", uri, known is not None, accepted)

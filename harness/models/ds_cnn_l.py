@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from harness.config.models import check_ds_cnn_l
 from harness.config.schema import DsCnnLConfig
 from harness.errors import ConfigError
 from harness.models.front_end import WINDOW, Mfcc
@@ -29,11 +30,7 @@ def build(config: DsCnnLConfig, input_shape: tuple[int, ...], num_classes: int) 
     Raises:
         ConfigError: If the inputs are no speech, or a size is impossible.
     """
-    if config.filters < 1 or not 0 <= config.momentum < 1:
-        raise ConfigError(
-            f"model.filters={config.filters}, model.momentum={config.momentum}:"
-            " needs at least 1 filter, and a momentum in [0, 1)"
-        )
+    check_ds_cnn_l(config)
     inputs = keras.Input(input_shape, name="waveform" if len(input_shape) == 1 else "mfcc")
     x = _features(inputs, input_shape)
     x = keras.layers.Conv2D(config.filters, (10, 4), (2, 1), "same", name="conv_1")(x)

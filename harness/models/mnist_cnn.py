@@ -7,6 +7,7 @@ https://github.com/tensorflow/model-optimization (examples/sparsity/keras/mnist)
 
 import keras
 
+from harness.config.models import check_mnist_cnn
 from harness.config.schema import MnistCnnConfig
 from harness.errors import ConfigError
 from harness.models.layers import BatchNorm
@@ -27,13 +28,7 @@ def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int
         raise ConfigError(
             f"model=mnist_cnn: needs images (height, width, channels), got {input_shape}"
         )
-    if len(config.filters) != 2 or min(config.filters) < 1 or config.units < 1:
-        raise ConfigError(
-            f"model.filters={list(config.filters)}, model.units={config.units}:"
-            " needs two filter counts and a unit count, all at least 1"
-        )
-    if not 0 <= config.dropout < 1:
-        raise ConfigError(f"model.dropout={config.dropout}: needs a rate in [0, 1)")
+    check_mnist_cnn(config)
     first, second = config.filters
     layers = keras.layers
     return keras.Sequential(

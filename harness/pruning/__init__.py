@@ -12,9 +12,24 @@ optionally, a sparse training method:
 """
 
 from harness.pruning.allocation import ERK, Allocation, Global, Uniform
+from harness.pruning.channels import Channels
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of, register
+from harness.pruning.latency import XNNPACKLatency
 from harness.pruning.method import Method
+from harness.pruning.methods import (
+    SRSTE,
+    GradualNM,
+    Movement,
+    PermutationReport,
+    PermutedGroup,
+    RewoundLearningRate,
+    RigL,
+    StraightThrough,
+    permute_channels,
+    rewind,
+    search_permutation,
+)
 from harness.pruning.pattern import NM, Block, MisfitError, Pattern, Unstructured
 from harness.pruning.pruner import Pruner
 from harness.pruning.schedule import (
@@ -33,36 +48,49 @@ from harness.pruning.summary import LayerSummary, Summary
 __all__ = [
     "ERK",
     "NM",
+    "SRSTE",
     "AllButFirstAndLast",
     "AllKernels",
     "Allocation",
     "Block",
     "ByName",
     "ByType",
+    "Channels",
     "Constant",
     "Cosine",
     "Frozen",
     "Global",
+    "GradualNM",
     "Kernel",
     "LayerSummary",
     "Magnitude",
     "Method",
     "MisfitError",
+    "Movement",
     "OneShot",
     "Pattern",
+    "PermutationReport",
+    "PermutedGroup",
     "Piecewise",
     "Polynomial",
     "Pruner",
     "PruningError",
     "PruningWarning",
     "Random",
+    "RewoundLearningRate",
+    "RigL",
     "Schedule",
     "Scope",
     "Score",
+    "StraightThrough",
     "Summary",
     "Taylor",
     "Uniform",
     "Unstructured",
+    "XNNPACKLatency",
     "kernels_of",
+    "permute_channels",
     "register",
+    "rewind",
+    "search_permutation",
 ]

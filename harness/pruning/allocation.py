@@ -134,11 +134,16 @@ def _settle() -> Any:
             movable = tf.where(sign > 0, counts < sizes, counts > 1)
             error = (exact - tf.cast(counts, tf.float64)) * tf.cast(sign, tf.float64)
             order = tf.argsort(tf.where(movable, -error, np.float64(np.inf)), stable=True)
+            place = tf.cast(tf.argsort(order), tf.int64)  # XLA has no scatter of unknown length
             movers = tf.minimum(tf.abs(missing(counts)), tf.math.count_nonzero(movable))
-            return tf.tensor_scatter_nd_add(counts, order[:movers, None], tf.fill([movers], sign))
+            return counts + tf.where(place < movers, sign, np.int64(0))
 
         return tf.while_loop(
-            lambda c: tf.not_equal(missing(c), 0), lambda c: (one_round(c),), (counts,)
+            lambda counts: tf.not_equal(missing(counts), 0),
+            lambda counts: (one_round(counts),),
+            (counts,),
+            # Rounding moves few counts by one; only sparsities near 1 need more rounds.
+            maximum_iterations=10_000,
         )[0]
 
     vector = [None]

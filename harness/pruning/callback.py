@@ -34,6 +34,7 @@ class PruningCallback(keras.callbacks.Callback):
                 f"the pruner is attached to model {engine.model.name!r}, but this fit trains "
                 f"{self.model.name!r}."
             )
+        engine.check_compilation()
         self.pruner.watch_optimizer()
         if self.pruner.step == 0:
             engine.start()

@@ -36,8 +36,9 @@ class OnMask:
 
     def __call__(self, variable: Any) -> Any:
         """The value of `variable` on its mask, masks being refreshed first if they are due."""
-        self.engine.advance_once(self.weight)
-        value = tf.convert_to_tensor(getattr(variable, "_value", variable))
+        held = getattr(variable, "_value", variable)
+        self.engine.advance_once(self.weight, tf.convert_to_tensor(held))
+        value = tf.convert_to_tensor(held)  # read anew: a refresh may change weights
         if self.weight.user_constraint is not None:
             value = tf.convert_to_tensor(self.weight.user_constraint(value))
         return self.engine.method.settle(self.weight, value)
@@ -106,6 +107,16 @@ class Engine:
         """Batches per optimizer update."""
         return getattr(self.optimizer, "gradient_accumulation_steps", None) or 1
 
+    def check_compilation(self) -> None:
+        """Refuses XLA for patterns whose selection XLA's CPU compiler does not get through."""
+        compiled = getattr(self.model, "jit_compile", False) is True
+        if compiled and self.pattern.fixed_sparsity is None:
+            raise PruningError(
+                f"model {self.model.name!r} is compiled with jit_compile=True, under which "
+                f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
+                "N:M patterns do train under XLA."
+            )
+
     # --- the training step ----------------------------------------------------------------
 
     def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
@@ -123,7 +134,9 @@ class Engine:
         scale = self.optimizer.loss_scale_factor or 1.0
         for (place, weight), total in zip(found, summed, strict=True):
             gradient = tf.cast(total, tf.float32) / scale
-            self.method.restore(weight)
+            # Nothing is assigned before there is a gradient: the data set may have run out.
+            with tf.control_dependencies([gradient] if tf.is_symbolic_tensor(gradient) else []):
+                self.method.restore(weight)
             self.score.observe(weight, gradient)
             self._local.gradients[weight.index] = gradient
             if self.method.uses_gradients:
@@ -132,11 +145,15 @@ class Engine:
                 result[place] = tf.cast(changed * (scale / replicas), total.dtype)
         return result
 
-    def advance_once(self, weight: Weight) -> None:
+    def advance_once(self, weight: Weight, value: Any) -> None:
         """Counts a step and refreshes if due, on the first call of each optimizer update.
 
         Calls of one update are told apart from those of the next by the graph they are traced
         in, and in one graph (or eagerly) by a weight that comes round again.
+
+        Args:
+            weight: the weight being constrained.
+            value: its updated value.
         """
         eager = tf.executing_eagerly()
         graph = None if eager else tf.compat.v1.get_default_graph()
@@ -154,10 +171,19 @@ class Engine:
                 "Compile the model before attach, or pass pruner.callback() to fit, or "
                 "attach(model, optimizer=…) in a custom loop."
             )
-        self.advance()
+        self.advance(value)
 
-    def advance(self) -> None:
-        """Counts one optimizer update and refreshes all masks if the schedule says so."""
+    def advance(self, value: Any) -> None:
+        """Counts one update and refreshes all masks if the schedule says so.
+
+        Args:
+            value: anything that exists only once the update is done. Without waiting for it, a
+                graph would count a step also where its data set has just run out.
+        """
+        with tf.control_dependencies([value] if tf.is_symbolic_tensor(value) else []):
+            self._advance()
+
+    def _advance(self) -> None:
         accumulation = self.accumulation
         if accumulation == 1:
             step = tf.convert_to_tensor(self.step.assign_add(1))
@@ -172,31 +198,34 @@ class Engine:
 
     def _refresh(self, step: Any) -> None:
         scores = [self.score.scores(weight, step) for weight in self.weights]
-        nan = tf.stack([tf.reduce_any(tf.math.is_nan(score)) for score in scores])
-        paths = tf.constant([weight.path for weight in self.weights])
-        fine = tf.debugging.Assert(
-            ~tf.reduce_any(nan),
-            [
-                "Masks cannot be refreshed: NaN in the scores of",
-                tf.boolean_mask(paths, nan),
-                "at step",
-                step,
-                "- the training diverged; lower the learning rate or clip gradients.",
-            ],
-            summarize=10,
-        )
-        with tf.control_dependencies([fine] if fine is not None else []):
+        with tf.control_dependencies(self._refuse_nan(scores, step)):
             kept = self.kept(self.schedule.sparsity(step), scores)
             gradients = getattr(self._local, "gradients", None) or {}
             for weight, score, count in zip(self.weights, scores, kept, strict=True):
                 gradient = gradients.get(weight.index)
-                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
-                weight.mask.assign(mask)
+                if weight.variable.trainable:  # a layer frozen since then stays as it is
+                    mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                    weight.mask.assign(mask)
+
+    def _refuse_nan(self, scores: Sequence[Any], step: Any) -> list[Any]:
+        """Operations that stop the training if there is no order among a weight's scores."""
+        if getattr(self.model, "jit_compile", False) is True:
+            return []  # XLA has neither strings nor a way to stop
+        checks = []
+        for weight, score in zip(self.weights, scores, strict=True):
+            text = (
+                f"Masks cannot be refreshed: NaN in the scores of {weight.path}. The training "
+                "diverged: lower the learning rate or clip gradients. Step"
+            )
+            fine = ~tf.reduce_any(tf.math.is_nan(score))
+            # Unlike tf.debugging.Assert, the bare operation costs the graph no branch.
+            checks.append(tf.raw_ops.Assert(condition=fine, data=[text, step]))
+        return [check for check in checks if check is not None]
 
     def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
         """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
-        if self.pattern.fixed_sparsity is not None:
-            return [None] * len(self.weights)
+        if self.pattern.final_sparsity is not None:
+            return [self.pattern.level(sparsity)] * len(self.weights)
         units = [self.pattern.units(weight.shape, weight.axes) for weight in self.weights]
         unit_scores = None
         if self.allocation.uses_scores and scores is not None:
@@ -215,6 +244,8 @@ class Engine:
             for weight in self.weights:
                 weight.mask.assign(tf.not_equal(weight.value, 0))
         elif bool(self.schedule.updates_at(0)):
+            for weight in self.weights:
+                self.method.restore(weight)
             self.refresh_now(0)
         self.apply_masks()
 
@@ -228,36 +259,41 @@ class Engine:
     def apply_masks(self) -> None:
         """Puts all weights on their masks."""
         for weight in self.weights:
+            self.method.restore(weight)
             weight.variable.assign(self.method.settle(weight, weight.value))
 
     def state(self) -> dict[str, np.ndarray]:
         """All of the pruner's variables as NumPy arrays."""
-        result = {"step": np.asarray(local(self.step).numpy(), np.int64)}
-        for weight in self.weights:
-            result[f"mask/{weight.path}"] = local(weight.mask).numpy()
-            for name, slot in weight.slots.items():
-                result[f"{name}/{weight.path}"] = local(slot).numpy()
-        return result
+        arrays = {name: local(variable).numpy() for name, variable in self._variables().items()}
+        return {"step": np.asarray(local(self.step).numpy(), np.int64), **arrays}
+
+    def _variables(self) -> dict[str, Any]:
+        # By place, not by path: Keras renames models that are built or loaded again.
+        return {
+            f"{name}/{weight.index:04d}": variable
+            for weight in self.weights
+            for name, variable in {"mask": weight.mask, **weight.slots}.items()
+        }
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Assigns what `state` returned, refusing that of another pruner or model."""
-        own = self.state()
-        missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
+        variables = self._variables()
+        missing, extra = {"step", *variables} - state.keys(), state.keys() - {"step", *variables}
         if missing or extra:
             raise PruningError(
                 "this state is not of this pruner and model: it lacks "
                 f"{sorted(missing)[:5]} and has {sorted(extra)[:5]} beyond."
             )
-        for key, value in own.items():
-            if np.shape(state[key]) != value.shape:
+        for name, variable in variables.items():
+            shape, path = tuple(variable.shape), self.weights[int(name.split("/")[1])].path
+            if np.shape(state[name]) != shape:
                 raise PruningError(
-                    f"state {key!r} has shape {np.shape(state[key])}, the model has {value.shape}."
+                    "this state is not of this pruner and model: "
+                    f"{name} has shape {np.shape(state[name])}, {path} has {shape}."
                 )
         self.step.assign(int(state["step"]))
-        for weight in self.weights:
-            weight.mask.assign(np.asarray(state[f"mask/{weight.path}"], bool))
-            for name, slot in weight.slots.items():
-                slot.assign(np.asarray(state[f"{name}/{weight.path}"], np.float32))
+        for name, variable in variables.items():
+            variable.assign(np.asarray(state[name], variable.dtype.as_numpy_dtype))
         self.apply_masks()
 
 

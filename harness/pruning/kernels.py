@@ -28,6 +28,8 @@ class Kernel:
     Attributes:
         path: unique name within the model, `layer path/weight name`.
         layer: the layer that owns the weight.
+        parents: the layers around it, from the model inwards (an LSTM around its cell, a
+            MultiHeadAttention around its projections).
         variable: the Keras variable.
         axes: input-channel axis and output-channel axis, None for a weight that is no kernel.
         role: "kernel", "depthwise", "embedding", "recurrent" or "other".
@@ -36,6 +38,7 @@ class Kernel:
 
     path: str
     layer: Any
+    parents: tuple[Any, ...]
     variable: Any
     axes: Axes | None
     role: str
@@ -171,8 +174,14 @@ def _known(layer: Any) -> dict[int, tuple[str, Axes]]:
     return found
 
 
-def _own_variables(layer: Any) -> list[Any]:
-    return list(layer._trainable_variables)
+def _walk(layer: Any, parents: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[Any, Any]]:
+    """Yields each layer inside `layer`, itself first, once, with the layers around it."""
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    yield layer, parents
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        yield from _walk(child, (*parents, layer), seen)
 
 
 def kernels_of(model: Any) -> Iterator[Kernel]:
@@ -189,18 +198,16 @@ def kernels_of(model: Any) -> Iterator[Kernel]:
     Raises:
         PruningError: the model is not built, so it has no weights yet.
     """
-    if not model.built or any(
-        v._initializer is not None and v._value is None for v in model.variables
-    ):
+    if not model.built or any(variable._value is None for variable in model.variables):
         raise PruningError(
             f"model {model.name!r} is not built, so it has no weights to prune. Call it on a "
             "batch, or model.build(input_shape), before the pruner sees it."
         )
     seen: set[int] = set()
     names: dict[str, int] = {}
-    for layer in model._flatten_layers(include_self=True, recursive=True):
+    for layer, parents in _walk(model, (), set()):
         known: dict[int, tuple[str, Axes]] | None = None
-        for variable in _own_variables(layer):
+        for variable in layer._trainable_variables:
             if id(variable) in seen:
                 continue
             seen.add(id(variable))
@@ -211,7 +218,7 @@ def kernels_of(model: Any) -> Iterator[Kernel]:
             if names[path] > 1:  # Keras' paths repeat when two layers share a name
                 path = f"{path}#{names[path]}"
             note = "" if axes else _why_not(layer, variable)
-            yield Kernel(path, layer, variable, axes, role, note)
+            yield Kernel(path, layer, parents, variable, axes, role, note)
 
 
 def _why_not(layer: Any, variable: Any) -> str:

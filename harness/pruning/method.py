@@ -34,8 +34,18 @@ class Method:
         values = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
         return f"{type(self).__name__}({values})"
 
+    def check(self, pattern: Any, schedule: Any, score: Any) -> None:
+        """Refuses axes that the method cannot work with; called when a pruner is made.
+
+        Raises:
+            PruningError: naming what was received and what the method needs.
+        """
+
     def restore(self, weight: Any) -> None:
-        """Runs before the optimizer's update, for methods that keep dense weights aside."""
+        """Brings back what `settle` kept aside, for methods that keep dense weights.
+
+        Runs before the optimizer's update, and before masks are applied outside of training.
+        """
 
     def transform(self, weight: Any, gradient: Any) -> Any:
         """The gradient that the optimizer gets instead of `gradient` (same shape)."""

@@ -38,7 +38,14 @@ class Pattern(ABC):
 
     #: Sparsity that the pattern itself dictates, None where the schedule decides.
     fixed_sparsity: float | None = None
+    #: Sparsity that the pattern ends at, in every weight alike: the schedule has to end there,
+    #: and there is nothing to allocate. None where any will do.
+    final_sparsity: float | None = None
     ties: str = "index"
+
+    def level(self, sparsity: Any) -> Any:
+        """What `keep` gets as `kept` at a sparsity, for a pattern with a `final_sparsity`."""
+        return None
 
     @abstractmethod
     def units(self, shape: tuple[int, ...], axes: Axes) -> int:
@@ -262,7 +269,7 @@ class NM(Pattern):
                 f"ragged must be 'proportional', 'keep' or 'skip', received {ragged!r}."
             )
         self.n, self.m, self.axis, self.ragged = int(n), int(m), axis, ragged
-        self.fixed_sparsity = 1 - n / m
+        self.fixed_sparsity = self.final_sparsity = 1 - n / m
 
     def __repr__(self) -> str:
         return f"NM({self.n}, {self.m})"
@@ -322,13 +329,18 @@ class NM(Pattern):
 
     def keep(self, scores: Any, kept: Any, axes: Axes) -> Any:
         """The best n of each group; `kept` is ignored."""
+        axis = self._axis(tuple(scores.shape), axes)
+        return self._select(scores, self._limits(scores.shape[axis]), axis)
+
+    def _select(self, scores: Any, limits: Any, axis: int) -> Any:
+        """The best `limits[g]` of every group g along an axis."""
         import tensorflow as tf
 
         shape = tuple(scores.shape)
-        axis = self._axis(shape, axes)
-        length = shape[axis]
-        view = tf.reshape(scores, [math.prod(shape[:axis]), length, math.prod(shape[axis + 1 :])])
-        mask = _group_select(self.m)(view, tf.constant(self._limits(length)))
+        view = [math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])]
+        mask = _group_select(self.m)(
+            tf.reshape(scores, view), tf.convert_to_tensor(limits, tf.int32)
+        )
         return tf.reshape(mask, shape)
 
     def holds(self, weights: Any, axes: Axes | None = None) -> bool:

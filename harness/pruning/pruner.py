@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +77,8 @@ class Pruner:
         return f"Pruner({', '.join(map(repr, axes))})"
 
     def _check_together(self) -> None:
-        fixed = self.pattern.fixed_sparsity
+        self.method.check(self.pattern, self.schedule, self.score)
+        fixed = self.pattern.final_sparsity
         final = self.schedule.final_sparsity
         if (
             fixed is not None
@@ -81,7 +86,7 @@ class Pruner:
             and abs(fixed - final) > 1e-6
         ):
             raise PruningError(
-                f"{self.pattern} is {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
+                f"{self.pattern} ends {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
                 f"Use {fixed:.4g} there, or leave the schedule out."
             )
         if fixed is not None and type(self.allocation) is not Uniform:
@@ -127,14 +132,16 @@ class Pruner:
                     note = f"skipped: {misfit}"
             rows.append((kernel, note))
         if not weights:
-            reasons = "; ".join(f"{k.path}: {note}" for k, note in rows[:8]) or "it has no weights"
             raise PruningError(
-                f"no weight of model {model.name!r} is in the scope {self.scope}: {reasons}."
+                f"no weight of model {model.name!r} is in the scope {self.scope}: {_reasons(rows)}."
             )
         return weights, rows
 
     def attach(
-        self, model: Any, optimizer: Any = None, state: dict[str, np.ndarray] | None = None
+        self,
+        model: Any,
+        optimizer: Any = None,
+        state: dict[str, np.ndarray] | str | os.PathLike[str] | None = None,
     ) -> Pruner:
         """Attaches to a built model, in place.
 
@@ -146,7 +153,8 @@ class Pruner:
             model: a built Keras model of any kind.
             optimizer: for a custom training loop whose optimizer is not `model.optimizer`.
                 Needed for scores that use gradients and for gradient accumulation.
-            state: what `get_state` returned, to resume; nothing is pruned anew then.
+            state: to resume, what `get_state` returned or the file that `save` wrote; nothing
+                is pruned anew then.
 
         Returns:
             The pruner itself.
@@ -168,8 +176,12 @@ class Pruner:
                     "that do not overlap."
                 )
         engine = self._new_engine(model, weights, optimizer)
+        engine.check_compilation()
         engine.create_variables()
-        engine.start() if state is None else engine.load(state)
+        if state is None:
+            engine.start()
+        else:
+            engine.load(dict(state) if isinstance(state, Mapping) else read_state(state))
         for weight in weights:
             weight.user_constraint = weight.variable.constraint
             weight.variable.constraint = OnMask(engine, weight)
@@ -249,16 +261,16 @@ class Pruner:
         engine = self.engine
         if step is not None:
             engine.step.assign(step - 1)
-        engine.advance()
+        engine.advance(engine.weights[0].value)
         engine.apply_masks()
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Everything needed to go on to the same bits, beside model and optimizer variables.
 
         Returns:
-            Arrays by name: "step" (int64 scalar), "mask/<path>" (bool) and, for scores and
-            methods that keep something, "<slot>/<path>" (float32). `np.savez(file, **state)`
-            stores it.
+            Arrays by name: "step" (int64 scalar), "mask/<place>" (bool) and, for scores and
+            methods that keep something, "<slot>/<place>" (float32), the place being that among
+            the pruned weights.
         """
         return self.engine.state()
 
@@ -269,6 +281,28 @@ class Pruner:
             PruningError: the state is of another pruner or model.
         """
         self.engine.load(dict(state))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes `get_state` to an .npz file, beside the model's own file.
+
+        The file appears whole or not at all. Model, optimizer and pruner together go on to
+        the same bits: see `attach(model, state=…)`.
+
+        Args:
+            path: file name, conventionally ending in .npz.
+        """
+        path = Path(path)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **self.get_state())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """`set_state` from a file that `save` wrote."""
+        self.set_state(read_state(path))
 
     # --- reporting --------------------------------------------------------------------------
 
@@ -312,12 +346,41 @@ class Pruner:
         return Summary(layers, model.count_params(), step, self.schedule.final_sparsity)
 
 
+def _reasons(rows: list[tuple[Kernel, str]]) -> str:
+    """The different reasons why nothing is pruned, those of kernels before those of biases."""
+    by_reason: dict[str, list[str]] = {}
+    for kernel, note in sorted(rows, key=lambda row: len(row[0].shape) < 2):
+        by_reason.setdefault(note, []).append(kernel.path)
+    texts = [
+        f"{reason} ({paths[0]}{f' and {len(paths) - 1} more' if paths[1:] else ''})"
+        for reason, paths in list(by_reason.items())[:5]
+    ]
+    return "; ".join(texts) or "it has no weights"
+
+
 def _checked(name: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
         raise PruningError(
             f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}."
         )
     return value
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """What `Pruner.save` wrote.
+
+    Raises:
+        PruningError: no such file, or not one that a pruner wrote.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise PruningError(f"no pruner state at {os.fspath(path)!r}.") from None
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise PruningError(
+            f"{os.fspath(path)!r} is not a file that Pruner.save wrote: {error}"
+        ) from None
 
 
 def _forget_traces(model: Any) -> None:

@@ -18,7 +18,6 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,6 @@ def _check_step(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-@dataclass(frozen=True)
 class Schedule(ABC):
     """Base of all schedules: a window of steps, and a sparsity for each step in it.
 
@@ -85,20 +83,25 @@ class Schedule(ABC):
         frequency: steps between two refreshes.
     """
 
-    begin_step: int
-    end_step: int | None
-    frequency: int
+    def __init__(self, begin_step: int, end_step: int | None, frequency: int) -> None:
+        self.begin_step = _check_step("begin_step", begin_step, 0)
+        self.frequency = _check_step("frequency", frequency, 1)
+        self.end_step = None if end_step is None else _check_step("end_step", end_step, 0)
+        if self.last_step < self.begin_step:
+            raise PruningError(
+                "end_step must not come before begin_step, received "
+                f"begin_step={begin_step}, end_step={end_step}."
+            )
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "begin_step", _check_step("begin_step", self.begin_step, 0))
-        object.__setattr__(self, "frequency", _check_step("frequency", self.frequency, 1))
-        if self.end_step is not None:
-            object.__setattr__(self, "end_step", _check_step("end_step", self.end_step, 0))
-            if self.end_step < self.begin_step:
-                raise PruningError(
-                    f"end_step must not come before begin_step, received "
-                    f"begin_step={self.begin_step}, end_step={self.end_step}."
-                )
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).items()))
 
     @property
     def last_step(self) -> int:
@@ -136,7 +139,6 @@ class Schedule(ABC):
         return last - (last - self.begin_step) % self.frequency
 
 
-@dataclass(frozen=True)
 class Constant(Schedule):
     """The same sparsity at every refresh (tfmot's `ConstantSparsity`).
 
@@ -151,11 +153,6 @@ class Constant(Schedule):
         True
     """
 
-    target: float
-    begin_step: int
-    end_step: int | None
-    frequency: int
-
     def __init__(
         self,
         target: float,
@@ -163,7 +160,7 @@ class Constant(Schedule):
         end_step: int | None = None,
         frequency: int = 100,
     ) -> None:
-        object.__setattr__(self, "target", _check_sparsity("target", target))
+        self.target = _check_sparsity("target", target)
         super().__init__(begin_step, end_step, frequency)
 
     @property
@@ -176,8 +173,7 @@ class Constant(Schedule):
         return _float32(step) * np.float32(0) + np.float32(self.target)
 
 
-@dataclass(frozen=True)
-class OneShot(Schedule):
+class OneShot(Constant):
     """One single refresh, after which the masks stay.
 
     Args:
@@ -185,40 +181,21 @@ class OneShot(Schedule):
         step: the step of the refresh; 0 prunes before the first update.
     """
 
-    target: float
-    begin_step: int
-    end_step: int | None
-    frequency: int
-
     def __init__(self, target: float, step: int = 0) -> None:
-        object.__setattr__(self, "target", _check_sparsity("target", target))
-        super().__init__(step, step, 1)
+        super().__init__(target, step, step, frequency=1)
 
-    @property
-    def final_sparsity(self) -> float:
-        """The target."""
-        return self.target
-
-    def sparsity(self, step: Any) -> Any:
-        """The target, at any step."""
-        return _float32(step) * np.float32(0) + np.float32(self.target)
+    def __repr__(self) -> str:
+        return f"OneShot(target={self.target}, step={self.begin_step})"
 
 
-@dataclass(frozen=True)
 class _Ramp(Schedule):
     """A sparsity that moves from `initial` to `final` between two steps."""
-
-    initial: float
-    final: float
-    begin_step: int
-    end_step: int | None
-    frequency: int
 
     def __init__(
         self, initial: float, final: float, begin_step: int, end_step: int, frequency: int
     ) -> None:
-        object.__setattr__(self, "initial", _check_sparsity("initial", initial))
-        object.__setattr__(self, "final", _check_sparsity("final", final))
+        self.initial = _check_sparsity("initial", initial)
+        self.final = _check_sparsity("final", final)
         _check_step("end_step", end_step, 0)  # a ramp without an end has no slope
         super().__init__(begin_step, end_step, frequency)
 
@@ -237,7 +214,6 @@ class _Ramp(Schedule):
         )
 
 
-@dataclass(frozen=True)
 class Polynomial(_Ramp):
     r"""Polynomial decay of the density, `power` 3 being gradual magnitude pruning.
 
@@ -255,8 +231,6 @@ class Polynomial(_Ramp):
         frequency: steps between two refreshes.
     """
 
-    power: float
-
     def __init__(
         self,
         initial: float,
@@ -272,7 +246,7 @@ class Polynomial(_Ramp):
             or not 0 < power < math.inf
         ):
             raise PruningError(f"power must be a positive number, received {power!r}.")
-        object.__setattr__(self, "power", float(power))
+        self.power = float(power)
         super().__init__(initial, final, begin_step, end_step, frequency)
 
     def sparsity(self, step: Any) -> Any:
@@ -282,7 +256,6 @@ class Polynomial(_Ramp):
         ) + np.float32(self.final)
 
 
-@dataclass(frozen=True)
 class Cosine(_Ramp):
     r"""Half a cosine from `initial` to `final`: slow at both ends.
 
@@ -313,7 +286,6 @@ class Cosine(_Ramp):
         return np.float32(self.initial - self.final) * wave + np.float32(self.final)
 
 
-@dataclass(frozen=True)
 class Piecewise(Schedule):
     """A sparsity for each of several steps: iterative pruning with rests between the cuts.
 
@@ -328,12 +300,6 @@ class Piecewise(Schedule):
         0.75
     """
 
-    steps: tuple[int, ...]
-    sparsities: tuple[float, ...]
-    begin_step: int
-    end_step: int | None
-    frequency: int
-
     def __init__(self, steps: Sequence[int], sparsities: Sequence[float]) -> None:
         if len(steps) == 0 or len(steps) != len(sparsities):
             raise PruningError(
@@ -343,10 +309,8 @@ class Piecewise(Schedule):
         checked = tuple(_check_step("steps", step, 0) for step in steps)
         if list(checked) != sorted(set(checked)):
             raise PruningError(f"steps must increase, received {list(steps)}.")
-        object.__setattr__(self, "steps", checked)
-        object.__setattr__(
-            self, "sparsities", tuple(_check_sparsity("sparsities", s) for s in sparsities)
-        )
+        self.steps = checked
+        self.sparsities = tuple(_check_sparsity("sparsities", s) for s in sparsities)
         super().__init__(checked[0], checked[-1], 1)
 
     @property
@@ -377,16 +341,11 @@ class Piecewise(Schedule):
         return value
 
 
-@dataclass(frozen=True)
 class Frozen(Schedule):
     """Never refresh: the masks are the non-zero weights found when the pruner attaches.
 
     For fine-tuning a network that is already sparse (fine-tuning with frozen masks).
     """
-
-    begin_step: int
-    end_step: int | None
-    frequency: int
 
     def __init__(self) -> None:
         super().__init__(0, None, 1)

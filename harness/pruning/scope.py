@@ -125,6 +125,9 @@ class AllButFirstAndLast(Scope):
 class ByType(Scope):
     """Kernels of layers of given classes, subclasses included.
 
+    A kernel also belongs to the layers around its own: `ByType(keras.layers.LSTM)` takes the
+    kernels of its cell.
+
     Args:
         include: Keras layer classes.
         exclude: classes left dense although included.
@@ -142,20 +145,19 @@ class ByType(Scope):
         """Accepts by `isinstance`."""
 
         def verdict(kernel: Kernel) -> str:
-            name = type(kernel.layer).__name__
-            if isinstance(kernel.layer, self.exclude):
-                return f"layer type {name} is excluded"
-            return (
-                ""
-                if isinstance(kernel.layer, self.include)
-                else f"layer type {name} is not included"
-            )
+            around = (kernel.layer, *reversed(kernel.parents))
+            for layer in around:
+                if self.exclude and isinstance(layer, self.exclude):
+                    return f"layer type {type(layer).__name__} is excluded"
+            if any(isinstance(layer, self.include) for layer in around):
+                return ""
+            return f"layer type {type(kernel.layer).__name__} is not included"
 
         return {kernel.path: verdict(kernel) for kernel in kernels}
 
 
 class ByName(Scope):
-    """Kernels whose path, or whose layer's name, matches a shell pattern.
+    """Kernels whose path, or the name of a layer around them, matches a shell pattern.
 
     Args:
         include: patterns such as "block*/kernel" or "dense_1"; all kernels if empty.
@@ -176,7 +178,9 @@ class ByName(Scope):
 
     @staticmethod
     def _matches(kernel: Kernel, pattern: str) -> bool:
-        return any(fnmatch.fnmatchcase(n, pattern) for n in (kernel.path, kernel.layer.name))
+        layers = (kernel.layer, *kernel.parents)
+        names = (kernel.path, *(layer.name for layer in layers))
+        return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
     def verdicts(self, model: Any, kernels: Sequence[Kernel]) -> Verdicts:
         """Accepts by pattern; a pattern that matches nothing is refused as a likely typo."""

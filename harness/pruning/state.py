@@ -65,6 +65,11 @@ class Weight:
         """The weight's present value, a tensor in the variable's own dtype."""
         return tf.convert_to_tensor(self.kernel.variable._value)
 
+    @staticmethod
+    def cast(value: Any) -> Any:
+        """`value` in float32, the type of scores and gradients."""
+        return tf.cast(value, tf.float32)
+
     def count(self) -> int:
         """How many weights are on the mask."""
         return int(tf.math.count_nonzero(local(self.mask)))

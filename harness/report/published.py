@@ -4,14 +4,10 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config import shipped
 from harness.errors import ConfigError
 
 _COLUMNS = ["row", "column", "value", "unit", "source", "notes"]
-#: In a checkout, and in an installed package.
-_FOLDERS = (
-    Path(__file__).parents[2] / "results" / "published",
-    Path(__file__).parents[1] / "published",
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class PublishedTable:
 
 def published_names() -> list[str]:
     """Returns the names of the tables that have published values."""
-    return sorted({file.stem for folder in _FOLDERS for file in folder.glob("*.csv")})
+    return sorted(file.stem for file in shipped("published").glob("*.csv"))
 
 
 def read_published(name: str | None) -> PublishedTable:
@@ -59,8 +55,8 @@ def read_published(name: str | None) -> PublishedTable:
     """
     if name is None:
         return PublishedTable({})
-    path = next((p for f in _FOLDERS if (p := f / f"{name}.csv").is_file()), None)
-    if path is None:
+    path = shipped("published") / f"{name}.csv"
+    if not path.is_file():
         raise ConfigError(
             f"published={name}: no published values of that name; "
             f"accepted: {', '.join(published_names())}"

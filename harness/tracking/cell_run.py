@@ -62,6 +62,8 @@ class CellRun:
         if unfinished:
             run = cls(uri, unfinished[0].info.run_id)
             mlflow_client.update_run(run.run_id, status="RUNNING")
+            if "harness.failure" in unfinished[0].data.tags:
+                mlflow_client.delete_tag(run.run_id, "harness.failure")
             run.set_tags({**all_tags, "harness.resumed_on": platform.node()})
         else:
             made = mlflow_client.create_run(experiment, run_name=run_name(config))
@@ -120,27 +122,6 @@ class CellRun:
         self._client.set_terminated(self.run_id, status)
 
 
-def finished_cells(uri: str, experiment: str) -> dict[str, str]:
-    """The finished cells of an experiment: cell id -> run id, the newest of duplicates."""
-    experiment_id = store.open_experiment(uri, experiment)
-    mlflow_client = store.client(uri)
-    found: dict[str, str] = {}
-    token = None
-    while True:
-        page = mlflow_client.search_runs(
-            [experiment_id],
-            "attributes.status = 'FINISHED' and tags.`harness.complete` = 'true'",
-            max_results=1000,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        for run in page:
-            found.setdefault(run.data.tags["harness.cell_id"], run.info.run_id)
-        token = page.token
-        if not token:
-            return found
-
-
 def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:
     """The run id of a finished cell, the newest of duplicates; None if there is none."""
     found = store.client(tracking.uri).search_runs(
@@ -151,6 +132,19 @@ def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:
         order_by=["attributes.start_time DESC"],
     )
     return str(found[0].info.run_id) if found else None
+
+
+def close_abandoned(tracking: TrackingConfig, cell_id: str, reason: str) -> None:
+    """Marks a cell's run as failed, if its process died without doing so itself.
+
+    The caller holds the cell's lock. A later attempt takes the run up again.
+    """
+    found = store.client(tracking.uri).search_runs(
+        [store.open_experiment(tracking.uri, tracking.experiment)],
+        f"attributes.status = 'RUNNING' and tags.`harness.cell_id` = '{cell_id}'",
+    )
+    for run in found:
+        CellRun(tracking.uri, run.info.run_id).fail(reason)
 
 
 def require_finished(tracking: TrackingConfig, cell_id: str) -> str:

@@ -53,7 +53,7 @@ def read_runs(uri: str, experiment: str) -> pd.DataFrame:
 
 
 def _read_sqlite(path: Path, experiment: str) -> pd.DataFrame:
-    with _open_read_only(path) as db:
+    with open_read_only(path) as db:
         found = db.execute(
             "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'",
             (experiment,),
@@ -92,7 +92,13 @@ def _read_sqlite(path: Path, experiment: str) -> pd.DataFrame:
 
 
 @contextmanager
-def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """Opens an SQLite store for one consistent look at it, which changes nothing.
+
+    Raises:
+        NoRunsError: there is no such file.
+        TrackingError: it is no MLflow store.
+    """
     if not path.is_file():
         raise NoRunsError(
             f"there is no MLflow store at {_SQLITE}{path}: run a sweep first, or give the URI "

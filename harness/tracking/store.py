@@ -10,6 +10,8 @@ import sqlite3
 import urllib.error
 import urllib.request
 import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,22 +59,47 @@ def open_experiment(uri: str, experiment: str) -> str:
     Raises:
         TrackingError: the store cannot be reached, read or written.
     """
+    check(uri)
     database = sqlite_path(uri)
     if database is None:
-        if uri.startswith(("http://", "https://")):
-            _check_server(uri)
         return _experiment_id(uri, experiment, None)
-    _check_database(uri, database)
+    with locked(uri):
+        _refuse_foreign_database(uri, database)
+        artifacts = database.parent / "mlartifacts" / experiment
+        return _experiment_id(uri, experiment, artifacts.as_uri())
+
+
+@contextmanager
+def locked(uri: str) -> Iterator[None]:
+    """Holds an SQLite store's lock within the block; any other store has none.
+
+    Raises:
+        TrackingError: the lock cannot be written beside the store.
+    """
+    if sqlite_path(uri) is None:
+        yield
+        return
     folder = lock_dir(uri, "")
     try:
         folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / "store.lock")
-        lock.acquire()
+        lock = FileLock(folder / "store.lock").acquire()
     except OSError as error:
         raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
     with lock:
-        artifacts = database.parent / "mlartifacts" / experiment
-        return _experiment_id(uri, experiment, artifacts.as_uri())
+        yield
+
+
+def check(uri: str) -> None:
+    """Refuses a store that cannot be reached or written, within seconds and without MLflow.
+
+    Raises:
+        TrackingError: says why, and what is accepted.
+    """
+    database = sqlite_path(uri)
+    if database is not None:
+        _check_database(uri, database)
+    elif uri.startswith(("http://", "https://")):
+        _check_server(uri)
 
 
 def _check_database(uri: str, database: Path) -> None:
@@ -97,6 +124,27 @@ def _check_database(uri: str, database: Path) -> None:
         raise TrackingError(
             f"tracking.uri: received {uri}, which cannot be written; accepted: a file in a "
             "folder that you may write to"
+        )
+
+
+def _refuse_foreign_database(uri: str, database: Path) -> None:
+    """Keeps MLflow from adding its tables to a database of something else.
+
+    The caller holds the store's lock, so MLflow's own tables are all there or none is.
+    """
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error as error:
+        raise TrackingError(f"tracking.uri: received {uri}, which cannot be read ({error})") from (
+            None
+        )
+    if tables and "experiments" not in tables:
+        raise TrackingError(
+            f"tracking.uri: received {uri}, but {database} is the database of something else; "
+            "choose another file"
         )
 
 

@@ -29,12 +29,6 @@ class SweepRun:
         """
         client = store.client(tracking.uri)
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
-        found = client.search_runs(
-            [experiment],
-            f"tags.`harness.kind` = 'sweep' and tags.`harness.sweep` = '{name}'",
-            order_by=["attributes.start_time ASC"],
-            max_results=1,
-        )
         tags = {
             **provenance_tags(),
             "harness.kind": "sweep",
@@ -42,13 +36,20 @@ class SweepRun:
             "harness.command": command,
             "mlflow.note.content": f"**{title}**\n\n`{command}`",
         }
-        if found:
-            run_id = found[0].info.run_id
-            client.update_run(run_id, status="RUNNING")
-            for key, value in tags.items():
-                client.set_tag(run_id, key, value)
-        else:
-            run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        with store.locked(tracking.uri):  # sweeps started at once share one run
+            found = client.search_runs(
+                [experiment],
+                f"tags.`harness.kind` = 'sweep' and tags.`harness.sweep` = '{name}'",
+                order_by=["attributes.start_time ASC"],
+                max_results=1,
+            )
+            if not found:
+                made = client.create_run(experiment, run_name=name, tags=tags)
+                return cls(client, made.info.run_id)
+        run_id = found[0].info.run_id
+        client.update_run(run_id, status="RUNNING")
+        for key, value in tags.items():
+            client.set_tag(run_id, key, value)
         return cls(client, run_id)
 
     def add(self, paths: Iterable[Path], table: str) -> None:

@@ -1,5 +1,10 @@
 """Whether training steps are compiled by XLA."""
 
+import dataclasses
+
+from harness.config.recipe import XLA_PATTERNS
+from harness.config.schema import TrainingConfig
+
 
 def resolve(setting: str) -> bool:
     """Decides `jit_compile` for this machine; does not start TensorFlow's runtime.
@@ -20,3 +25,17 @@ def resolve(setting: str) -> bool:
     if setting != "auto":
         return setting == "always"
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def settle(training: TrainingConfig, pattern: str) -> TrainingConfig:
+    """The recipe with `jit_compile` decided for this machine and a cell's pattern.
+
+    Masks other than N:M are selected by loops that XLA does not compile, so their cells train
+    without it.
+
+    Args:
+        training: the cell's recipe.
+        pattern: sparsity.pattern.kind.
+    """
+    compiled = resolve(training.jit_compile) and pattern in XLA_PATTERNS
+    return dataclasses.replace(training, jit_compile="always" if compiled else "never")

@@ -35,7 +35,7 @@ def seed_everything(seed: int, jit_compile: str = "auto") -> None:
 
     Args:
         seed: Any integer.
-        jit_compile: training.jit_compile: auto, on or off.
+        jit_compile: training.jit_compile: auto, always or never.
     """
     import keras
     import tensorflow as tf

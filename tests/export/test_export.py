@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from harness.config.schema import ExportConfig
-from harness.errors import ConfigError, ExportError
-from harness.export import check, export, tflite
+from harness.errors import ExportError
+from harness.export import export, tflite
 from harness.export.comparison import compare
 from tests.training import small
 
@@ -141,10 +141,3 @@ def test_compare():
     for wrong in (outputs + 0.1, np.full((1, 2), np.nan), np.zeros((1, 3))):
         with pytest.raises(ExportError, match="x: "):
             compare("x", wrong, outputs, 1e-3)
-
-
-def test_impossible_exports_are_refused():
-    with pytest.raises(ConfigError, match=r"export\.formats=\['onnx'\]: needs names among tflite"):
-        check(config(formats=["onnx"]))
-    with pytest.raises(ConfigError, match=r"export\.tolerance=0"):
-        check(config(tolerance=0.0))

@@ -88,8 +88,8 @@ def test_width_and_momentum_are_options():
 @pytest.mark.parametrize(
     ("options", "shape", "complaint"),
     [
-        ({"filters": 0}, MFCC, r"model\.filters=0"),
-        ({"momentum": 1.0}, MFCC, r"model\.momentum=1\.0"),
+        ({"filters": 0}, MFCC, r"model\.filters: received 0"),
+        ({"momentum": 1.0}, MFCC, r"model\.momentum: received 1\.0"),
         ({}, (28, 28, 3), "needs MFCC"),
         ({}, (100,), "640 samples or more"),
     ],

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# First calls trace TensorFlow functions: their time says nothing about the code under test.
+settings.register_profile("pruning", deadline=None)
+settings.load_profile("pruning")
 
 
 def golden_weights(shape, seed, kind):

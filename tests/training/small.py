@@ -40,7 +40,7 @@ def phase(epochs: float | None = 3, **options: object) -> PhaseConfig:
 
 
 def recipe(**options: object) -> TrainingConfig:
-    given = {"name": "small", "batch_size": 8, "log_every": 2, "jit_compile": "off"} | options
+    given = {"name": "small", "batch_size": 8, "log_every": 2, "jit_compile": "never"} | options
     return TrainingConfig(**given)
 
 

@@ -7,22 +7,33 @@ import pytest
 import tensorflow as tf
 
 from harness.training import jit
+from tests.training import small
 
 
 @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
 def test_settings_and_devices_decide(monkeypatch, gpus):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    assert jit.resolve("on")
-    assert not jit.resolve("off")
+    assert jit.resolve("always")
+    assert not jit.resolve("never")
     assert jit.resolve("auto") == bool(gpus)
 
 
-def test_on_reaches_the_training_step():
+@pytest.mark.parametrize(
+    ("pattern", "compiled"), [("none", True), ("n_m", True), ("unstructured", False)]
+)
+def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    settled = jit.settle(small.recipe(jit_compile="auto"), pattern)
+    assert settled.jit_compile == ("always" if compiled else "never")
+    assert jit.settle(small.recipe(jit_compile="never"), pattern).jit_compile == "never"
+
+
+def test_always_reaches_the_training_step():
     """Deterministic kernels, on for good once they are on, would keep XLA out."""
     code = """
 from harness.training import loop, seeds
 from tests.training import small
-training = small.recipe(jit_compile="on")
+training = small.recipe(jit_compile="always")
 seeds.seed_everything(1, training.jit_compile)
 model = small.model()
 loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)

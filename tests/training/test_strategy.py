@@ -11,20 +11,6 @@ from harness.errors import ConfigError
 from harness.training import strategy
 
 
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"name": "sharded"}, "strategy=sharded: needs one of single, mirrored"),
-        ({"name": "mirrored", "devices": 0}, r"strategy\.devices=0"),
-        ({"name": "mirrored", "virtual_cpus": -1}, r"strategy\.virtual_cpus=-1"),
-        ({"name": "single", "devices": 2}, "single uses one; use strategy=mirrored"),
-    ],
-)
-def test_impossible_strategies_are_refused(options, complaint):
-    with pytest.raises(ConfigError, match=complaint):
-        strategy.check(StrategyConfig(**options))
-
-
 def test_more_devices_than_there_are_is_refused():
     config = StrategyConfig(name="mirrored", devices=64)
     with pytest.raises(ConfigError, match=r"strategy\.devices=64: this machine has"):

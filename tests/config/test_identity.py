@@ -1,0 +1,207 @@
+"""A cell's identity: what decides its result, and nothing else."""
+
+import dataclasses
+import json
+import typing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.config import cell_id, compose, dense_baseline, identity, is_dense
+from harness.config.identity import canonical
+
+SPARSE = {
+    "random": ("sparsity=random", "sparsity.target=0.75"),
+    "n_m": ("sparsity=structured_2x4",),
+    "block": ("sparsity=block_1x4",),
+}
+DATA = "f" * 64
+
+
+def changed(config, path, value):
+    """The config with one field, given by its dotted path, set to another value."""
+    name, _, rest = path.partition(".")
+    inner = changed(getattr(config, name), rest, value) if rest else value
+    return dataclasses.replace(config, **{name: inner})
+
+
+def leaves(config, prefix=""):
+    """Every field of a config: (dotted path, type, value)."""
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value, path = getattr(config, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, hints[field.name], value
+
+
+def other(value):
+    """Another value of the same kind."""
+    kinds = {bool: lambda: not value, str: lambda: f"{value}x", type(None): lambda: 0.123}
+    if isinstance(value, list):
+        return [*value, value[0] if value else 1]
+    return kinds.get(type(value), lambda: value + 1)()
+
+
+def ignored(config):
+    """The fields that must not count, written down here once more."""
+    always = {
+        "dataset.data_dir",
+        "work_dir",
+        "training.log_every",
+        "training.checkpoint_epochs",
+        "tracking.name",
+        "tracking.uri",
+        "tracking.experiment",
+        "sparsity.name",
+    }
+    kind = config.sparsity.pattern.kind
+    for key in ("n", "m"):
+        if kind != "n_m":
+            always.add(f"sparsity.pattern.{key}")
+    for key in ("shape", "pooling"):
+        if kind != "block":
+            always.add(f"sparsity.pattern.{key}")
+    if kind == "n_m":
+        always |= {"sparsity.target"}
+    if config.sparsity.schedule.kind == "one_shot":
+        always |= {f"sparsity.schedule.{key}" for key in ("initial", "power", "end", "frequency")}
+    decays = {"alpha", "rate", "every", "boundaries", "factors"}
+    for phase in ("dense", "finetune"):
+        read = {"alpha"} if getattr(config.training, phase).decay.kind == "cosine" else set()
+        always |= {f"training.{phase}.decay.{key}" for key in decays - read}
+    if kind == "none":
+        always |= {path for path, _, _ in leaves(config) if path.startswith("training.finetune")}
+        always |= {path for path, _, _ in leaves(config) if path.startswith("sparsity.")}
+        always -= {"sparsity.pattern.kind"}
+    return always
+
+
+@pytest.mark.parametrize("overrides", [(), *SPARSE.values()], ids=["dense", *SPARSE])
+def test_exactly_what_decides_the_result_counts(overrides):
+    config = compose(overrides)
+    before = cell_id(config, DATA)
+    skipped = ignored(config)
+    valid = {  # names that pick other fields, so that any other text will not do
+        "sparsity.pattern.kind": "unstructured" if overrides != SPARSE["random"] else "block",
+        "sparsity.schedule.kind": "constant",
+        "training.dense.decay.kind": "exponential",
+        "training.finetune.decay.kind": "exponential",
+    }
+    seen = set()
+    for path, _, value in leaves(config):
+        seen.add(path)
+        after = cell_id(changed(config, path, valid.get(path, other(value))), DATA)
+        assert (after == before) == (path in skipped), path
+    assert skipped <= seen
+    assert len(seen - skipped) > 20
+
+
+def test_the_data_count_by_their_fingerprint():
+    config = compose()
+    assert cell_id(config, "a" * 64) != cell_id(config, "b" * 64)
+
+
+OVERRIDES = (
+    "sparsity=random",
+    "sparsity.target=0.75",
+    "sparsity.schedule.frequency=7",
+    "model.filters=[4,8]",
+    "training.batch_size=64",
+    "training.finetune.optimizer.learning_rate=1e-4",
+    "seed=3",
+    "work_dir=elsewhere",
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.permutations(OVERRIDES))
+def test_the_order_of_overrides_does_not_count(overrides):
+    assert cell_id(compose(overrides), DATA) == cell_id(compose(OVERRIDES), DATA)
+
+
+@pytest.mark.parametrize(
+    ("some", "others"),
+    [
+        (["sparsity=random", "sparsity.target=0.50"], ["sparsity=random", "sparsity.target=5e-1"]),
+        (["training.dense.epochs=2"], ["training.dense.epochs=2.0"]),
+        (["sparsity=structured_2x4"], ["sparsity=structured_2x4", "sparsity.target=0.5"]),
+        (
+            ["sparsity=random", "sparsity.pattern.n=1"],
+            ["sparsity=random", "sparsity.pattern.shape=[9,9]"],
+        ),
+        (
+            ["training.finetune.epochs=1", "training.finetune.optimizer.name=sgd"],
+            ["training.finetune.start=scratch"],
+        ),
+    ],
+)
+def test_the_same_cell_written_otherwise(some, others):
+    assert cell_id(compose(some), DATA) == cell_id(compose(others), DATA)
+
+
+@pytest.mark.parametrize("overrides", SPARSE.values(), ids=SPARSE)
+def test_all_sparse_cells_have_the_dense_cell_as_their_baseline(overrides):
+    config = compose(overrides)
+    baseline = dense_baseline(config)
+    assert not is_dense(config)
+    assert is_dense(baseline)
+    assert cell_id(baseline, DATA) == cell_id(compose(), DATA)
+    assert dense_baseline(baseline) == baseline
+    assert cell_id(baseline, DATA) != cell_id(config, DATA)
+
+
+def test_the_dense_recipe_counts_in_a_sparse_cell():
+    """A sparse cell fine-tunes the dense baseline, so what trained that one decides it."""
+    longer = [*SPARSE["random"], "training.dense.epochs=13"]
+    assert cell_id(compose(longer), DATA) != cell_id(compose(SPARSE["random"]), DATA)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), "4b7011fb4907a4f4b66a7ef5f7a20d80bf22fe9533ea80658d906c1f0d27fac9"),
+        (SPARSE["random"], "17df8b395b9dcab7817464e7886968ca37f3346360ea3b8c44bd952759856ea5"),
+        (SPARSE["n_m"], "20c6297e9ae0bca076472d2ac374c61f12260d625e30421df3db4a5cd87e5158"),
+        (SPARSE["block"], "9bbe271fb925213c127fcde7f32522e9e4c40869f1ea05edf7e6d52e3d98f3ec"),
+    ],
+)
+def test_ids_do_not_move(overrides, expected):
+    """Old runs are found by their ids.
+
+    If this fails because a cell now gives another result, raise identity.FORMAT and write
+    the new ids here; if it fails for any other reason, the change would orphan every run.
+    """
+    assert cell_id(compose(overrides), DATA) == expected
+
+
+def test_an_identity_is_plain_json():
+    found = identity(compose(SPARSE["block"]), DATA)
+    assert json.loads(canonical(found)) == found
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(-1e9, 1e9) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_canonical_json_reads_back_as_the_same_value(value):
+    assert json.loads(canonical(value)) == value
+
+
+@given(st.dictionaries(st.text(), st.integers(), min_size=2, max_size=5), st.randoms())
+def test_canonical_json_does_not_depend_on_the_order_of_keys(value, random):
+    shuffled = list(value.items())
+    random.shuffle(shuffled)
+    assert canonical(dict(shuffled)) == canonical(value)
+
+
+@given(st.integers(-(2**50), 2**50))
+def test_whole_floats_are_whole_numbers(number):
+    assert canonical(float(number)) == canonical(number)
+    assert canonical(True) != canonical(1)

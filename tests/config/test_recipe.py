@@ -1,0 +1,95 @@
+"""Recipes: what is refused before TensorFlow is imported."""
+
+import pytest
+
+from harness.config.recipe import check_phase, check_training
+from harness.config.schema import (
+    DecayConfig,
+    FinetuneConfig,
+    OptimizerConfig,
+    PhaseConfig,
+    TrainingConfig,
+)
+from harness.errors import ConfigError
+
+
+def training(**options):
+    phases = {"dense": PhaseConfig(epochs=1), "finetune": FinetuneConfig(epochs=1)}
+    return TrainingConfig(**({"name": "t"} | phases | options))
+
+
+def phase(**options):
+    return PhaseConfig(**({"epochs": 1} | options))
+
+
+def test_a_possible_recipe_passes():
+    check_training(training())
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        (training(batch_size=0), r"training\.batch_size: received 0; accepted: 1 or more"),
+        (training(label_smoothing=1.0), r"training\.label_smoothing: received 1\.0"),
+        (training(jit_compile="on"), r"jit_compile: received 'on'; accepted: auto, always, never"),
+        (training(checkpoint_epochs=0), r"training\.checkpoint_epochs: received 0"),
+        (training(log_every=0), r"training\.log_every: received 0"),
+        (
+            training(finetune=FinetuneConfig(epochs=1, start="warm")),
+            r"training\.finetune\.start: received 'warm'; accepted: dense, scratch",
+        ),
+        (
+            training(dense=PhaseConfig()),
+            r"training\.dense: received epochs=None, steps=None; accepted: exactly one",
+        ),
+        (training(dense=phase(steps=3)), r"training\.dense: received epochs=1, steps=3; .*one"),
+        (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1; .*above 0"),
+        (
+            training(finetune=FinetuneConfig(epochs=1, optimizer=OptimizerConfig(name="lion"))),
+            r"training\.finetune\.optimizer\.name: received 'lion'; accepted: adam, sgd, rmsprop",
+        ),
+    ],
+)
+def test_impossible_recipes_are_refused(config, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        check_training(config)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "complaint"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate: received 0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate: received nan"),
+        ({"learning_rate": float("inf")}, "learning_rate: received inf"),
+        (
+            {"momentum": 0.9},
+            "momentum: received 0.9, which adam does not use; accepted with adam: epsilon",
+        ),
+        ({"name": "sgd", "rho": 0.9}, "rho: received 0.9, which sgd does not use"),
+        ({"name": "sgd", "momentum": 1.0}, r"momentum: received 1\.0; .*a number in \[0, 1\)"),
+        ({"clip_norm": 0.0}, "clip_norm: received 0.0"),
+        ({"epsilon": -1.0}, "epsilon: received -1.0"),
+        ({"weight_decay": -0.1}, "weight_decay: received -0.1"),
+    ],
+)
+def test_impossible_optimizers_are_refused(optimizer, complaint):
+    with pytest.raises(ConfigError, match=rf"training\.dense\.optimizer\.{complaint}"):
+        check_phase(phase(optimizer=OptimizerConfig(**optimizer)), "training.dense")
+
+
+@pytest.mark.parametrize(
+    ("decay", "complaint"),
+    [
+        ({"kind": "linear"}, "kind: received 'linear'; accepted: constant, cosine"),
+        ({"kind": "cosine", "alpha": 2.0}, "alpha: received 2.0"),
+        ({"kind": "exponential", "rate": 0.0}, "rate: received 0.0"),
+        ({"kind": "exponential", "every": 0.0}, "every: received 0.0"),
+        ({"kind": "piecewise"}, r"boundaries: received \[\]"),
+        ({"kind": "piecewise", "boundaries": [5, 5], "factors": [1.0, 1.0]}, ".*ascending"),
+        ({"kind": "piecewise", "boundaries": [0], "factors": [1.0]}, ".*ascending"),
+        ({"kind": "piecewise", "boundaries": [5, 9], "factors": [0.1]}, ".*a factor above 0 for"),
+    ],
+)
+def test_impossible_decays_are_refused(decay, complaint):
+    with pytest.raises(ConfigError, match=rf"training\.dense\.decay\.{complaint}"):
+        check_phase(phase(decay=DecayConfig(**decay)), "training.dense")

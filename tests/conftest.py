@@ -1,0 +1,57 @@
+"""One small sweep on real digits, run once by real processes, for all tests that look at it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.settings import TINY, harness
+
+SWEEP = f"""\
+title: A small net on digits
+scale: small
+seeds: [1]
+blocks:
+  - overrides: [{", ".join(f"'{override}'" for override in TINY)}]
+    cells:
+      - sparsity=dense
+      - sparsity=random sparsity.target=0.75
+      - sparsity=structured_2x4
+"""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A folder in which `harness sweep tiny.yaml` has run, and what it printed."""
+
+    folder: Path
+    output: str
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory) -> Swept:
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "tiny.yaml").write_text(SWEEP)
+    done = harness("sweep", "tiny.yaml", "--jobs", "2", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Swept(folder, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store_uri(_empty_store, tmp_path) -> str:
+    """An empty store in `tmp_path`: a copy, for MLflow takes seconds to make one."""
+    shutil.copy(_empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"

@@ -1,0 +1,90 @@
+"""What the tests of the workers run in processes of their own."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from harness.errors import ConfigError
+from harness.worker import Busy
+
+
+def give(value, emit):
+    emit({"kind": "stage", "stage": "giving"})
+    sys.stdout.write(f"gave {value}\n")
+    sys.stdout.flush()
+    os.system("echo from a subprocess")
+    return value
+
+
+def fail(emit):
+    raise RuntimeError("it went wrong\nand further down")
+
+
+def refuse(emit):
+    raise ConfigError("key: received x; accepted: y")
+
+
+def be_busy(emit):
+    raise Busy
+
+
+def leave(code, emit):
+    os._exit(code)
+
+
+def leave_politely(emit):
+    sys.exit(5)
+
+
+def die(number, emit):
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+def unpicklable(emit):
+    return lambda: None
+
+
+def work_until_asked(folder, emit):
+    """Takes a second signal while it tidies up after the first."""
+    try:
+        Path(folder, "started").touch()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+        Path(folder, "tidied").touch()
+        raise
+
+
+def deaf(folder, emit):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(folder, "started").touch()
+    time.sleep(60)
+
+
+def cell(cell, parent_run, emit):
+    """Stands for `run_cell`: does what the cell's overrides say, and leaves word of it."""
+    folder = Path(cell.config.work_dir)
+    word = dict(override.split("=", 1) for override in cell.overrides if override[0] == "#")
+    what = word.get("#do", "finish")
+    began = time.time()
+    with (folder / "begun").open("a") as file:
+        file.write(f"{cell.name}\n")
+    if what == "raise":
+        raise RuntimeError("on purpose")
+    if what == "exit":
+        os._exit(7)
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "refuse":
+        raise ConfigError("refused on purpose")
+    if what == "busy" and (folder / "begun").read_text().count(cell.name) < 2:
+        raise Busy
+    if what == "meet":  # wait until another cell runs too
+        while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 20:
+            time.sleep(0.02)
+    emit({"kind": "stage", "stage": "working"})
+    return {"run_id": f"run of {cell.name}", "metrics": {"met": time.time() - began}}

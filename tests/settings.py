@@ -1,0 +1,68 @@
+"""Overrides that make a cell small, and the command line as a user starts it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: A net, and phases of a few steps: seconds a cell, of which training is the least.
+TINY = (
+    "model.filters=[4,8]",
+    "model.units=16",
+    "training.dense.epochs=null",
+    "training.dense.steps=40",
+    "training.finetune.epochs=null",
+    "training.finetune.steps=40",
+)
+
+
+def environment() -> dict[str, str]:
+    """The tests' own environment, with this checkout on the path from any folder."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "COLUMNS": "200",
+    }
+
+
+def command(*arguments: str, module: str = "harness") -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def harness(
+    *arguments: str, cwd: Path, module: str = "harness", timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a folder, to its end."""
+    return subprocess.run(
+        command(*arguments, module=module),
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def python(code: str, cwd: Path = ROOT) -> str:
+    """Runs code in an interpreter of its own; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def imported(code: str, modules: Sequence[str]) -> set[str]:
+    """Which of these modules an interpreter has imported after running the code."""
+    found = python(f"{code}\nimport sys\nprint(*sys.modules)").split()
+    return set(modules) & set(found)

@@ -1,0 +1,207 @@
+"""A cell's run: taken up again, written in batches, closed honestly."""
+
+import dataclasses
+
+import pytest
+from mlflow import MlflowClient
+
+from harness.config import compose
+from harness.errors import TrackingError
+from harness.tracking import cell_run
+from harness.tracking.cell_run import CellRun
+from harness.tracking.finished import find_all
+
+CELL = "c" * 64
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def config(uri, request):
+    """A config whose runs go to an experiment of the test's own."""
+    name = request.node.name.replace("[", "-").replace("]", "")
+    return compose([f"tracking.uri={uri}", f"tracking.experiment={name}", "sparsity=random"])
+
+
+@pytest.fixture
+def run(config):
+    return CellRun.begin(config, CELL, {"harness.scale": "small"})
+
+
+def data(run):
+    return MlflowClient(tracking_uri=run.uri).get_run(run.run_id)
+
+
+def history(run, key):
+    points = MlflowClient(tracking_uri=run.uri).get_metric_history(run.run_id, key)
+    return [(point.step, point.value) for point in points]
+
+
+def test_a_run_begins_with_what_it_is(run, config):
+    found = data(run)
+    assert found.info.status == "RUNNING"
+    assert found.info.run_name == "mnist_cnn · random 50% · seed 1"
+    assert found.data.tags["harness.cell_id"] == CELL
+    assert found.data.tags["harness.complete"] == "false"
+    assert found.data.tags["harness.scale"] == "small"
+    assert found.data.params["sparsity.target"] == "0.5"
+
+
+def test_metrics_wait_until_a_batch_is_full(run, monkeypatch):
+    monkeypatch.setattr(cell_run, "BATCH", 4)
+    run.log(1, {"a": 1.0, "b": 2.0, "c": 3.0})
+    assert history(run, "a") == []
+    run.log(2, {"a": 4.0})
+    assert history(run, "a") == [(1, 1.0), (2, 4.0)]
+
+
+def test_metrics_go_out_after_a_while(run, monkeypatch):
+    run.log(1, {"a": 1.0})
+    assert history(run, "a") == []
+    monkeypatch.setattr(cell_run, "FLUSH_SECONDS", 0.0)
+    run.log(2, {"a": 2.0})
+    assert history(run, "a") == [(1, 1.0), (2, 2.0)]
+
+
+def test_nothing_is_lost_over_many_batches(run):
+    for step in range(3 * cell_run.BATCH + 7):
+        run.log(step, {"loss": step / 8})
+    run.flush()
+    assert history(run, "loss") == [(s, s / 8) for s in range(3 * cell_run.BATCH + 7)]
+
+
+def test_a_batch_that_is_not_taken_stays_in_the_buffer(run, monkeypatch):
+    send = run._client.log_batch
+    run.log(1, {"a": 1.0})
+
+    def refuse(*args, **kwargs):
+        raise ConnectionError
+
+    monkeypatch.setattr(run._client, "log_batch", refuse)
+    with pytest.raises(ConnectionError):
+        run.flush()
+    monkeypatch.setattr(run._client, "log_batch", send)
+    run.flush()
+    assert history(run, "a") == [(1, 1.0)]
+
+
+def test_finishing_sends_what_waits_and_completes(run, config):
+    run.log(1, {"a": 1.0})
+    run.finish("**it is done**")
+    found = data(run)
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["harness.complete"] == "true"
+    assert found.data.tags["mlflow.note.content"] == "**it is done**"
+    assert history(run, "a") == [(1, 1.0)]
+    assert cell_run.find_finished(config.tracking, CELL) == run.run_id
+    assert cell_run.require_finished(config.tracking, CELL) == run.run_id
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED"])
+def test_a_failed_run_is_taken_up_again_and_loses_its_failure(run, config, status):
+    run.log(1, {"a": 1.0})
+    run.fail("it broke", status)
+    found = data(run)
+    assert found.info.status == status
+    assert found.data.tags["harness.failure"] == "it broke"
+    assert history(run, "a") == [(1, 1.0)]
+    assert cell_run.find_finished(config.tracking, CELL) is None
+
+    again = CellRun.begin(config, CELL, {})
+    assert again.run_id == run.run_id
+    found = data(again)
+    assert found.info.status == "RUNNING"
+    assert "harness.failure" not in found.data.tags
+    again.log(2, {"a": 2.0})
+    again.finish("")
+    assert history(again, "a") == [(1, 1.0), (2, 2.0)]
+
+
+def test_a_run_whose_process_died_is_closed_and_taken_up_again(run, config):
+    cell_run.close_abandoned(config.tracking, CELL, "killed by SIGKILL")
+    assert data(run).info.status == "FAILED"
+    assert data(run).data.tags["harness.failure"] == "killed by SIGKILL"
+    assert CellRun.begin(config, CELL, {}).run_id == run.run_id
+
+
+def test_closing_the_abandoned_leaves_finished_runs_alone(run, config):
+    run.finish("")
+    cell_run.close_abandoned(config.tracking, CELL, "killed")
+    assert data(run).info.status == "FINISHED"
+
+
+def test_other_cells_have_other_runs(run, config):
+    other = CellRun.begin(dataclasses.replace(config, seed=2), "d" * 64, {})
+    assert other.run_id != run.run_id
+
+
+def test_a_missing_baseline_is_one_clear_line(config, run):
+    with pytest.raises(TrackingError, match=r"the dense baseline eeeeeeeeeeeeeeee is not finished"):
+        cell_run.require_finished(config.tracking, "e" * 64)
+
+
+def test_artifacts_come_back(run, tmp_path):
+    (tmp_path / "x.txt").write_text("hello")
+    run.artifact(tmp_path / "x.txt", "folder")
+    assert cell_run.artifact_path(run.uri, run.run_id, "folder/x.txt").read_text() == "hello"
+    with pytest.raises(TrackingError, match=r"its artifact model/none cannot be read") as caught:
+        cell_run.artifact_path(run.uri, run.run_id, "model/none")
+    assert "\n" not in str(caught.value)
+
+
+def test_long_tags_are_cut_rather_than_refused(run):
+    run.fail("x" * 20_000)
+    assert data(run).data.tags["harness.failure"].startswith("x" * 1000)
+
+
+def test_what_is_finished_is_the_same_by_sql_and_by_the_client(uri, config, monkeypatch):
+    from harness.tracking import finished
+    from harness.tracking.sweep_run import SweepRun
+
+    with SweepRun.begin(config.tracking, "s", "title", "command") as parent:
+        parent_id = parent.run_id
+    for number in range(4):
+        made = CellRun.begin(config, f"{number}" * 64, {"mlflow.parentRunId": parent_id})
+        if number:
+            made.finish("")
+    failed = CellRun.begin(config, "f" * 64, {})
+    failed.fail("")
+    deleted = CellRun.begin(config, "d" * 64, {})
+    deleted.finish("")
+    MlflowClient(tracking_uri=uri).delete_run(deleted.run_id)
+
+    name = config.tracking.experiment
+    by_sql, by_client = find_all(uri, name), finished._from_client(uri, name)
+    assert by_sql == by_client
+    assert by_sql.cells.keys() == {f"{number}" * 64 for number in (1, 2, 3)}
+    assert by_sql.sweeps == {"s": parent_id}
+    assert set(by_sql.parents.values()) == {parent_id}
+    assert by_sql.whole("s", ["1" * 64, "2" * 64])
+    assert not by_sql.whole("s", ["1" * 64, "0" * 64])
+    assert not by_sql.whole("other", ["1" * 64])
+
+
+def test_of_duplicates_the_newest_counts_in_both(uri, config):
+    from harness.tracking import finished
+
+    client = MlflowClient(tracking_uri=uri)
+    run = CellRun.begin(config, CELL, {})
+    run.finish("")
+    experiment = client.get_run(run.run_id).info.experiment_id
+    newer = client.create_run(experiment, start_time=client.get_run(run.run_id).info.start_time + 1)
+    for key, value in {"harness.cell_id": CELL, "harness.complete": "true"}.items():
+        client.set_tag(newer.info.run_id, key, value)
+    client.set_terminated(newer.info.run_id, "FINISHED")
+    name = config.tracking.experiment
+    assert find_all(uri, name).cells == {CELL: newer.info.run_id}
+    assert finished._from_client(uri, name) == find_all(uri, name)
+    assert cell_run.find_finished(config.tracking, CELL) == newer.info.run_id
+
+
+def test_where_there_is_no_store_nothing_is_finished_and_nothing_is_made(tmp_path):
+    found = find_all(f"sqlite:///{tmp_path / 'none.db'}", "demo")
+    assert found == type(found)()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,131 @@
+"""Stores: opened, shared by processes that start at once, and refused in one clear line."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from harness.errors import TrackingError
+from harness.tracking import store
+from tests.settings import environment, imported
+
+
+def refusal(uri, experiment="e"):
+    with pytest.raises(TrackingError) as caught:
+        store.open_experiment(uri, experiment)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert uri in line
+    return line
+
+
+def test_an_experiment_is_made_once(store_uri, tmp_path):
+    first = store.open_experiment(store_uri, "demo")
+    assert store.open_experiment(store_uri, "demo") == first
+    assert store.open_experiment(store_uri, "other") != first
+    found = MlflowClient(tracking_uri=store_uri).get_experiment(first)
+    assert found.name == "demo"
+    assert found.artifact_location == (tmp_path / "mlartifacts" / "demo").as_uri()
+
+
+def test_processes_that_open_an_empty_store_at_once_all_succeed(tmp_path):
+    code = (
+        "from harness.tracking.store import open_experiment as o; print(o('sqlite:///m.db', 'd'))"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    results = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], results
+    assert len({out for out, _ in results}) == 1
+    assert all(err == "" for _, err in results), "the terminal is for the user"
+
+
+def test_a_missing_folder(tmp_path):
+    assert "does not exist; make it" in refusal(f"sqlite:///{tmp_path}/no/mlflow.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_store(tmp_path):
+    (tmp_path / "x").mkdir()
+    assert "is not a file" in refusal(f"sqlite:///{tmp_path}/x")
+
+
+def test_another_file_is_no_store_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database at all")
+    assert "is not an SQLite database" in refusal(f"sqlite:///{path}")
+    assert path.read_text() == "not a database at all"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_database_of_something_else_is_left_alone(tmp_path):
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE orders (id INTEGER)")
+    before = path.read_bytes()
+    assert "the database of something else" in refusal(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_database(tmp_path):
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(b"SQLite format 3\0" + b"rubbish" * 300)
+    assert "cannot be read" in refusal(f"sqlite:///{path}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        assert "cannot be written" in refusal(f"sqlite:///{tmp_path}/mlflow.db")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_written_for_anyone():
+    assert "cannot" in refusal("sqlite:////proc/mlflow.db")
+
+
+def test_an_unreachable_server():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = refusal(f"http://127.0.0.1:{port}")
+    assert "no MLflow server answers" in line
+    assert "tracking=local" in line
+
+
+def test_a_deleted_experiment(store_uri):
+    made = store.open_experiment(store_uri, "demo")
+    MlflowClient(tracking_uri=store_uri).delete_experiment(made)
+    with pytest.raises(TrackingError, match="'demo' was deleted"):
+        store.open_experiment(store_uri, "demo")
+
+
+def test_checking_a_store_makes_nothing_and_needs_no_mlflow(tmp_path):
+    code = f"from harness.tracking import store; store.check('sqlite:///{tmp_path}/mlflow.db')"
+    assert imported(code, ["mlflow", "sqlalchemy"]) == set()
+    assert not list(tmp_path.iterdir())
+
+
+def test_locks_lie_beside_a_database_or_in_the_work_folder(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert store.lock_dir(uri, "work") == tmp_path / "mlflow.db.locks"
+    assert store.lock_dir("http://host", str(tmp_path)) == tmp_path / "locks"
+    assert store.sqlite_path("http://host") is None
+    assert store.sqlite_path("sqlite:///m.db") == Path("m.db").absolute()
