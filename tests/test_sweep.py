@@ -102,7 +102,10 @@ def without(key):
         (GOOD + "published: nothing", "published: received 'nothing'; accepted: examples"),
         ("title: t\nscale: small\nblocks: 3", "blocks: received 3"),
         ("title: t\nscale: small\nblocks: []", r"blocks: received \[\]"),
-        ("title: t\nscale: small\nblocks: [3]", r"blocks\[0\]: received 3; accepted: a mapping"),
+        (
+            "title: t\nscale: small\nblocks: [3]",
+            r"blocks\[0\]: received 3; accepted: a mapping with overrides and cells",
+        ),
         ("title: t\nscale: small\nblocks: [{cells: []}]", r"blocks\[0\]\.cells: received \[\]"),
         ("title: t\nscale: small\nblocks: [{cells: a=1}]", r"blocks\[0\]\.cells: received 'a=1'"),
         (
