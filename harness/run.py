@@ -22,7 +22,7 @@ from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
 from harness.tracking import artifacts, cell_run, describe, store
 from harness.tracking.cell_run import CellRun
-from harness.worker import Busy, Emit
+from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = "model/model.keras"
@@ -57,6 +57,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         try:
             metrics = _measure(cell, run, emit)
         except KeyboardInterrupt:
+            ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
             raise
         except BaseException as error:

@@ -99,11 +99,15 @@ def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] 
 
 
 def stop(jobs: list[Job]) -> None:
-    """Ends jobs that are still running: asked first, killed after `STOP_SECONDS`."""
+    """Ends jobs that are still running: asked twice, killed after `STOP_SECONDS`."""
     for job in jobs:
         if job.process.is_alive():
             job.process.terminate()
     for job in jobs:
+        # asked once more: code that lets no exception out can swallow the first interrupt
+        job.process.join(STOP_SECONDS / 5)
+        if job.process.is_alive():
+            job.process.terminate()
         job.process.join(STOP_SECONDS)
         if job.process.is_alive():
             job.process.kill()
@@ -141,11 +145,13 @@ def _child(function: Callable[..., Any], arguments: tuple[Any, ...], log: str, p
     pipe.close()
 
 
-def _interrupt(signum: int, frame: object) -> None:
-    # Ctrl-C reaches the whole process group, and the harness then asks again: the second
-    # signal must not break off what the first one started, closing the run.
+def ignore_interrupts() -> None:
+    """Lets a job that was interrupted tidy up: Ctrl-C reaches it, and then `stop` does too."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.worker import Busy
+from harness.worker import Busy, ignore_interrupts
 
 
 def give(value, emit):
@@ -53,10 +53,21 @@ def work_until_asked(folder, emit):
         Path(folder, "started").touch()
         time.sleep(60)
     except KeyboardInterrupt:
+        ignore_interrupts()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.2)
         Path(folder, "tidied").touch()
         raise
+
+
+def swallow(folder, emit):
+    """Loses the first interrupt, as a destructor does."""
+    try:
+        Path(folder, "started").touch()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    time.sleep(60)
 
 
 def deaf(folder, emit):

@@ -16,7 +16,7 @@ from tests.settings import TINY, command, environment, harness
 #: A dense cell of some seconds, with a checkpoint every nine steps.
 CELL = (
     *TINY,
-    "training.dense.steps=200",
+    "training.dense.steps=400",
     "training.checkpoint_epochs=0.3",
     "training.log_every=5",
 )
@@ -125,6 +125,7 @@ def ordeal(tmp_path_factory):
     out, err = process.communicate(timeout=60)
     facts["interrupted"] = (process.returncode, out, err, runs(uri))
 
+    assert process.returncode == 130, (out, err)
     (path,) = checkpoints(folder)
     content = path.read_bytes()
     path.write_bytes(content[:1000])
@@ -194,7 +195,7 @@ def test_it_ends_with_the_numbers_that_it_would_have_had(ordeal, undisturbed):
     assert "harness.failure" not in run.tags
     assert_same_numbers(run, undisturbed)
     assert_same_weights(run, undisturbed)
-    assert [step for step, _ in undisturbed.history("train/loss")] == list(range(5, 201, 5))
+    assert [step for step, _ in undisturbed.history("train/loss")] == list(range(5, 401, 5))
     assert not checkpoints(ordeal["folder"])
 
 

@@ -96,6 +96,14 @@ def test_a_stopped_job_may_tidy_up_and_a_second_signal_does_not_break_it_off(tmp
     assert not job.process.is_alive()
 
 
+def test_a_job_that_loses_an_interrupt_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "STOP_SECONDS", 20.0)
+    job = worker.start(jobs.swallow, (str(tmp_path),), tmp_path / "log.txt")
+    wait_for(tmp_path / "started")
+    worker.stop([job])
+    assert job.process.exitcode == 0, "it was killed"
+
+
 def test_a_job_that_does_not_listen_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.5)
     job = worker.start(jobs.deaf, (str(tmp_path),), tmp_path / "log.txt")

@@ -162,10 +162,10 @@ def test_the_dense_recipe_counts_in_a_sparse_cell():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ((), "4b7011fb4907a4f4b66a7ef5f7a20d80bf22fe9533ea80658d906c1f0d27fac9"),
-        (SPARSE["random"], "17df8b395b9dcab7817464e7886968ca37f3346360ea3b8c44bd952759856ea5"),
-        (SPARSE["n_m"], "20c6297e9ae0bca076472d2ac374c61f12260d625e30421df3db4a5cd87e5158"),
-        (SPARSE["block"], "9bbe271fb925213c127fcde7f32522e9e4c40869f1ea05edf7e6d52e3d98f3ec"),
+        ((), "741818a2d0f418f4bce4c7ae36cec5aee4255126fa67d65905da59650d66f94d"),
+        (SPARSE["random"], "9902c33cd9ecba84a8c62a8ca25f263f5cd5fb27ab54cdea2081ac15f6993df6"),
+        (SPARSE["n_m"], "2902a1d2ea25d1c569b0a87148d6475a5e8a2a51c8ab6de747905c2be4024016"),
+        (SPARSE["block"], "6d1d59cd4f70d68c76566ce1ef2acb40def64f07dbcb3fa5b28cc36b82b1cfa5"),
     ],
 )
 def test_ids_do_not_move(overrides, expected):
