@@ -145,3 +145,11 @@ def test_bad_cells_are_refused_as_elsewhere(tmp_path, change, complaint):
 def test_a_name_that_is_no_folder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"it's mine\.yaml: received a name"):
         sweep(tmp_path, name="it's mine")
+
+
+def test_a_table_beside_a_published_one_takes_its_names_but_not_a_layout_without_room():
+    loaded = load("keyword_spotting")
+    spec = table_spec(loaded, [config for config, _ in loaded.configs()])
+    assert {row.model for row in spec.rows} == {"DS-CNN-L"}
+    assert spec.page == ()  # 75 % and 87.5 % have no place there
+    assert spec.source.startswith("https://")
