@@ -118,7 +118,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
             load_weights(model, path)
         steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
-        pruner = from_config(config.sparsity, steps)
+        pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
         if pruner is not None:
             pruner.attach(model)
         fitted = loop.fit(
