@@ -107,10 +107,9 @@ def _jobs(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"received {text}; accepted: 1 or more")
-    return number
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
+    return int(text)
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.

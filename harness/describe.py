@@ -6,6 +6,7 @@ from typing import Any
 from harness import data
 from harness.config import Config, cell_id
 from harness.config.schema import DatasetConfig
+from harness.preflight import summarize_planned
 from harness.quiet import captured
 from harness.tracking.labels import run_name
 
@@ -26,7 +27,8 @@ def describe(config: Config, *, as_json: bool = False) -> str:
         "name": run_name(config),
         "cell_id": cell_id(config, data.fingerprint(config.dataset)),
     }
-    summary = _summary(config)
+    with captured():  # TensorFlow's remarks about the machine
+        summary = summarize_planned(config)
     if as_json:
         return json.dumps({**content, **summary.as_dict()}, indent=1)
     return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
@@ -51,17 +53,3 @@ def describe_data(dataset: DatasetConfig) -> str:
             f"fingerprint        {examples.fingerprint}",
         ]
     )
-
-
-def _summary(config: Config) -> Any:
-    with captured():  # TensorFlow's remarks about the machine
-        from harness import models
-        from harness.pruning.from_config import from_config, summarize
-        from harness.training import recipe
-
-        examples = data.load(config.dataset)
-        model = models.build(config.model, examples.input_shape, examples.num_classes)
-        phase = config.training.finetune
-        steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
-        pruner = from_config(config.sparsity, steps)
-        return summarize(model, None) if pruner is None else pruner.preview(model)

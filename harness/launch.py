@@ -1,16 +1,19 @@
 """What `harness run` and `harness sweep` do: plan, run what is not finished, say how it went."""
 
 import shlex
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from harness.config import Config, compose
 from harness.errors import ConfigError
 from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
+from harness.preflight import preflight
 from harness.progress import ProgressView
 from harness.report import ReportResult, report
 from harness.report.pages import page_tables
@@ -68,18 +71,23 @@ def launch_sweep(
     cells = plan(configs)
     began = time.monotonic()
     known = _finished(cells)
+    took = ""
     if known.whole(sweep.name, [cell.id for cell in cells]):
         _nothing_to_do(cells, known.cells)
         _report(sweep, configs, None, out)
         code = 0
     else:
         code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
-    if code == 0:
+        ran = sum(cell.id not in known.cells for cell in cells)
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
-        _console.print(f"\n{len(cells)} cells in {minutes} min {seconds} s. To look further:")
+        noun = "cell" if ran == 1 else "cells"
+        took = f"{ran} {noun} in {minutes} min {seconds} s. " if ran else ""
+    if code == 0:
+        _console.print(f"\n{took}To look further:")
         again = shlex.join(["harness", "report", sweep.name, *extra])
-        _console.print(f"  {again}    the table again", soft_wrap=True)
-        _console.print(f"  {'harness ui':{len(again)}}    every run: metrics, models, plots")
+        _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
+        shown = f"  {'harness ui':{len(again)}}    every run: metrics, models, plots"
+        _console.print(shown, soft_wrap=True)
     return code
 
 
@@ -93,6 +101,7 @@ def _run_below_parent(
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
+    _preflight(cells, known)
     store.open_experiment(tracking.uri, tracking.experiment)
     command = shlex.join(["harness", "sweep", sweep.name, *extra])
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
@@ -100,6 +109,8 @@ def _run_below_parent(
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, None, out)
             parent.add(result.paths, to_markdown(result.table))
+        if any(outcome.status != "done" for outcome in outcomes.values()):
+            parent.status = "FAILED"
     return _exit_code(cells, outcomes)
 
 
@@ -142,7 +153,7 @@ def _folder(name: str) -> Path:
 
 def _show(result: ReportResult) -> ReportResult:
     _console.print(result.text, markup=False, soft_wrap=True)
-    _console.print(f"[dim]wrote {', '.join(map(str, result.paths))}", soft_wrap=True)
+    _console.print(f"[dim]wrote {escape(', '.join(map(str, result.paths)))}", soft_wrap=True)
     return result
 
 
@@ -150,6 +161,21 @@ def _finished(cells: Sequence[Cell]) -> Finished:
     tracking = cells[0].config.tracking
     store.check(tracking.uri)
     return find_all(tracking.uri, tracking.experiment)
+
+
+def _check_work_dir(cells: Sequence[Cell]) -> None:
+    """Refuses a work folder that cannot be made or written to; leaves nothing behind."""
+    for work_dir in dict.fromkeys(cell.config.work_dir for cell in cells):
+        folder = Path(work_dir).absolute()
+        try:
+            there = next(path for path in (folder, *folder.parents) if path.exists())
+            with tempfile.TemporaryDirectory(dir=there):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"work_dir: received {work_dir}, which cannot be written to ({error.strerror}); "
+                "accepted: a folder that you may write to, or make"
+            ) from None
 
 
 def _run(
@@ -162,11 +188,20 @@ def _run(
     to_do = [cell for cell in cells if cell.id not in finished]
     if not to_do:
         return _nothing_to_do(cells, finished)
+    if parent_run is None:
+        _preflight(cells, known)
     store.open_experiment(tracking.uri, tracking.experiment)
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     with ProgressView(to_do, _console) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
+
+
+def _preflight(cells: Sequence[Cell], known: Finished) -> None:
+    """Refuses what can be refused, while nothing is written yet."""
+    _check_work_dir(cells)
+    with _console.status("checking the cells"):
+        preflight(cell.config for cell in cells if cell.id not in known.cells)
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:
@@ -181,5 +216,5 @@ def _exit_code(cells: Sequence[Cell], outcomes: dict[str, Outcome]) -> int:
         return 0
     for cell in cells:
         if outcomes[cell.id].status == "failed":
-            _console.print(f"log of {cell.name}: {log_path(cell)}", soft_wrap=True)
+            _console.print(f"log of {cell.name}: {log_path(cell)}", markup=False, soft_wrap=True)
     return 2 if statuses <= {"done", "refused"} else 1

@@ -16,14 +16,13 @@ _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as nois
 
 def of_sparsity(summary: "Summary") -> dict[str, float]:
     """Sparsity reached, of prunable and of all weights and layer by layer, with the counts."""
-    zeros = summary.trainable_params - summary.nonzero_params
     metrics = {
         "params/total": float(summary.total_params),
         "params/trainable": float(summary.trainable_params),
         "params/prunable": float(summary.prunable_params),
         "params/nonzero": float(summary.nonzero_params),
         "sparsity/prunable": round(summary.sparsity, _DIGITS),
-        "sparsity/all": round(zeros / summary.total_params, _DIGITS),
+        "sparsity/all": round(summary.sparsity_of_all, _DIGITS),
     }
     for layer in summary.layers:
         if layer.prunable:

@@ -4,6 +4,7 @@ Every sparse cell brings its dense baseline along; equal cells are one. Nothing 
 imports TensorFlow, so a plan refuses bad input in a second.
 """
 
+import hashlib
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from harness import data
 from harness.config import Config, cell_id, dense_baseline, is_dense
 from harness.config.schema import DatasetConfig
+from harness.tracking import store
 from harness.tracking.labels import run_name
 
 
@@ -61,7 +63,7 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
         fingerprint = _fingerprint(config.dataset, fingerprints)
         dense_config = dense_baseline(config)
         dense_id = cell_id(dense_config, fingerprint)
-        dense_overrides = tuple(o for o in overrides if not o.startswith("sparsity"))
+        dense_overrides = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
         dense = Cell(dense_config, dense_id, fingerprint, None, None, dense_overrides)
         cells.setdefault(dense_id, dense)
         if not is_dense(config):
@@ -74,8 +76,15 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
 
 
 def work_path(cell: Cell) -> Path:
-    """The folder of an unfinished cell: its checkpoint and its log."""
-    return Path(cell.config.work_dir, "cells", cell.id[:16]).absolute()
+    """The folder of an unfinished cell: its checkpoint and its log.
+
+    Each experiment of each store has its own: its run holds the metrics that came before the
+    checkpoint, and its lock guards the folder.
+    """
+    tracking = cell.config.tracking
+    place = f"{store.sqlite_path(tracking.uri) or tracking.uri} {tracking.experiment}"
+    suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
+    return Path(cell.config.work_dir, "cells", f"{cell.id[:16]}-{suffix}").absolute()
 
 
 def _fingerprint(dataset: DatasetConfig, known: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -35,7 +36,7 @@ class ProgressView:
         self._tasks: dict[str, TaskID] = {}
         self._began = 0.0
         self._bar = Progress(
-            SpinnerColumn(finished_text="✓"),
+            SpinnerColumn(finished_text=" "),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -100,7 +101,8 @@ class ProgressView:
             self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}", soft_wrap=True)
         else:
             self._console.print(
-                f"[red]✗[/] {cell.name}: {outcome.status}: {outcome.message}", soft_wrap=True
+                f"[red]✗[/] {cell.name}: {outcome.status}: {escape(outcome.message)}",
+                soft_wrap=True,
             )
         self._bar.advance(self._all)
         self._bar.update(self._all, note=self._time_left())

@@ -54,6 +54,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if finished:
             return {"run_id": finished, "metrics": {}}
         run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run))
+        if not run.resumed:  # the run that a checkpoint belongs to was deleted
+            _checkpoint_file(cell).unlink(missing_ok=True)
         try:
             metrics = _measure(cell, run, emit)
         except KeyboardInterrupt:
@@ -118,7 +120,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
             load_weights(model, path)
         steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
-        pruner = from_config(config.sparsity, steps)
+        pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
         if pruner is not None:
             pruner.attach(model)
         fitted = loop.fit(
@@ -128,7 +130,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             training,
             seed=seeds.derive(config.seed, phase_name),
             pruner=pruner,
-            checkpoint=Checkpoint(work_path(cell) / "checkpoint.npz"),
+            checkpoint=Checkpoint(_checkpoint_file(cell)),
             on_log=run.log,
             on_progress=lambda progress: emit(_progress_event(progress)),
             before_checkpoint=run.flush,
@@ -155,6 +157,10 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_history(run, fitted.history)
         artifacts.log_predictions(run, scores.predictions, scores.labels)
     return metrics
+
+
+def _checkpoint_file(cell: Cell) -> Path:
+    return work_path(cell) / "checkpoint.npz"
 
 
 def _first_inputs(batches: Any) -> Any:

@@ -1,8 +1,9 @@
 """From a sweep's cells to the specification of its table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from harness.config import Config
+from harness.config import Config, identity
 from harness.report import ACCURACY, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep import Sweep
@@ -19,7 +20,7 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
         sweep: what names the table.
         configs: its cells, in the table's order.
     """
-    cells = [({k: v or None for k, v in flat(config).items()}, config.seed) for config in configs]
+    cells = [(deciding(config), config.seed) for config in configs]
     rows = rows_from_cells(cells, PAGE_NAMES)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
@@ -34,3 +35,31 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
         page=page.page if page and fits else (),
         source=page.source if page else "",
     )
+
+
+def deciding(config: Config) -> dict[str, str | None]:
+    """The parameters that tell a cell's run from others': those of its identity, and its label.
+
+    A parameter that the cell ignores must not keep its finished run out of the table: the
+    dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
+    first.
+    """
+    decided = set(_paths(identity(config, fingerprint=""), ""))
+    return {
+        key: value or None
+        for key, value in flat(config).items()
+        if key in decided
+        or key == "sparsity.name"
+        or (not value and key.rpartition(".")[0] in decided)  # an optimizer's option left out
+    }
+
+
+def _paths(section: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    """The dotted paths of all settings, and of the optimizers, which leave out unset ones."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{key}.")
+            if key == "optimizer":
+                yield f"{prefix}{key}"
+        else:
+            yield f"{prefix}{key}"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import compose
+from harness.plan import plan, work_path
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, command, environment, harness
 
@@ -221,3 +223,19 @@ def test_two_sweeps_started_at_once_share_the_cells(tmp_path):
     (parent,) = runs(uri, "sweep")
     assert {run.tags["mlflow.parentRunId"] for run in cells.values()} == {parent.id}
     assert (tmp_path / "results" / "pair" / "table.md").exists()
+
+
+def test_a_new_run_takes_no_checkpoint_of_a_deleted_one(tmp_path):
+    overrides = [*TINY, f"work_dir={tmp_path / 'work'}", f"tracking.uri={tmp_uri(tmp_path)}"]
+    (cell,) = plan([(compose(overrides), tuple(overrides))])
+    stale = work_path(cell) / "checkpoint.npz"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"what a run left that is no longer in the store")
+    done = harness("run", *overrides, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs(tmp_uri(tmp_path))
+    assert run.history("train/loss")[0][0] == 10  # from the first steps on
+
+
+def tmp_uri(folder):
+    return f"sqlite:///{folder / 'mlflow.db'}"

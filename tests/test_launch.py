@@ -54,6 +54,7 @@ BAD = {
     ),
     "store folder": ("tracking.uri=sqlite:////no/such/folder/m.db", "does not exist; make it"),
     "not writable": ("tracking.uri=sqlite:////proc/mlflow.db", "cannot"),
+    "work folder": ("work_dir=/proc/work", "work_dir: received /proc/work, which cannot be"),
     "not a store": (not_a_store, "notes.db is not an SQLite database"),
 }
 

@@ -91,9 +91,15 @@ def test_another_layout_is_refused(tmp_path):
         planned(f"dataset.source=idx dataset.data_dir={tmp_path}")
 
 
-def test_the_work_folder_is_the_configs(tmp_path):
+def test_the_work_folder_is_the_configs_and_the_experiments_own(tmp_path):
     (cell,) = planned(f"work_dir={tmp_path}")
-    assert work_path(cell) == tmp_path / "cells" / cell.id[:16]
+    path = work_path(cell)
+    assert path.parent == tmp_path / "cells"
+    assert path.name.startswith(cell.id[:16])
+    for other in ("tracking.experiment=other", "tracking.uri=sqlite:///other.db"):
+        (elsewhere,) = planned(f"work_dir={tmp_path} {other}")
+        assert elsewhere.id == cell.id
+        assert work_path(elsewhere) != path
 
 
 def test_planning_imports_neither_tensorflow_nor_mlflow():

@@ -23,18 +23,18 @@ from harness.pruning import (
     Unstructured,
 )
 
-_SCORES = {"magnitude": Magnitude, "random": Random}
 _ALLOCATIONS: dict[str, type[Any]] = {"uniform": Uniform, "global": Global, "erk": ERK}
 _POLICIES = {"all_kernels": AllKernels, "all_but_first_and_last": AllButFirstAndLast}
 
 
-def from_config(config: SparsityConfig, total_steps: int) -> Pruner | None:
+def from_config(config: SparsityConfig, total_steps: int, seed: int = 0) -> Pruner | None:
     """The pruner of a sparse cell; None for a dense one.
 
     Args:
         config: validated.
         total_steps: optimizer steps of the fine-tuning phase; a schedule in fractions is
             laid over them.
+        seed: of random scores, in [0, 2**31); cells of other seeds prune other weights.
 
     Raises:
         PruningError: axes that do not go together.
@@ -44,7 +44,7 @@ def from_config(config: SparsityConfig, total_steps: int) -> Pruner | None:
     return Pruner(
         pattern=_pattern(config),
         schedule=_schedule(config.schedule, _target(config), total_steps),
-        score=_SCORES[config.score](),
+        score=Random(seed) if config.score == "random" else Magnitude(),
         allocation=_ALLOCATIONS[config.allocation](),
         scope=_scope(config.scope),
     )

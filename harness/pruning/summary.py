@@ -87,8 +87,8 @@ class Summary:
 
     @property
     def sparsity_of_all(self) -> float:
-        """Share of zeros among all trainable weights."""
-        return _share(self.trainable_params - self.nonzero_params, self.trainable_params)
+        """Share of zeros that pruning set among all parameters of the model."""
+        return _share(self.trainable_params - self.nonzero_params, self.total_params)
 
     @property
     def skipped(self) -> list[LayerSummary]:
@@ -135,6 +135,6 @@ class Summary:
             f"prunable {self.prunable_params:,} of {self.trainable_params:,} trainable "
             f"({self.total_params:,} in all); kept {self.kept_params:,} = "
             f"sparsity {self.sparsity:.4f} of the prunable, "
-            f"{self.sparsity_of_all:.4f} of the trainable"
+            f"{self.sparsity_of_all:.4f} of all"
         )
         return "\n".join(lines)

@@ -137,14 +137,17 @@ def rows_from_cells(
         where = {k: str(v) for k, v in params.items() if not k.startswith(_NOT_OF_A_ROW)}
         key = tuple(sorted(where.items()))
         if key in rows:
-            rows[key] = replace(rows[key], seeds=(*rows[key].seeds, seed))
+            seeds = dict.fromkeys((*rows[key].seeds, seed))
+            rows[key] = replace(rows[key], seeds=tuple(seeds))
             continue
-        model, target = str(params["model.name"]), params.get("sparsity.target")
+        model, name = str(params["model.name"]), str(params["sparsity.name"])
+        target = params.get("sparsity.target")
+        if params.get("sparsity.pattern.kind") == "n_m":  # says it better than the group's name
+            name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
+            target = None
         rows[key] = RowSpec(
             model=(labels or {}).get(model, model),
-            sparsity=sparsity_label(
-                str(params["sparsity.name"]), None if target is None else float(target)
-            ),
+            sparsity=sparsity_label(name, None if target is None else float(target)),
             where=where,
             seeds=(seed,),
         )

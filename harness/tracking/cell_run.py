@@ -27,11 +27,16 @@ _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
 class CellRun:
-    """A run open for writing. Made by `begin`; closed by `finish` or `fail`."""
+    """A run open for writing. Made by `begin`; closed by `finish` or `fail`.
 
-    def __init__(self, uri: str, run_id: str):
+    `resumed` says whether an unfinished run was taken up again: only such a run holds the
+    metrics that came before a checkpoint.
+    """
+
+    def __init__(self, uri: str, run_id: str, *, resumed: bool = False):
         self.uri = uri
         self.run_id = run_id
+        self.resumed = resumed
         self._client = store.client(uri)
         self._waiting: list[Any] = []
         self._flushed = time.monotonic()
@@ -60,7 +65,7 @@ class CellRun:
             "harness.pid": str(os.getpid()),
         }
         if unfinished:
-            run = cls(uri, unfinished[0].info.run_id)
+            run = cls(uri, unfinished[0].info.run_id, resumed=True)
             mlflow_client.update_run(run.run_id, status="RUNNING")
             if "harness.failure" in unfinished[0].data.tags:
                 mlflow_client.delete_tag(run.run_id, "harness.failure")

@@ -97,7 +97,13 @@ def check(uri: str) -> None:
     """
     database = sqlite_path(uri)
     if database is not None:
-        _check_database(uri, database)
+        try:
+            _check_database(uri, database)
+        except OSError as error:  # a folder on the way that may not be looked into
+            raise TrackingError(
+                f"tracking.uri: received {uri}, which cannot be read ({error.strerror}); accepted: "
+                "a file in a folder that you may write to"
+            ) from None
     elif uri.startswith(("http://", "https://")):
         _check_server(uri)
 

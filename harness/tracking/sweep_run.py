@@ -16,6 +16,8 @@ class SweepRun:
     def __init__(self, client: Any, run_id: str):
         self._client = client
         self.run_id = run_id
+        #: How the run is closed: FAILED if one of its cells was not done.
+        self.status = "FINISHED"
 
     @classmethod
     def begin(cls, tracking: TrackingConfig, name: str, title: str, command: str) -> "SweepRun":
@@ -73,4 +75,4 @@ class SweepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.set_terminated(self.run_id, "FINISHED" if kind is None else "KILLED")
+        self._client.set_terminated(self.run_id, self.status if kind is None else "KILLED")

@@ -25,6 +25,16 @@ def refusal(uri, experiment="e"):
     return line
 
 
+def test_a_folder_that_may_not_be_looked_into_is_refused(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", denied)  # root may look into any folder
+    uri = f"sqlite:///{tmp_path / 'closed' / 'm.db'}"
+    (tmp_path / "closed").mkdir()
+    assert "cannot be read (Permission denied)" in refusal(uri)
+
+
 def test_an_experiment_is_made_once(store_uri, tmp_path):
     first = store.open_experiment(store_uri, "demo")
     assert store.open_experiment(store_uri, "demo") == first
