@@ -1,6 +1,8 @@
 # `make help` lists the targets. Everything is installed into .venv; nothing else is touched.
 PYTHON ?= python3
 BIN := .venv/bin
+# whole files, so that what a file's tests share is made once
+TWO_AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo ui test test-slow check format lock clean
@@ -23,10 +25,10 @@ ui: setup ## open MLflow on the store of this folder, at 127.0.0.1
 	$(BIN)/harness ui
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO_AT_ONCE)
 
 test-slow: setup ## run the long checks on real data, too
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m "slow or not slow"
 
 check: setup ## lint, formatting, types
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
         jobs: cells at once.
 
     Returns:
-        The exit code: 0 all done, 1 a cell failed, 2 a cell was refused.
+        The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
 
     Raises:
         HarnessError: input that is refused before anything is spent.
@@ -217,4 +217,6 @@ def _exit_code(cells: Sequence[Cell], outcomes: dict[str, Outcome]) -> int:
     for cell in cells:
         if outcomes[cell.id].status == "failed":
             _console.print(f"log of {cell.name}: {log_path(cell)}", markup=False, soft_wrap=True)
+    if "interrupted" in statuses:
+        return 130
     return 2 if statuses <= {"done", "refused"} else 1

@@ -1,6 +1,7 @@
 """One small sweep on real digits, run once by real processes, for all tests that look at it."""
 
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.settings import TINY, harness
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every process
+# that they start would inherit that; with a handler here, those start with the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SWEEP = f"""\
 title: A small net on digits

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = (
     "model.filters=[4,8]",
     "model.units=16",
+    "training.batch_size=128",
     "training.dense.epochs=null",
     "training.dense.steps=40",
     "training.finetune.epochs=null",

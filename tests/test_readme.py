@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.settings import ROOT, environment
+
 TINY = [
     "model.filters=[2,4]",
     "model.units=8",
@@ -22,6 +22,7 @@ TINY = [
     "training.dense.steps=4",
     "training.finetune.epochs=null",
     "training.finetune.steps=4",
+    "export.formats=[]",
 ]
 
 
@@ -61,7 +62,7 @@ def test_readme_command(command, folder):
     done = subprocess.run(
         argv(command),
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=300,
@@ -77,7 +78,7 @@ def test_harness_ui_serves_the_store_that_the_commands_filled(folder):
     server = subprocess.Popen(
         [*argv("harness ui"), "--port", port],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -95,7 +95,7 @@ def test_counts_are_exact(cells):
     random = cells["random"].metrics
     assert random["params/nonzero"] == TRAINABLE - zeros
     assert random["sparsity/prunable"] == pytest.approx(zeros / PRUNABLE, abs=1e-6)
-    assert random["sparsity/all"] == pytest.approx(zeros / TRAINABLE, abs=1e-6)
+    assert random["sparsity/all"] == pytest.approx(zeros / TOTAL, abs=1e-6)
     assert cells["dense"].metrics["sparsity/all"] == 0
 
 

@@ -54,7 +54,7 @@ def test_targets_that_differ_are_called_differently(targets):
 def test_params_are_dotted_and_all_there():
     params = flat(RANDOM)
     assert params["sparsity.schedule.kind"] == "polynomial"
-    assert params["training.finetune.optimizer.learning_rate"] == "0.0005"
+    assert params["training.finetune.optimizer.learning_rate"] == "0.001"
     assert params["dataset.data_dir"] == ""
     assert params["seed"] == "1"
     assert all(isinstance(value, str) for value in params.values())
