@@ -99,7 +99,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
-    from harness.training import jit, loop, recipe, seeds, strategy
+    from harness.training import devices, jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
 
     config = cell.config
@@ -109,7 +109,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     seeds.seed_everything(config.seed, training.jit_compile)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
-    run.set_tags({"harness.data": examples.source})
+    run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),

@@ -10,7 +10,7 @@ from pathlib import Path
 import harness
 
 #: The packages whose versions can change a result.
-PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core")
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "mlflow", "hydra-core", "mlxtend")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -25,6 +25,7 @@ def tags() -> dict[str, str]:
         "harness.platform": platform.platform(),
         "harness.cpu": cpu_model(),
         "harness.cpu_cores": str(os.cpu_count()),
+        "harness.memory_gib": memory_gib(),
         "harness.host": platform.node(),
     }
     for package in PACKAGES:
@@ -69,3 +70,11 @@ def cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def memory_gib() -> str:
+    """The machine's memory in GiB, or `unknown` where the system does not say."""
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f}"
+    except (AttributeError, OSError, ValueError):
+        return "unknown"

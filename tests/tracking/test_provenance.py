@@ -80,3 +80,9 @@ def test_a_missing_package_and_a_strange_machine(monkeypatch, tmp_path):
     provenance.cpu_model.cache_clear()
     assert tags["harness.version.no-such-package"] == "none"
     assert tags["harness.cpu"]
+
+
+def test_memory_is_a_number_of_gib_or_unknown(monkeypatch):
+    assert float(provenance.memory_gib()) > 0.1
+    monkeypatch.setattr(provenance.os, "sysconf", lambda name: (_ for _ in ()).throw(ValueError()))
+    assert provenance.memory_gib() == "unknown"

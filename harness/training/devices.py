@@ -1,0 +1,14 @@
+"""What a cell computes on."""
+
+
+def names() -> str:
+    """The machine's accelerators by name, or `CPU`; does not start TensorFlow's runtime."""
+    import tensorflow as tf
+
+    found = [device for device in tf.config.list_physical_devices() if device.device_type != "CPU"]
+    described = [tf.config.experimental.get_device_details(device) for device in found]
+    labels = [
+        str(details.get("device_name", device.device_type))
+        for device, details in zip(found, described, strict=True)
+    ]
+    return ", ".join(labels) or "CPU"
