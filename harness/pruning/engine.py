@@ -172,6 +172,7 @@ class Engine:
                 "attach(model, optimizer=…) in a custom loop."
             )
         self.advance(value)
+        self._local.gradients = None  # those of another update would be mistaken for the next's
 
     def advance(self, value: Any) -> None:
         """Counts one update and refreshes all masks if the schedule says so.
@@ -197,15 +198,22 @@ class Engine:
         tf.cond(due, lambda: self._refresh(step), lambda: None)
 
     def _refresh(self, step: Any) -> None:
+        gradients = getattr(self._local, "gradients", None) or {}
+        for weight in self.weights:
+            if weight.index not in gradients and weight.variable.trainable:
+                self.method.restore(weight)
         scores = [self.score.scores(weight, step) for weight in self.weights]
         with tf.control_dependencies(self._refuse_nan(scores, step)):
             kept = self.kept(self.schedule.sparsity(step), scores)
-            gradients = getattr(self._local, "gradients", None) or {}
             for weight, score, count in zip(self.weights, scores, kept, strict=True):
+                if not weight.variable.trainable:  # a layer frozen since then stays as it is
+                    continue
                 gradient = gradients.get(weight.index)
-                if weight.variable.trainable:  # a layer frozen since then stays as it is
-                    mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
-                    weight.mask.assign(mask)
+                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                weight.mask.assign(mask)
+                if gradient is None:
+                    # Perhaps the loss does not reach it: Keras then skips its constraint.
+                    weight.variable.assign(self.method.settle(weight, weight.value))
 
     def _refuse_nan(self, scores: Sequence[Any], step: Any) -> list[Any]:
         """Operations that stop the training if there is no order among a weight's scores."""
