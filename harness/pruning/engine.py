@@ -114,7 +114,7 @@ class Engine:
             raise PruningError(
                 f"model {self.model.name!r} is compiled with jit_compile=True, under which "
                 f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
-                "N:M patterns do train under XLA."
+                "Only NM trains under XLA."
             )
 
     # --- the training step ----------------------------------------------------------------
