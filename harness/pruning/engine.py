@@ -26,6 +26,10 @@ from harness.pruning.schedule import Frozen, Schedule
 from harness.pruning.score import Score
 from harness.pruning.state import Weight, local
 
+# A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a
+# hook is only a docstring, not at all. There is nothing to rewrite.
+_as_written = tf.autograph.experimental.do_not_convert
+
 
 class OnMask:
     """A variable's constraint while a pruner is attached: user's constraint, then the mask."""
@@ -34,6 +38,7 @@ class OnMask:
         self.engine = engine
         self.weight = weight
 
+    @_as_written
     def __call__(self, variable: Any) -> Any:
         """The value of `variable` on its mask, masks being refreshed first if they are due."""
         held = getattr(variable, "_value", variable)
@@ -119,6 +124,7 @@ class Engine:
 
     # --- the training step ----------------------------------------------------------------
 
+    @_as_written
     def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
         """Shows gradients to score and method; returns those that the optimizer shall use."""
         self._local.gradients = {}
@@ -174,6 +180,7 @@ class Engine:
         self.advance(value)
         self._local.gradients = None  # those of another update would be mistaken for the next's
 
+    @_as_written
     def advance(self, value: Any) -> None:
         """Counts one update and refreshes all masks if the schedule says so.
 
@@ -264,6 +271,7 @@ class Engine:
         except tf.errors.InvalidArgumentError as error:
             raise PruningError(_first_line(error)) from None
 
+    @_as_written
     def apply_masks(self) -> None:
         """Puts all weights on their masks."""
         for weight in self.weights:

@@ -247,6 +247,28 @@ def test_custom_training_loops(graph, score):
     assert "apply" not in vars(optimizer)
 
 
+def test_autograph_leaves_the_pruner_alone(monkeypatch):
+    class Bare(Method):
+        uses_gradients = True
+
+        def restore(self, weight):
+            """Nothing but a docstring, which AutoGraph cannot rewrite."""
+
+    said = []
+    monkeypatch.setattr(tf.get_logger(), "handle", lambda record: said.append(record.getMessage()))
+    model, optimizer = sequential(), keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+    pruner = Pruner(Unstructured(), Constant(0.5), method=Bare()).attach(model, optimizer)
+
+    @tf.function
+    def step():
+        optimizer.apply([tf.ones(v.shape) for v in model.trainable_variables])
+
+    step()
+    assert pruner.step == 1
+    assert not [text for text in said if "AutoGraph could not" in text and "Bare" in text]
+
+
 def test_two_updates_traced_into_one_graph_count_two():
     model, optimizer = sequential(), keras.optimizers.SGD(0.01)
     pruner = Pruner(Unstructured(), Constant(0.5, frequency=3)).attach(model)
