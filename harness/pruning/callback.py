@@ -78,9 +78,11 @@ class PruningCallback(keras.callbacks.Callback):
             )
         elif last is not None and schedule.end_step is not None and end < schedule.end_step:
             reached = float(schedule.sparsity(last))
+            final = f"{schedule.final_sparsity:.4f}"
+            missed = "" if f"{reached:.4f}" == final else f" instead of {final}"
             text = (
                 f"Training ends at step {end}, the schedule at step {schedule.end_step}: sparsity "
-                f"{reached:.4f} will be reached instead of {schedule.final_sparsity:.4f}."
+                f"{reached:.4f} will be reached{missed}."
             )
         else:
             return

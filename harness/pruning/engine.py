@@ -26,6 +26,10 @@ from harness.pruning.schedule import Frozen, Schedule
 from harness.pruning.score import Score
 from harness.pruning.state import Weight, local
 
+# A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a
+# hook is only a docstring, not at all. There is nothing to rewrite.
+_as_written = tf.autograph.experimental.do_not_convert
+
 
 class OnMask:
     """A variable's constraint while a pruner is attached: user's constraint, then the mask."""
@@ -34,6 +38,7 @@ class OnMask:
         self.engine = engine
         self.weight = weight
 
+    @_as_written
     def __call__(self, variable: Any) -> Any:
         """The value of `variable` on its mask, masks being refreshed first if they are due."""
         held = getattr(variable, "_value", variable)
@@ -114,11 +119,12 @@ class Engine:
             raise PruningError(
                 f"model {self.model.name!r} is compiled with jit_compile=True, under which "
                 f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
-                "N:M patterns do train under XLA."
+                "Only NM trains under XLA."
             )
 
     # --- the training step ----------------------------------------------------------------
 
+    @_as_written
     def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
         """Shows gradients to score and method; returns those that the optimizer shall use."""
         self._local.gradients = {}
@@ -172,7 +178,9 @@ class Engine:
                 "attach(model, optimizer=…) in a custom loop."
             )
         self.advance(value)
+        self._local.gradients = None  # those of another update would be mistaken for the next's
 
+    @_as_written
     def advance(self, value: Any) -> None:
         """Counts one update and refreshes all masks if the schedule says so.
 
@@ -197,15 +205,22 @@ class Engine:
         tf.cond(due, lambda: self._refresh(step), lambda: None)
 
     def _refresh(self, step: Any) -> None:
+        gradients = getattr(self._local, "gradients", None) or {}
+        for weight in self.weights:
+            if weight.index not in gradients and weight.variable.trainable:
+                self.method.restore(weight)
         scores = [self.score.scores(weight, step) for weight in self.weights]
         with tf.control_dependencies(self._refuse_nan(scores, step)):
             kept = self.kept(self.schedule.sparsity(step), scores)
-            gradients = getattr(self._local, "gradients", None) or {}
             for weight, score, count in zip(self.weights, scores, kept, strict=True):
+                if not weight.variable.trainable:  # a layer frozen since then stays as it is
+                    continue
                 gradient = gradients.get(weight.index)
-                if weight.variable.trainable:  # a layer frozen since then stays as it is
-                    mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
-                    weight.mask.assign(mask)
+                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                weight.mask.assign(mask)
+                if gradient is None:
+                    # Perhaps the loss does not reach it: Keras then skips its constraint.
+                    weight.variable.assign(self.method.settle(weight, weight.value))
 
     def _refuse_nan(self, scores: Sequence[Any], step: Any) -> list[Any]:
         """Operations that stop the training if there is no order among a weight's scores."""
@@ -256,6 +271,7 @@ class Engine:
         except tf.errors.InvalidArgumentError as error:
             raise PruningError(_first_line(error)) from None
 
+    @_as_written
     def apply_masks(self) -> None:
         """Puts all weights on their masks."""
         for weight in self.weights:

@@ -203,22 +203,23 @@ def kernels_of(model: Any) -> Iterator[Kernel]:
             f"model {model.name!r} is not built, so it has no weights to prune. Call it on a "
             "batch, or model.build(input_shape), before the pruner sees it."
         )
-    seen: set[int] = set()
-    names: dict[str, int] = {}
+    # Several layers may hold a variable (SpectralNormalization that of the layer inside it):
+    # the one that knows it as a kernel owns it, else the first.
+    held: dict[int, tuple[Any, Any, Any, str, Axes | None]] = {}
     for layer, parents in _walk(model, (), set()):
-        known: dict[int, tuple[str, Axes]] | None = None
+        known = _known(layer) if layer._trainable_variables else {}
         for variable in layer._trainable_variables:
-            if id(variable) in seen:
-                continue
-            seen.add(id(variable))
-            known = _known(layer) if known is None else known
             role, axes = known.get(id(variable), ("other", None))
-            path = str(variable.path)
-            names[path] = names.get(path, 0) + 1
-            if names[path] > 1:  # Keras' paths repeat when two layers share a name
-                path = f"{path}#{names[path]}"
-            note = "" if axes else _why_not(layer, variable)
-            yield Kernel(path, layer, parents, variable, axes, role, note)
+            if id(variable) not in held or (axes and held[id(variable)][-1] is None):
+                held[id(variable)] = (variable, layer, parents, role, axes)
+    names: dict[str, int] = {}
+    for variable, layer, parents, role, axes in held.values():
+        path = str(variable.path)
+        names[path] = names.get(path, 0) + 1
+        if names[path] > 1:  # Keras' paths repeat when two layers share a name
+            path = f"{path}#{names[path]}"
+        note = "" if axes else _why_not(layer, variable)
+        yield Kernel(path, layer, parents, variable, axes, role, note)
 
 
 def _why_not(layer: Any, variable: Any) -> str:

@@ -28,11 +28,6 @@ def _default_axes(rank: int) -> Axes:
     return (max(rank - 2, 0), rank - 1)
 
 
-def _check_scores(scores: Any) -> None:
-    if isinstance(scores, np.ndarray) and np.isnan(scores).any():
-        raise PruningError("scores contain NaN, so no order among them exists.")
-
-
 class Pattern(ABC):
     """Base of all patterns."""
 
@@ -79,7 +74,8 @@ class Pattern(ABC):
         """Mask that keeps the highest scores at a sparsity.
 
         Args:
-            scores: float array or tensor of any rank, without NaN; larger is kept.
+            scores: float array or tensor of any rank, without NaN (which a traced graph does
+                not check); larger is kept.
             sparsity: share of units that become zero, in [0, 1]. May be None for a pattern
                 that dictates its sparsity.
             axes: (input-channel axis, output-channel axis); by default the last but one and
@@ -96,8 +92,9 @@ class Pattern(ABC):
         numpy_in = not tf.is_tensor(scores)
         if numpy_in:
             scores = np.asarray(scores, np.float32)
-            _check_scores(scores)
         tensor = tf.cast(scores, tf.float32)
+        if not tf.is_symbolic_tensor(tensor) and bool(tf.reduce_any(tf.math.is_nan(tensor))):
+            raise PruningError("scores contain NaN, so no order among them exists.")
         shape = tuple(tensor.shape)
         rank = len(shape)
         axes = _default_axes(rank) if axes is None else (axes[0] % rank, axes[1] % rank)

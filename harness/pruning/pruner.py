@@ -70,7 +70,7 @@ class Pruner:
         self._check_together()
         self._engine: Engine | None = None
         self._rows: list[tuple[Kernel, str]] = []
-        self._taps: list[GradientTap] = []
+        self._tap: GradientTap | None = None
 
     def __repr__(self) -> str:
         axes = (self.pattern, self.schedule, self.score, self.allocation, self.scope, self.method)
@@ -88,6 +88,13 @@ class Pruner:
             raise PruningError(
                 f"{self.pattern} ends {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
                 f"Use {fixed:.4g} there, or leave the schedule out."
+            )
+        dictated, begin = self.pattern.fixed_sparsity, self.schedule.begin_step
+        if dictated is not None and abs(float(self.schedule.sparsity(begin)) - dictated) > 1e-6:
+            raise PruningError(
+                f"{self.pattern} is {dictated:.4g} sparse from its first refresh on, but "
+                f"{self.schedule} begins at {float(self.schedule.sparsity(begin)):.4g}: use "
+                "OneShot or Constant, or a pattern such as GradualNM that follows the schedule."
             )
         if fixed is not None and type(self.allocation) is not Uniform:
             raise PruningError(
@@ -209,9 +216,15 @@ class Pruner:
         without the callback.
         """
         optimizer = self.engine.optimizer
-        watched = any(tap.optimizer is optimizer for tap in self._taps)
+        watched = self._tap is not None and self._tap.optimizer is optimizer
         if self.engine.uses_gradients and optimizer is not None and not watched:
-            self._taps.append(GradientTap(self.engine, optimizer))
+            self._leave_optimizer()
+            self._tap = GradientTap(self.engine, optimizer)
+
+    def _leave_optimizer(self) -> None:
+        if self._tap is not None:
+            self._tap.remove()
+            self._tap = None
 
     def detach(self, model: Any | None = None) -> None:
         """Takes everything off the model; the weights stay as sparse as they are.
@@ -230,9 +243,7 @@ class Pruner:
         engine.apply_masks()
         for weight in engine.weights:
             weight.variable.constraint = weight.user_constraint
-        for tap in self._taps:
-            tap.remove()
-        self._taps = []
+        self._leave_optimizer()
         self._engine = None
         _forget_traces(engine.model)
 
@@ -257,8 +268,16 @@ class Pruner:
 
         Args:
             step: updates done, instead of counting on.
+
+        Raises:
+            PruningError: score or method need gradients, which this call does not see.
         """
         engine = self.engine
+        if engine.uses_gradients:
+            raise PruningError(
+                f"update() sees no gradients, which {self.score} / {self.method} need: train with "
+                "a Keras optimizer and attach(model, optimizer=…)."
+            )
         if step is not None:
             engine.step.assign(step - 1)
         engine.advance(engine.weights[0].value)

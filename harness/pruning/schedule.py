@@ -210,7 +210,8 @@ class _Ramp(Schedule):
         if length == 0:  # tfmot divides by zero here; a ramp of no length is already at its end
             return _float32(step) * np.float32(0)
         return np.float32(1) - _clip01(
-            (_float32(step) - np.float32(self.begin_step)) / np.float32(length)
+            # Whole numbers first: float32 does not tell large steps apart.
+            _float32(step - self.begin_step) / np.float32(length)
         )
 
 

@@ -36,7 +36,8 @@ def kept_count(size: Any, sparsity: Any) -> Any:
     """
     size32 = np.asarray(size, np.float32)
     kept = np.rint(size32 * (np.float32(1) - np.asarray(sparsity, np.float32)))
-    return np.maximum(kept, 1).astype(np.int64)
+    # Above 2²⁴, float32 may round the size itself up.
+    return np.minimum(np.maximum(kept, 1).astype(np.int64), np.asarray(size, np.int64))
 
 
 def kept_count_in_graph(size: Any, sparsity: Any) -> Any:
@@ -45,7 +46,7 @@ def kept_count_in_graph(size: Any, sparsity: Any) -> Any:
 
     share = np.float32(1) - tf.cast(sparsity, tf.float32)
     kept = tf.round(tf.cast(size, tf.float32) * share)
-    return tf.maximum(tf.cast(kept, tf.int64), np.int64(1))
+    return tf.minimum(tf.maximum(tf.cast(kept, tf.int64), np.int64(1)), tf.cast(size, tf.int64))
 
 
 def keep_largest(scores: Any, kept: Any, ties: str = "index") -> Any:

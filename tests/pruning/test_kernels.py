@@ -155,6 +155,16 @@ def test_shared_layers_and_weights_count_once():
     assert len(list(kernels_of(model))) == 2
 
 
+def test_a_wrapper_that_holds_the_kernel_of_its_layer_does_not_hide_it():
+    model = model_of(layers.SpectralNormalization(layers.Dense(8)), 8)
+    model.compile("sgd", "mse")
+    pruner = Pruner(NM(2, 4), Constant(0.5, frequency=1)).attach(model)
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    model.train_on_batch(x, x)
+    assert [type(weight.kernel.layer) for weight in pruner.engine.weights] == [layers.Dense]
+    assert NM(2, 4).holds(pruner.engine.weights[0].variable.numpy())
+
+
 def test_layers_of_one_name_keep_apart():
     class Two(keras.Model):
         def __init__(self):

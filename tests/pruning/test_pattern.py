@@ -132,6 +132,7 @@ def test_works_on_tensors_in_a_graph(pattern):
         (lambda: Unstructured(ties="random"), "ties must be"),
         (lambda: Unstructured().mask(np.ones(4), 1.5), r"sparsity must be in \[0, 1\]"),
         (lambda: Unstructured().mask(np.array([np.nan, 1.0]), 0.5), "NaN"),
+        (lambda: Unstructured().mask(tf.constant([np.nan, 1.0]), 0.5), "NaN"),
     ],
 )
 def test_refused(act, message):

@@ -269,6 +269,7 @@ def detached_from_another():
         (lambda: Pruner(Unstructured(), OneShot(0.5), "magnitude"), "score must be a Score"),
         (lambda: Pruner(Unstructured(), OneShot(0.5), Taylor()), "begin_step of 1 or more"),
         (lambda: Pruner(NM(2, 4), OneShot(0.9)), "the schedule ends at 0.9"),
+        (lambda: Pruner(NM(2, 4), Polynomial(0, 0.5, 0, 9)), "begins at 0: .* GradualNM"),
         (lambda: Pruner(NM(2, 4), allocation=ERK()), "has nothing to share out"),
         (lambda: Pruner(NM(2, 4), score=Magnitude(), scope=3), "scope must be a Scope"),
         (attached_twice, "already attached to model 'small'"),

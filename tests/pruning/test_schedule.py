@@ -64,6 +64,13 @@ def test_polynomial_whose_frequency_misses_the_end():
     assert float(schedule.sparsity(150)) == np.float32(0.8)
 
 
+def test_steps_that_float32_does_not_tell_apart():
+    begin = 2**24 + 3
+    schedule = Polynomial(0.1, 0.5, begin, begin + 2)
+    for step in (begin + 2, tf.constant(begin + 2, tf.int64)):
+        assert float(schedule.sparsity(step)) == pytest.approx(0.5)
+
+
 def test_cosine_is_exact_at_its_ends_and_half_way():
     schedule = Cosine(0.1, 0.9, 10, 110)
     assert schedule.sparsity(np.array([0, 10, 60, 110, 500])) == pytest.approx(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.pruning.threshold import keep_largest
+from harness.pruning.threshold import keep_largest, kept_count, kept_count_in_graph
 
 # Denormals are flushed to zero by TensorFlow's kernels, so they tie with zero there.
 FLOATS = st.one_of(
@@ -43,6 +43,13 @@ def test_large_tensors(size, sparsity):
     kept = max(1, round(size * (1 - sparsity)))
     mask = keep_largest(tf.constant(scores), kept).numpy()
     np.testing.assert_array_equal(mask, by_sorting(scores, kept))
+
+
+def test_no_more_are_kept_than_there_are():
+    size = 2**24 + 3  # float32 rounds it up, to 2**24 + 4
+    for sparsity in (0.0, 1e-9):
+        assert kept_count(size, sparsity) == size
+        assert int(kept_count_in_graph(size, sparsity)) == size
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from keras import layers
 
 from harness.pruning import (
     NM,
+    ByName,
     Constant,
     Global,
     Method,
@@ -16,6 +17,7 @@ from harness.pruning import (
     Pruner,
     PruningError,
     PruningWarning,
+    StraightThrough,
     Taylor,
     Unstructured,
 )
@@ -221,17 +223,16 @@ def test_masks_of_mask_zero_and_recurrent_layers_survive():
 @pytest.mark.parametrize("graph", [True, False])
 @pytest.mark.parametrize("score", [None, Taylor()])
 def test_custom_training_loops(graph, score):
-    """Attach, then trace; the optimizer does the rest, also for half of the weights at a time."""
+    """Attach, then trace; the optimizer does the rest."""
     keras.utils.set_random_seed(0)
     model, optimizer = functional(), keras.optimizers.Adam(0.01)
     pruner = Pruner(Unstructured(), SCHEDULE, score).attach(model, optimizer=optimizer)
-    half = model.trainable_variables[:4], model.trainable_variables[4:]
 
     def step(x, y):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(model(x, training=True) - y))
-        gradients = tape.gradient(loss, [*half[0], *half[1]])
-        optimizer.apply(gradients, [*half[0], *half[1]])
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
         return loss
 
     step = tf.function(step) if graph else step
@@ -244,6 +245,28 @@ def test_custom_training_loops(graph, score):
     assert pruner.summary().sparsity == pytest.approx(0.8, abs=2e-3)
     pruner.detach(model)
     assert "apply" not in vars(optimizer)
+
+
+def test_autograph_leaves_the_pruner_alone(monkeypatch):
+    class Bare(Method):
+        uses_gradients = True
+
+        def restore(self, weight):
+            """Nothing but a docstring, which AutoGraph cannot rewrite."""
+
+    said = []
+    monkeypatch.setattr(tf.get_logger(), "handle", lambda record: said.append(record.getMessage()))
+    model, optimizer = sequential(), keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+    pruner = Pruner(Unstructured(), Constant(0.5), method=Bare()).attach(model, optimizer)
+
+    @tf.function
+    def step():
+        optimizer.apply([tf.ones(v.shape) for v in model.trainable_variables])
+
+    step()
+    assert pruner.step == 1
+    assert not [text for text in said if "AutoGraph could not" in text and "Bare" in text]
 
 
 def test_two_updates_traced_into_one_graph_count_two():
@@ -259,6 +282,62 @@ def test_two_updates_traced_into_one_graph_count_two():
     two_steps()
     two_steps()
     assert pruner.step == 4
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+@pytest.mark.parametrize("method", [None, StraightThrough()])
+def test_a_weight_that_the_loss_does_not_reach_is_on_its_mask(method):
+    # Keras calls the constraints only of variables that have a gradient.
+    x = keras.Input((8,))
+    hidden = layers.Dense(16, name="hidden")(x)
+    model = keras.Model(x, [layers.Dense(4, name=name)(hidden) for name in ("used", "idle")])
+    model.compile("sgd", loss=["mse", None])
+    pruner = Pruner(Unstructured(), Polynomial(0.2, 0.8, 0, 4, frequency=1), method=method)
+    pruner.attach(model)
+    x, y = np.ones((2, 8), np.float32), np.ones((2, 4), np.float32)
+    for _ in range(4):
+        model.train_on_batch(x, [y, y])
+        kept = [weight.count() for weight in weights(pruner)]
+        assert [np.count_nonzero(weight.variable.numpy()) for weight in weights(pruner)] == kept
+    assert pruner.summary().sparsity == pytest.approx(0.8, abs=2e-3)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_of_two_pruners_that_follow_gradients_leaves(first, eager):
+    model = sequential()
+    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=eager)
+    schedule = Constant(0.5, begin_step=1, frequency=1)
+    pruners = [
+        Pruner(Unstructured(), schedule, Taylor(), scope=ByName(name)).attach(model)
+        for name in ("conv", "head")
+    ]
+    model.train_on_batch(*data(16))
+    pruners.pop(first).detach()
+    (stays,) = pruners
+    before = stays.get_state()["taylor/0000"]
+    model.train_on_batch(*data(16))
+    assert stays.step == 2
+    assert (stays.get_state()["taylor/0000"] != before).any()
+    stays.detach()
+    assert "apply" not in vars(model.optimizer)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_gradients_of_an_optimizer_that_is_not_followed_are_missed(eager):
+    model = sequential()
+    model.compile("sgd", "mse", run_eagerly=eager)
+    Pruner(Unstructured(), Constant(0.5, 1), Taylor()).attach(model)
+    model.train_on_batch(*data(16))
+    model.compile("sgd", "mse", run_eagerly=eager)
+    with pytest.raises(PruningError, match="optimizer's are not seen"):
+        model.train_on_batch(*data(16))
+
+
+def test_update_refuses_scores_of_gradients_it_does_not_see():
+    pruner = Pruner(Unstructured(), Constant(0.5, 1), Taylor()).attach(sequential())
+    with pytest.raises(PruningError, match=r"update.. sees no gradients"):
+        pruner.update()
 
 
 @pytest.mark.parametrize("graph", [True, False])
@@ -343,10 +422,13 @@ def test_attaching_after_a_fit_is_not_lost_in_an_old_trace():
 def test_compiling_after_attaching_is_followed():
     model = sequential()
     pruner = Pruner(Unstructured(), SCHEDULE, Taylor()).attach(model)
+    optimizers = []
     for _ in range(2):
         model.compile("adam", "mse")
         model.fit(*data(), batch_size=16, epochs=2, verbose=0, callbacks=[pruner.callback()])
+        optimizers.append(model.optimizer)
     assert pruner.step == 16
+    assert ["apply" in vars(optimizer) for optimizer in optimizers] == [False, True]
     assert assert_sparse(pruner) == pytest.approx(0.8, abs=2e-3)
 
 
@@ -390,6 +472,14 @@ def test_a_schedule_that_begins_after_training_warns():
     pruner = Pruner(Unstructured(), Constant(0.8, begin_step=50)).attach(model)
     with pytest.warns(PruningWarning, match="Nothing will be pruned: training ends at step 8"):
         model.fit(*data(), batch_size=16, epochs=2, verbose=0, callbacks=[pruner.callback()])
+
+
+def test_a_schedule_cut_short_at_its_final_sparsity_says_only_that():
+    model = sequential()
+    model.compile("sgd", "mse")
+    pruner = Pruner(Unstructured(), Constant(0.8, end_step=100)).attach(model)
+    with pytest.warns(PruningWarning, match=r"sparsity 0\.8000 will be reached\.$"):
+        model.fit(*data(), batch_size=16, verbose=0, callbacks=[pruner.callback()])
 
 
 def test_a_data_set_of_unknown_length_is_checked_after_an_epoch():

@@ -81,11 +81,12 @@ class RigL(Method):
         count = tf.cast(tf.round(tf.cast(kept, tf.float32) * self.share(step)), tf.int64)
         count = tf.minimum(count, kept - 1)
 
+        on_mask = tf.where(weight.mask, tf.abs(weight.cast(value)), -1.0)
+
         def exchange() -> Any:
-            magnitude = tf.abs(weight.cast(value))
-            on_mask = tf.where(weight.mask, magnitude, -1.0)
             stay = pattern.keep(on_mask, kept - count, weight.axes)
             elsewhere = tf.where(stay, -1.0, tf.abs(gradient))
             return stay | pattern.keep(elsewhere, count, weight.axes)
 
-        return tf.cond(count > 0, exchange, lambda: tf.convert_to_tensor(weight.mask))
+        # Nothing to exchange: the mask as it is, unless the schedule wants fewer weights now.
+        return tf.cond(count > 0, exchange, lambda: pattern.keep(on_mask, kept, weight.axes))

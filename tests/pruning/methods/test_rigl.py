@@ -10,6 +10,7 @@ from harness.pruning import (
     Block,
     Constant,
     OneShot,
+    Polynomial,
     Pruner,
     PruningError,
     Random,
@@ -138,6 +139,15 @@ def test_nothing_moves_after_the_end():
         model.train_on_batch(X, Y)
     for key, mask in masks_of(pruner).items():
         np.testing.assert_array_equal(mask, before[key])
+
+
+def test_a_rising_sparsity_is_reached_when_nothing_moves_any_more():
+    model = two_layers(keras.optimizers.SGD(0.1))
+    schedule = Polynomial(0.2, 0.8, 0, 10, frequency=1)
+    pruner = Pruner(Unstructured(), schedule, score=Random(), method=RigL(end_step=5)).attach(model)
+    for _ in range(10):
+        model.train_on_batch(X, Y)
+    assert pruner.summary().sparsity == pytest.approx(0.8, abs=1 / 320)
 
 
 def test_moves_whole_blocks():
