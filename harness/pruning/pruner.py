@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from harness.pruning.pattern import MisfitError, Pattern
 from harness.pruning.schedule import Constant, Frozen, Schedule
 from harness.pruning.scope import AllKernels, Scope
 from harness.pruning.score import Magnitude, Score
-from harness.pruning.state import Weight, local
+from harness.pruning.state import Weight, local, read_state
 from harness.pruning.summary import LayerSummary, Summary
 from harness.pruning.tap import GradientTap
 
@@ -383,23 +382,6 @@ def _checked(name: str, value: Any, kind: type) -> Any:
             f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}."
         )
     return value
-
-
-def read_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """What `Pruner.save` wrote.
-
-    Raises:
-        PruningError: no such file, or not one that a pruner wrote.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise PruningError(f"no pruner state at {os.fspath(path)!r}.") from None
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise PruningError(
-            f"{os.fspath(path)!r} is not a file that Pruner.save wrote: {error}"
-        ) from None
 
 
 def _forget_traces(model: Any) -> None:

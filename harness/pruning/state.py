@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from harness.pruning.errors import PruningError
 from harness.pruning.kernels import Kernel
 
 
@@ -83,3 +87,20 @@ class Weight:
 def local(variable: Any) -> Any:
     """The present value of a variable; of a mirrored one, that of this process' first copy."""
     return tf.convert_to_tensor(variable)
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """What `Pruner.save` wrote.
+
+    Raises:
+        PruningError: no such file, or not one that a pruner wrote.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise PruningError(f"no pruner state at {os.fspath(path)!r}.") from None
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise PruningError(
+            f"{os.fspath(path)!r} is not a file that Pruner.save wrote: {error}"
+        ) from None

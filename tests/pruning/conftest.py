@@ -1,6 +1,7 @@
 """Recorded outputs of tfmot 0.8.1 and the inputs they were made from."""
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -52,3 +53,10 @@ def unpack_bits(bits, shape):
 def golden():
     """All recorded sections."""
     return json.loads((Path(__file__).parent / "golden" / "tfmot_pruning.json").read_text())
+
+
+def recorded_weights(record):
+    """The input of a record, checked to be the one that tfmot was given."""
+    weights = golden_weights(record["shape"], record["seed"], record["kind"])
+    assert hashlib.sha1(weights.tobytes()).hexdigest()[:12] == record["w_sha1"]
+    return weights

@@ -15,7 +15,7 @@ from harness.pruning import (
     Unstructured,
 )
 from harness.pruning.threshold import kept_count, kept_count_in_graph
-from tests.pruning.conftest import golden_weights, unpack, unpack_bits
+from tests.pruning.conftest import golden_weights, recorded_weights, unpack, unpack_bits
 
 
 def ours(record, shift=0):
@@ -89,7 +89,7 @@ def test_kept_counts(golden):
 
 def test_unstructured_keeping_ties_is_tfmots_mask(golden):
     for record in golden["unstructured"]:
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         mask = Unstructured(ties="keep").mask(scores, record["sparsity"])
         np.testing.assert_array_equal(mask, unpack(record["mask"]))
 
@@ -97,7 +97,7 @@ def test_unstructured_keeping_ties_is_tfmots_mask(golden):
 def test_unstructured_breaks_ties_by_index_to_the_exact_count(golden):
     differing = 0
     for record in golden["unstructured"]:
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         mask, theirs = Unstructured().mask(scores, record["sparsity"]), unpack(record["mask"])
         assert mask.sum() == kept_count(scores.size, record["sparsity"])
         assert not (mask & ~theirs).any()  # a subset: only ties are dropped
@@ -115,7 +115,7 @@ def test_blocks(golden):
     for record in golden["block"]:
         if record["misaligned"]:
             continue
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         pooling = {"AVG": "average", "MAX": "max"}[record["pool"]]
         pattern = Block(tuple(record["block"]), pooling)
         pattern.ties = "keep"  # tfmot keeps ties among blocks, too
@@ -130,7 +130,7 @@ def test_misaligned_blocks_zero_the_blocks_that_were_scored(golden):
     records = [r for r in golden["block"] if r["misaligned"] and r["pool"] == "MAX"]
     better = 0
     for record in records:
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         mask = Block(tuple(record["block"]), "max").mask(scores, record["sparsity"])
         if mask.all() or unpack(record["mask"]).all():
             continue
@@ -150,7 +150,7 @@ def test_misaligned_blocks_zero_the_blocks_that_were_scored(golden):
 
 def test_block_shapes_on_which_tfmot_raises(golden):
     for record in golden["block_errors"]:
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         pooling = {"AVG": "average", "MAX": "max"}[record["pool"]]
         pattern = Block(tuple(record["block"]), pooling)
         mask = pattern.mask(scores, record["sparsity"])
@@ -163,7 +163,7 @@ def test_block_shapes_on_which_tfmot_raises(golden):
 def test_n_of_m(golden):
     axes = {"Dense": (0, 1), "Conv2D": (2, 3)}
     for record in golden["m_by_n"]:
-        scores = np.abs(golden_weights(record["shape"], record["seed"], record["kind"]))
+        scores = np.abs(recorded_weights(record))
         group = record["group_n"]
         pattern = NM(group - record["zeros_m"], group, ragged="keep")
         mask = pattern.mask(scores, None, axes.get(record["layer"]))
