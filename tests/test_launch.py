@@ -112,11 +112,12 @@ def test_the_hydra_application_refuses_alike(tmp_path, arguments, complaint):
 
 
 def test_what_only_training_finds_out_is_refused_too(store_uri, tmp_path):
-    done = harness("run", *TINY, "training.batch_size=4001", cwd=tmp_path)
+    overrides = [*TINY, "training.dense.optimizer.name=sgd"]
+    done = harness("run", *overrides, "training.dense.optimizer.learning_rate=1e30", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == ""
     (line,) = [line for line in done.stdout.splitlines() if "refused" in line]
-    assert "batch_size=4001: there are 4000 training examples" in line
+    assert "training diverged" in line
     (run,) = runs(store_uri)
     assert run.status == "FAILED"
 

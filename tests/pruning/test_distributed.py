@@ -48,6 +48,7 @@ def test_mirrored_strategy(score):
     assert_same([found])
 
 
+@pytest.mark.slow
 def test_mirrored_strategy_under_mixed_precision():
     assert_same([result(start("mirrored", "magnitude", "mixed"))])
 

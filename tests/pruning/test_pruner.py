@@ -89,7 +89,7 @@ def test_summary_has_every_weight_and_its_denominators():
     assert summary.total_params == model.count_params() == summary.trainable_params + 4 * 8
     assert summary.nonzero_params == summary.trainable_params - 640
     assert summary.sparsity == 0.5
-    assert summary.sparsity_of_all == 640 / summary.trainable_params
+    assert summary.sparsity_of_all == 640 / summary.total_params
     assert json.loads(summary.to_json())["prunable_params"] == 1280
     text = str(summary)
     assert "small/head/kernel" in text

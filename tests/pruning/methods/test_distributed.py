@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 SCRIPT = """
 import numpy as np, tensorflow as tf, keras
 from harness.pruning import (
@@ -56,6 +58,7 @@ print("agreed")
 """
 
 
+@pytest.mark.slow
 def test_replicas_agree_with_one_device():
     # Logical devices have to be set before TensorFlow starts: a process of its own.
     run = subprocess.run(
