@@ -117,7 +117,8 @@ def test_what_only_training_finds_out_is_refused_too(store_uri, tmp_path):
     assert done.returncode == 2
     assert done.stderr == ""
     (line,) = [line for line in done.stdout.splitlines() if "refused" in line]
-    assert "training diverged" in line
+    # the loss need not tell: dead units can keep it finite until the export looks at outputs
+    assert "training diverged" in line or "outputs differ from the Keras model's by nan" in line
     (run,) = runs(store_uri)
     assert run.status == "FAILED"
 
