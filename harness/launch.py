@@ -43,7 +43,9 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
         HarnessError: input that is refused before anything is spent.
     """
     cells = plan(configs)
-    outcomes = _run(cells, _finished(cells), jobs, parent_run=None)
+    known = _finished(cells)
+    _prepare(cells, known)
+    outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
@@ -101,8 +103,7 @@ def _run_below_parent(
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
-    _preflight(cells, known)
-    store.open_experiment(tracking.uri, tracking.experiment)
+    _prepare(cells, known)
     command = shlex.join(["harness", "sweep", sweep.name, *extra])
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
@@ -188,20 +189,21 @@ def _run(
     to_do = [cell for cell in cells if cell.id not in finished]
     if not to_do:
         return _nothing_to_do(cells, finished)
-    if parent_run is None:
-        _preflight(cells, known)
-    store.open_experiment(tracking.uri, tracking.experiment)
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     with ProgressView(to_do, _console) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
 
 
-def _preflight(cells: Sequence[Cell], known: Finished) -> None:
-    """Refuses what can be refused, while nothing is written yet."""
+def _prepare(cells: Sequence[Cell], known: Finished) -> None:
+    """Refuses what can be refused while nothing is written yet; then makes the store."""
+    to_do = [cell.config for cell in cells if cell.id not in known.cells]
+    if not to_do:
+        return
     _check_work_dir(cells)
     with _console.status("checking the cells"):
-        preflight(cell.config for cell in cells if cell.id not in known.cells)
+        preflight(to_do)
+    store.open_experiment(to_do[0].tracking.uri, to_do[0].tracking.experiment)
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:
