@@ -192,7 +192,12 @@ class _Ramp(Schedule):
     """A sparsity that moves from `initial` to `final` between two steps."""
 
     def __init__(
-        self, initial: float, final: float, begin_step: int, end_step: int, frequency: int
+        self,
+        initial: float,
+        final: float,
+        begin_step: int,
+        end_step: int,
+        frequency: int = 100,
     ) -> None:
         self.initial = _check_sparsity("initial", initial)
         self.final = _check_sparsity("final", final)
@@ -269,16 +274,6 @@ class Cosine(_Ramp):
         end_step: last refresh.
         frequency: steps between two refreshes.
     """
-
-    def __init__(
-        self,
-        initial: float,
-        final: float,
-        begin_step: int,
-        end_step: int,
-        frequency: int = 100,
-    ) -> None:
-        super().__init__(initial, final, begin_step, end_step, frequency)
 
     def sparsity(self, step: Any) -> Any:
         """The equation above, float32."""
