@@ -1,0 +1,131 @@
+"""The typed schema of a cell: what a config may say, and nothing else.
+
+Plain dataclasses, registered in Hydra's ConfigStore: the YAML files under `conf/` fill
+them in, and a key or type that is not here is refused while composing. Values that need
+more than a type (ranges, names, combinations) are checked by `harness.config.validate`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from harness.config.schema.data import (
+    AugmentationConfig,
+    DatasetConfig,
+    FsddConfig,
+    SpeechCommandsConfig,
+    SpeechConfig,
+    SpeechFolderConfig,
+)
+from harness.config.schema.models import (
+    DsCnnLConfig,
+    MnistCnnConfig,
+    ModelConfig,
+)
+from harness.config.schema.sparsity import (
+    PatternConfig,
+    ScheduleConfig,
+    ScopeConfig,
+    SparsityConfig,
+)
+from harness.config.schema.training import (
+    DecayConfig,
+    FinetuneConfig,
+    OptimizerConfig,
+    PhaseConfig,
+    StrategyConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "SCHEMAS",
+    "AugmentationConfig",
+    "Config",
+    "DatasetConfig",
+    "DecayConfig",
+    "DsCnnLConfig",
+    "ExportConfig",
+    "FinetuneConfig",
+    "FsddConfig",
+    "MnistCnnConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "PatternConfig",
+    "PhaseConfig",
+    "ScheduleConfig",
+    "ScopeConfig",
+    "SparsityConfig",
+    "SpeechCommandsConfig",
+    "SpeechConfig",
+    "SpeechFolderConfig",
+    "StrategyConfig",
+    "TrackingConfig",
+    "TrainingConfig",
+    "register",
+]
+
+
+@dataclass
+class ExportConfig:
+    """Which files are made of a trained model and measured in bytes.
+
+    `tolerance` bounds the difference between a converted model's outputs and the Keras
+    model's, relative to the largest output; a conversion beyond it is refused.
+    """
+
+    name: str = MISSING
+    formats: list[str] = field(default_factory=lambda: ["tflite"])
+    tolerance: float = 1e-3
+
+
+@dataclass
+class TrackingConfig:
+    """The MLflow store, and the experiment that a table's runs share."""
+
+    name: str = MISSING
+    uri: str = MISSING
+    experiment: str = MISSING
+
+
+@dataclass
+class Config:
+    """A cell: one model × dataset × sparsity × seed × training recipe."""
+
+    model: ModelConfig = MISSING
+    dataset: DatasetConfig = MISSING
+    sparsity: SparsityConfig = MISSING
+    training: TrainingConfig = MISSING
+    strategy: StrategyConfig = MISSING
+    export: ExportConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    scale: str = "small"
+    seed: int = 1
+    work_dir: str = "work"
+
+
+#: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
+    "dataset": {
+        "dataset": DatasetConfig,
+        "fsdd": FsddConfig,
+        "speech_commands": SpeechCommandsConfig,
+        "speech_folder": SpeechFolderConfig,
+    },
+    "sparsity": {"sparsity": SparsityConfig},
+    "training": {"training": TrainingConfig},
+    "strategy": {"strategy": StrategyConfig},
+    "export": {"export": ExportConfig},
+    "tracking": {"tracking": TrackingConfig},
+}
+
+
+def register() -> None:
+    """Puts the schema into Hydra's ConfigStore (again is harmless)."""
+    store = ConfigStore.instance()
+    store.store(name="harness_schema", node=Config)
+    for group, nodes in SCHEMAS.items():
+        for name, node in nodes.items():
+            store.store(group=f"{group}/schema", name=name, node=node)

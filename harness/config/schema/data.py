@@ -1,0 +1,80 @@
+"""The typed options of each data set."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+
+@dataclass
+class DatasetConfig:
+    """A data set and where it lies.
+
+    `data_dir` is a path, so it never decides a cell's identity: the fingerprint of the
+    data found there does.
+    """
+
+    name: str = MISSING
+    source: str = MISSING
+    data_dir: str | None = None
+    split_seed: int = 0
+
+
+@dataclass
+class AugmentationConfig:
+    """How training clips are varied, anew at every step; without any, features are cached.
+
+    `time_shift_ms` and `speed` (a share) are the most that a clip is moved or played faster
+    or slower, either way; `gain_db` the most that it is made louder or softer. Background
+    noise is mixed into a clip with `noise_probability`, up to `noise_volume` (1: as loud as
+    recorded), where the data set has some.
+    """
+
+    time_shift_ms: float = 0.0
+    speed: float = 0.0
+    gain_db: float = 0.0
+    noise_probability: float = 0.0
+    noise_volume: float = 0.1
+
+
+@dataclass
+class SpeechConfig(DatasetConfig):
+    """Recordings of words.
+
+    `features` is mfcc (the model takes 49×10 coefficients, computed by the front end in the
+    input pipeline) or waveform (it takes 16,000 samples, the front end is its first layer).
+    """
+
+    features: str = "mfcc"
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+@dataclass
+class FsddConfig(SpeechConfig):
+    """The Free Spoken Digit Dataset; `test_speaker` is heard in the test split only."""
+
+    test_speaker: str = "theo"
+
+
+@dataclass
+class SpeechFolderConfig(SpeechConfig):
+    """Any folder of `label/*.wav`.
+
+    With a `speaker_pattern` (a regular expression whose one group is the speaker, searched
+    in the file's name), no speaker is in two splits.
+    """
+
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    speaker_pattern: str | None = None
+
+
+@dataclass
+class SpeechCommandsConfig(SpeechConfig):
+    """Google Speech Commands: `words`, silence, and all other words as unknown.
+
+    The percentages are of the number of clips of `words`, in each split.
+    """
+
+    words: list[str] = field(default_factory=list)
+    silence_percentage: float = 10.0
+    unknown_percentage: float = 10.0

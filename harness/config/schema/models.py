@@ -1,0 +1,29 @@
+"""The typed options of each model."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+
+@dataclass
+class ModelConfig:
+    """A model builder and its options; each model extends this with its own."""
+
+    name: str = MISSING
+
+
+@dataclass
+class MnistCnnConfig(ModelConfig):
+    """The small convolutional net of the MNIST pruning example."""
+
+    filters: list[int] = field(default_factory=lambda: [32, 64])
+    units: int = 1024
+    dropout: float = 0.4
+
+
+@dataclass
+class DsCnnLConfig(ModelConfig):
+    """The large depthwise-separable keyword spotter; `momentum` is batch normalization's."""
+
+    filters: int = 276
+    momentum: float = 0.99
