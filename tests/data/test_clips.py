@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from harness.config.schema import AugmentationConfig
-from harness.data.augment import Variation
+from harness.data.augment import Variation, _resampled
 from harness.data.clips import Clips, SpeechData, scaled
 from harness.errors import ConfigError
 from harness.models.front_end import Mfcc
@@ -115,6 +115,19 @@ class TestVariation:
         hertz = np.abs(np.fft.rfft(found)).argmax(axis=1) * 2
         assert 890 <= hertz.min() < 950
         assert 1_050 < hertz.max() <= 1_110
+
+    def test_speed_interpolates_between_neighbours_and_zeros_outside(self):
+        sounds = np.random.default_rng(0).uniform(-1, 1, (2, 16_000)).astype(np.float32)
+        begin, speed = np.array([[-700.5], [900.25]]), np.array([[1.0625], [0.9375]])
+        found = _resampled(
+            tf.constant(sounds), *(tf.constant(x, tf.float32) for x in (begin, speed))
+        )
+        times = begin + speed * np.arange(16_000)
+        for sound, row, wanted in zip(found, times, sounds, strict=True):
+            padded = np.pad(wanted, 1)  # a zero before and after
+            expected = np.interp(row, np.arange(-1, 16_001), padded, left=0, right=0)
+            # float32 holds a time of seconds to a thousandth of a sample.
+            np.testing.assert_allclose(sound, expected, atol=5e-3)
 
     def test_gain_is_in_decibels_either_way(self):
         halves = np.full((300, 16_000), 0.05, np.float32)
