@@ -148,7 +148,7 @@ def normalize_products(
             flat = _rows(dy)
             correlated = tf.matmul(rows, flat, transpose_a=True)
             dgamma = inverse * tf.reduce_sum(kernel * correlated, 0)
-            dbeta = tf.raw_ops.BiasAddGrad(out_backprop=flat)
+            dbeta = tf.matmul(tf.ones_like(rows[:, :1]), flat, transpose_a=True)[0]
             # The gradient of the products is (dy - dbeta/n - ŷ·dgamma/n)·gamma/σ, with
             # ŷ = rows·kernel/σ; here it is multiplied by rows, and by the kernel.
             drag = inverse * dgamma
