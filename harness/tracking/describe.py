@@ -25,8 +25,10 @@ def headline(metrics: Mapping[str, float]) -> dict[str, float]:
     return {key: metrics[key] for key in SHORT if key in metrics}
 
 
-def description(config: Config, metrics: Mapping[str, float], command: str) -> str:
-    """Markdown for MLflow's description box."""
+def description(
+    config: Config, metrics: Mapping[str, float], command: str, source: str = ""
+) -> str:
+    """Markdown for MLflow's description box; `source` says where the data are from."""
     rows = [
         f"| {label} | {form.format(metrics[key])} |"
         for key, (label, form) in HEADLINE.items()
@@ -36,6 +38,7 @@ def description(config: Config, metrics: Mapping[str, float], command: str) -> s
         [
             f"**{config.model.name}** on **{config.dataset.name}** "
             f"({config.scale} scale), **{sparsity_label(config)}**, seed {config.seed}",
+            *(["", f"Data: {source}"] if source else []),
             "",
             "| | |",
             "|---|---|",

@@ -27,7 +27,7 @@ import harness
 from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
-PREPARERS: dict[str, str] = {}
+PREPARERS = {"speech": "harness.data.prepare.speech"}
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
 
@@ -94,6 +94,16 @@ def marker_of(folder: Path) -> dict[str, Any] | None:
         return {**content, "source": str(content["source"])}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged; prepare the folder again, with --force") from error
+
+
+def source_of(folder: Path, otherwise: str) -> str:
+    """Where a prepared folder's data are from, in words; `otherwise` of any other folder.
+
+    Raises:
+        DataError: The marker is there, but damaged.
+    """
+    marker = marker_of(folder)
+    return marker["source"] if marker else otherwise
 
 
 def _refuse_used(out: Path, force: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli import main
 from harness.data import prepare
-from harness.data.prepare import MARKER, Prepared, marker_of
+from harness.data.prepare import MARKER, Prepared, marker_of, source_of
 from harness.errors import DataError
 
 
@@ -100,7 +100,9 @@ def test_other_peoples_files_are_never_replaced(tmp_path):
 def test_the_marker_is_read_back(tmp_path):
     assert marker_of(tmp_path) is None
     prepare.prepare("numbers", tmp_path / "out", count(1))
-    assert marker_of(tmp_path / "out")["source"] == "counted numbers"
+    assert marker_of(tmp_path / "out")["count"] == 1
+    assert source_of(tmp_path / "out", "found") == "counted numbers"
+    assert source_of(tmp_path, "found") == "found"
     (tmp_path / "out" / MARKER).write_text("{}")
     with pytest.raises(DataError, match=f"{MARKER}: damaged"):
         marker_of(tmp_path / "out")
