@@ -220,7 +220,15 @@ def _tfds_folder(config: SpeechCommandsConfig) -> Path:
             f"dataset.words: received {', '.join(unknown)} with source=tfds, which has only"
             f" {', '.join(TFDS_CLASSES[:10])}; accepted: those, or source=raw"
         )
-    return tfds_files.folder("speech_commands", config.data_dir, _TFDS_SPLITS)
+    folder = tfds_files.folder("speech_commands", config.data_dir, _TFDS_SPLITS)
+    listed = folder / "label.labels.txt"
+    found = listed.read_text().split() if listed.is_file() else []
+    if found and tuple(found) != TFDS_CLASSES:
+        raise DataError(
+            f"{listed}: classes {', '.join(found)}; accepted: those of version 0.0.3, in its"
+            f" order: {', '.join(TFDS_CLASSES)}"
+        )
+    return folder
 
 
 def _load_tfds(config: SpeechCommandsConfig) -> SpeechData:

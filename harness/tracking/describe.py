@@ -14,6 +14,8 @@ HEADLINE = {
     "params/nonzero": ("non-zero trainable weights", "{:,.0f}"),
     "size/tflite_bytes": ("TFLite file, bytes", "{:,.0f}"),
     "size/tflite_gzip_bytes": ("TFLite file gzipped, bytes", "{:,.0f}"),
+    "test_int8/accuracy": ("test accuracy in 8-bit integers", "{:.2%}"),
+    "size/tflite_int8_bytes": ("TFLite file of 8-bit integers, bytes", "{:,.0f}"),
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
 #: The few that fit on the line of a finished cell.
