@@ -16,8 +16,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness import measures
-from harness.config import Config, is_dense
+from harness import formats, measures
+from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
 from harness.tracking import artifacts, cell_run, describe, store
@@ -26,9 +26,8 @@ from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = "model/model.keras"
-#: Converted models are compared with the Keras model on so many test examples, and the ranges
-#: of 8-bit activations taken of so many training examples.
-EXPORT_SAMPLES, CALIBRATION_SAMPLES = 64, 256
+#: Converted models are compared with the Keras model on so many test examples.
+EXPORT_SAMPLES = 64
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -147,11 +146,12 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     scores = evaluate(model, examples.test(config.training.batch_size))
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = _samples(examples, config)
+        inputs = _first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = formats.samples(inputs, examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
-            **_of_int8(exported, examples.test(config.training.batch_size), scores.accuracy),
+            **formats.of_int8(exported, examples, config, scores),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
@@ -169,34 +169,8 @@ def _checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
 
 
-def _samples(examples: Any, config: Config) -> Any:
-    """What the export's formats are compared on and calibrated with."""
-    from harness.export import Samples
-
-    def first_inputs(batches: Any) -> Any:
-        return next(batches.as_numpy_iterator())[0]
-
-    calibration = waveforms = None
-    if "tflite_int8" in config.export.formats:
-        count = min(CALIBRATION_SAMPLES, examples.num_train)
-        calibration = first_inputs(examples.train(count, seed=config.seed))
-    if "tflite_waveform" in config.export.formats:
-        waveforms = examples.waveforms(EXPORT_SAMPLES)
-    return Samples(first_inputs(examples.test(EXPORT_SAMPLES)), calibration, waveforms)
-
-
-def _of_int8(exported: list[Any], dataset: Any, accuracy: float) -> dict[str, float]:
-    """How well the 8-bit model does on the test set, if there is one, beside the float model."""
-    from harness.evaluation.accuracy import evaluate_function
-    from harness.export.tflite import Runner
-
-    metrics: dict[str, float] = {}
-    for artifact in exported:
-        if artifact.kind == "tflite_int8":
-            scores = evaluate_function(Runner(artifact.path.read_bytes()), dataset)
-            metrics = scores.metrics("test_int8")
-            metrics["test_int8/accuracy_difference"] = scores.accuracy - accuracy
-    return metrics
+def _first_inputs(batches: Any) -> Any:
+    return next(batches.as_numpy_iterator())[0]
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:
