@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness import measures
+from harness import formats, measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
@@ -57,7 +57,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            metrics = _measure(cell, run, emit)
+            metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -65,7 +65,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command))
+        run.finish(describe.description(cell.config, metrics, cell.command, source))
         shutil.rmtree(work_path(cell), ignore_errors=True)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
@@ -93,8 +93,12 @@ def _lock(cell: Cell) -> Iterator[None]:
         yield
 
 
-def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
-    """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: data → model → dense baseline → pruner → train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
@@ -142,10 +146,12 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     scores = evaluate(model, examples.test(config.training.batch_size))
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = _first_inputs(examples.test(EXPORT_SAMPLES))
+        inputs = _first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = formats.samples(inputs, examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
+            **formats.of_int8(exported, examples, config, scores),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
@@ -156,7 +162,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
         artifacts.log_predictions(run, scores.predictions, scores.labels)
-    return metrics
+    return metrics, examples.source
 
 
 def _checkpoint_file(cell: Cell) -> Path:
