@@ -1,4 +1,4 @@
-"""Training clips varied in the graph: time shift, speed, gain, background noise.
+"""Training clips varied in the graph: shift, speed, equalizer, gain, background noise.
 
 Shift and noise as Arm's keyword spotting example has them,
 https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training/data.py); speed, which
@@ -14,6 +14,20 @@ import tensorflow as tf
 from harness.config.schema import AugmentationConfig
 from harness.data.recordings import CLIP
 from harness.data.wav import SAMPLE_RATE
+
+#: The equalizer's bands, evenly spaced as pitch is heard, up to where the features end.
+_BANDS = 8
+
+
+def _band_shares() -> np.ndarray:
+    """float32 [bands, frequencies]: each frequency between the two bands beside it."""
+    hertz = np.linspace(0, SAMPLE_RATE / 2, CLIP // 2 + 1)
+    mel = np.log1p(hertz / 700.0) / np.log1p(4_000 / 700.0)
+    place = np.clip(mel, 0, 1) * (_BANDS - 1)
+    return np.stack([np.interp(place, range(_BANDS), row) for row in np.eye(_BANDS)]).astype("f4")
+
+
+_BAND_SHARES = _band_shares()
 
 
 class Variation:
@@ -40,9 +54,11 @@ class Variation:
     def __call__(self, waveforms: Any, step: Any) -> Any:
         """Varies float32 [batch, 16000] in [-1, 1], for the global step `step` (int64)."""
         seed = tf.random.fold_in(tf.random.fold_in(self._key, 0), step)
-        kinds = tf.unstack(tf.random.split(seed, 7))
+        kinds = tf.unstack(tf.random.split(seed, 8))
         if self._shift or self._config.speed:
             waveforms = self._moved(waveforms, kinds[0], kinds[1])
+        if self._config.equalizer_db:
+            waveforms = self._equalized(waveforms, kinds[7])
         if self._config.gain_db:
             waveforms = tf.clip_by_value(waveforms * self._gain(waveforms, kinds[6]), -1.0, 1.0)
         if self._mixes:
@@ -62,6 +78,15 @@ class Variation:
             return _at(waveforms, tf.range(CLIP)[tf.newaxis] - shift)
         speed = tf.random.stateless_uniform([batch, 1], speed_seed, 1 - most, 1 + most)
         return _resampled(waveforms, -tf.cast(shift, tf.float32) * speed, speed)
+
+    def _equalized(self, waveforms: Any, seed: Any) -> Any:
+        """Each band louder or softer, smoothly from band to band."""
+        most = self._config.equalizer_db
+        batch = tf.shape(waveforms)[0]
+        decibels = tf.random.stateless_uniform([batch, _BANDS], seed, -most, most)
+        gain = 10.0 ** (tf.matmul(decibels, tf.constant(_BAND_SHARES)) / 20.0)
+        spectrum = tf.signal.rfft(waveforms, [CLIP])
+        return tf.signal.irfft(spectrum * tf.cast(gain, tf.complex64), [CLIP])
 
     def _gain(self, waveforms: Any, seed: Any) -> Any:
         most = self._config.gain_db

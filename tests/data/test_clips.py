@@ -136,6 +136,15 @@ class TestVariation:
         assert 18 < decibels.max() <= 20
         assert self.varied(halves * 19, gain_db=20.0).max() == 1.0, "clipped"
 
+    def test_the_equalizer_changes_levels_smoothly_and_by_no_more_than_it_may(self):
+        clip = np.random.RandomState(0).standard_normal((64, 16_000)).astype("f4") * 0.1
+        varied = self.varied(clip, equalizer_db=12.0)
+        gains = 20 * np.log10(np.abs(np.fft.rfft(varied)) / np.abs(np.fft.rfft(clip)))
+        assert 11 < np.abs(gains).max() < 12.1
+        assert np.abs(np.diff(gains[:, 1:-1])).max() < 0.2, "a step between neighbours"
+        assert np.median(gains.std(axis=1)) > 3, "one gain for all frequencies is no equalizer"
+        assert np.abs(gains[0] - gains[1]).max() > 1, "every clip has its own"
+
     def test_noise_is_mixed_into_its_share_of_clips_and_never_louder(self):
         silence = np.zeros((100, 16_000), np.float32)
         loud = (np.full(20_000, 32_767, np.int16), np.full(16_000, -32_768, np.int16))

@@ -13,11 +13,13 @@ from omegaconf import MISSING
 
 from harness.config.schema.data import (
     AugmentationConfig,
+    ClipConfig,
     DatasetConfig,
     FsddConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
+    WordsConfig,
 )
 from harness.config.schema.models import (
     DsCnnLConfig,
@@ -42,6 +44,7 @@ from harness.config.schema.training import (
 __all__ = [
     "SCHEMAS",
     "AugmentationConfig",
+    "ClipConfig",
     "Config",
     "DatasetConfig",
     "DecayConfig",
@@ -63,6 +66,7 @@ __all__ = [
     "StrategyConfig",
     "TrackingConfig",
     "TrainingConfig",
+    "WordsConfig",
     "register",
 ]
 
