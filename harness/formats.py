@@ -53,6 +53,6 @@ def of_int8(
         if artifact.kind == "tflite_int8":
             runner = Runner(artifact.path.read_bytes(), artifact.path.name)
             found = evaluate_function(runner, examples.test(config.training.batch_size))
-            difference = found.accuracy - scores.accuracy
+            difference = round(found.accuracy - scores.accuracy, 6)
             return {**found.metrics("test_int8"), "test_int8/accuracy_difference": difference}
     return {}

@@ -11,7 +11,7 @@ as any sound, and would leave speech a tenth of the 256 values.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,8 @@ def convert(model: keras.Model, calibration: np.ndarray, name: str = "model_int8
 def _narrowed(model: keras.Model, calibration: np.ndarray) -> np.ndarray:
     """The examples, clipped to the range of inputs whose 256 values serve the model best.
 
-    Either end moves inwards by eighths of the whole range, as long as the model's outputs for
-    inputs so rounded come nearer to those for the inputs themselves.
+    Either end moves inwards by eighths of the whole range, to where the model's outputs for
+    inputs so rounded come nearest to those for the inputs themselves.
     """
     tried = calibration[:_TRIED]
     expected = np.asarray(model(tried, training=False))
@@ -100,14 +100,26 @@ def _narrowed(model: keras.Model, calibration: np.ndarray) -> np.ndarray:
     eighth = (high - low) / 8
     if not eighth:
         return calibration
-    best = error(low, high)
-    for move_low, move_high in ((eighth, 0.0), (0.0, -eighth)):
-        while high - low > 1.5 * eighth:
-            found = error(low + move_low, high + move_high)
-            if not found < best:
-                break
-            best, low, high = found, low + move_low, high + move_high
+    low = _best([low + moves * eighth for moves in range(7)], lambda end: error(end, high))
+    ends = [high - moves * eighth for moves in range(7)]
+    high = _best([end for end in ends if end - low > eighth / 2], lambda end: error(low, end))
     return np.clip(calibration, low, high)
+
+
+def _best(ends: list[float], error: Callable[[float], float]) -> float:
+    """The end with the least error; a search that found nothing better twice is over.
+
+    Not at once: where few values are, the place of the grid matters beside its width.
+    """
+    best, least, in_vain = ends[0], error(ends[0]), 0
+    for end in ends[1:]:
+        found = error(end)
+        in_vain = 0 if found < least else in_vain + 1
+        if found < least:
+            best, least = end, found
+        if in_vain == 2:
+            break
+    return best
 
 
 def _refuse_floats(content: bytes, name: str) -> None:

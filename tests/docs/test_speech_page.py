@@ -95,7 +95,7 @@ def test_the_run_has_every_file_and_the_accuracy_in_8_bits(run):
     assert run.files("model") == {f"model/{name}" for name in names}
     metrics = run.metrics
     difference = metrics["test_int8/accuracy"] - metrics["test/accuracy"]
-    assert metrics["test_int8/accuracy_difference"] == pytest.approx(difference)
+    assert metrics["test_int8/accuracy_difference"] == pytest.approx(difference, abs=1e-6)
     assert metrics["size/tflite_int8_agreement"] >= 0.9
     assert metrics["size/tflite_int8_bytes"] == run.path("model/model_int8.tflite").stat().st_size
     assert metrics["size/tflite_waveform_max_error"] < 1e-3

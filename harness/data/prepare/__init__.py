@@ -27,7 +27,9 @@ import harness
 from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
-PREPARERS = {"speech": "harness.data.prepare.speech"}
+PREPARERS = {
+    "speech": "harness.data.prepare.speech",
+}
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
 
