@@ -31,9 +31,10 @@ from harness.errors import DataError
 
 HELP = "synthetic speech (espeak-ng) in the layout of Speech Commands"
 
-#: The ten commands, and the ten auxiliary words of the archive's first version, for unknown.
+#: The ten commands, and ten auxiliary words of the archive's first version, for unknown.
+COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 WORDS = (
-    *("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"),
+    *COMMANDS,
     *("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow"),
 )
 _VALIDATION, _TEST = 0.1, 0.2  # shares of the voices
@@ -84,7 +85,7 @@ def write(folder: Path, given: argparse.Namespace) -> Prepared:
     (folder / "README.md").write_text(_README.format(version=version))
     return Prepared(
         source=f"synthetic speech ({version})",
-        overrides=("model=ds_cnn_l", "dataset=speech_commands"),
+        overrides=("model=ds_cnn_l", *_dataset(given.words)),
         facts={
             "synthetic": True,
             **library.facts(),
@@ -94,6 +95,16 @@ def write(folder: Path, given: argparse.Namespace) -> Prepared:
             "voices": {voice.id: voice.name for voice in voices},
         },
     )
+
+
+def _dataset(words: Sequence[str]) -> tuple[str, ...]:
+    """Overrides that read a set of such words."""
+    wanted = [word for word in COMMANDS if word in words]
+    if not wanted or len(wanted) == len(words):  # nothing to spot, or nothing for unknown
+        return ("dataset=speech_folder", 'dataset.speaker_pattern="^(.+)_nohash_"')
+    if len(wanted) == len(COMMANDS):
+        return ("dataset=speech_commands",)
+    return ("dataset=speech_commands", f"dataset.words=[{','.join(wanted)}]")
 
 
 def _checked(given: argparse.Namespace, library: Library) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -95,6 +96,24 @@ def test_the_loader_says_that_the_speech_is_synthetic(made, marker):
     assert sizes == [12 + 2 + 2, 4 + 1 + 1, 4 + 1 + 1]
     folder = SpeechFolderConfig(name="speech_folder", source="folder", data_dir=str(made))
     assert data.load(folder).source.startswith("synthetic speech (espeak-ng 1.52.0): 30 clips")
+
+
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        ("yes,no,bed", "dataset.words=[yes,no]"),
+        ("yes,no", "dataset=speech_folder"),
+        ("bed,cat", "dataset=speech_folder"),
+    ],
+)
+def test_what_it_says_to_use_it_with_is_accepted(tmp_path, capsys, words, classes):
+    out = tmp_path / "my data"
+    prepare(out, "--words", words)
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if "use it with" in text)
+    overrides = shlex.split(line.removeprefix("use it with "))
+    assert classes in overrides
+    assert main(["data", *overrides]) == 0
+    assert "synthetic speech" in capsys.readouterr().out
 
 
 def test_a_damaged_marker_is_refused(made, tmp_path):
