@@ -142,7 +142,7 @@ def test_agreement():
     moved = tied + np.eye(10)[3] * 0.15
     assert agreement("x", moved, tied) == 1.0
     with pytest.raises(ExportError, match="class to 10"):
-        agreement("x", np.full((10, 10), 0.0), expected * np.nan_to_num(1.0))
+        agreement("x", np.zeros((10, 10)), expected)
     with pytest.raises(ExportError, match="class to 0"):
         agreement("x", expected, expected * np.nan)
     with pytest.raises(ExportError, match="outputs of shape"):

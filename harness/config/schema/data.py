@@ -57,7 +57,8 @@ class ClipConfig:
     Recordings that were made apart differ in level, background and where the word begins:
     `level_db` is the root mean square that each is brought to, and `floor_db` that of white
     noise below every clip, in decibels of full scale (null: as recorded, none); `centered`
-    puts the recording in the middle of its second instead of at the beginning.
+    puts the recording in the middle of its second instead of at the beginning. An exported
+    model expects clips made so.
     """
 
     level_db: float | None = None
