@@ -3,7 +3,7 @@
 from harness.errors import ConfigError
 
 #: model.name -> what it takes
-MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech"}
+MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech", "gnmt": "text pairs"}
 #: dataset.name -> what it holds
 DATASETS = {
     "mnist": "images",

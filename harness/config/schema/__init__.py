@@ -20,7 +20,9 @@ from harness.config.schema.data import (
     SpeechFolderConfig,
 )
 from harness.config.schema.models import (
+    DecodingConfig,
     DsCnnLConfig,
+    GnmtConfig,
     MnistCnnConfig,
     ModelConfig,
 )
@@ -45,10 +47,12 @@ __all__ = [
     "Config",
     "DatasetConfig",
     "DecayConfig",
+    "DecodingConfig",
     "DsCnnLConfig",
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
+    "GnmtConfig",
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
@@ -107,7 +111,7 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
+    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig, "gnmt": GnmtConfig},
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,

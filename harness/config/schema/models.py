@@ -27,3 +27,27 @@ class DsCnnLConfig(ModelConfig):
 
     filters: int = 276
     momentum: float = 0.99
+
+
+@dataclass
+class DecodingConfig:
+    """How translations are searched for.
+
+    `beam` hypotheses a sentence, up to `max_ratio` times as long as the source. A
+    hypothesis of n words is worth its log-probability / ((5 + n) / 6) ** `length_penalty`
+    (Wu et al., https://arxiv.org/abs/1609.08144, without their coverage penalty).
+    """
+
+    beam: int = 10
+    length_penalty: float = 1.0
+    max_ratio: float = 2.0
+
+
+@dataclass
+class GnmtConfig(ModelConfig):
+    """The recurrent translation model: `layers` LSTMs of `units` on either side."""
+
+    layers: int = 4
+    units: int = 1024
+    dropout: float = 0.2
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
