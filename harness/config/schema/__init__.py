@@ -15,6 +15,7 @@ from harness.config.schema.data import (
     AugmentationConfig,
     DatasetConfig,
     FsddConfig,
+    PairsConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
@@ -52,6 +53,7 @@ __all__ = [
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PairsConfig",
     "PatternConfig",
     "PhaseConfig",
     "ScheduleConfig",
@@ -111,6 +113,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,
+        "pairs": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
     },
