@@ -8,6 +8,8 @@ MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech", "gnmt": "text pairs"}
 DATASETS = {
     "mnist": "images",
     "fsdd": "speech",
+    "multi30k": "text pairs",
+    "parallel_text": "text pairs",
     "speech_commands": "speech",
     "speech_folder": "speech",
 }

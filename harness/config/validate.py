@@ -20,6 +20,7 @@ from harness.config.schema import (
 )
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
+from harness.config.text import check_text
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
@@ -52,6 +53,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
     check_speech(config.dataset)
+    check_text(config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _compiled(config)

@@ -15,6 +15,8 @@ from harness.errors import ConfigError
 DATASETS = {
     "fsdd": "harness.data.fsdd",
     "mnist": "harness.data.mnist",
+    "multi30k": "harness.data.multi30k",
+    "parallel_text": "harness.data.parallel_text",
     "speech_commands": "harness.data.speech_commands",
     "speech_folder": "harness.data.speech_folder",
 }

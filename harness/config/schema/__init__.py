@@ -15,6 +15,7 @@ from harness.config.schema.data import (
     AugmentationConfig,
     DatasetConfig,
     FsddConfig,
+    PairsConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
@@ -56,6 +57,7 @@ __all__ = [
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PairsConfig",
     "PatternConfig",
     "PhaseConfig",
     "ScheduleConfig",
@@ -115,6 +117,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,
+        "pairs": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
     },
