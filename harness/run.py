@@ -95,8 +95,7 @@ def _lock(cell: Cell) -> Iterator[None]:
 
 def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
-    from harness import data, export, models
-    from harness.evaluation.accuracy import evaluate
+    from harness import data, export, tasks
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
@@ -107,6 +106,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     phase = getattr(config.training, phase_name)
     training = jit.settle(config.training, config.sparsity.pattern.kind)
     seeds.seed_everything(config.seed, training.jit_compile)
+    task = tasks.of(config)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
@@ -114,7 +114,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
     ):
-        model = models.build(config.model, examples.input_shape, examples.num_classes)
+        model = task.build(config, examples)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
@@ -129,6 +129,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             phase,
             training,
             seed=seeds.derive(config.seed, phase_name),
+            objective=task.objective,
             pruner=pruner,
             checkpoint=Checkpoint(_checkpoint_file(cell)),
             on_log=run.log,
@@ -139,10 +140,10 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     if pruner is not None:
         pruner.detach(model)
     emit({"kind": "stage", "stage": "evaluating"})
-    scores = evaluate(model, examples.test(config.training.batch_size))
+    scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = _first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = task.samples(examples, EXPORT_SAMPLES)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
@@ -155,16 +156,13 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_files(run, [artifact.path for artifact in exported])
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
-        artifacts.log_predictions(run, scores.predictions, scores.labels)
+        artifacts.log_tables(run, scores.tables())
+        run.set_tags(dict(scores.tags()))
     return metrics
 
 
 def _checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
-
-
-def _first_inputs(batches: Any) -> Any:
-    return next(batches.as_numpy_iterator())[0]
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Pairs(Protocol):
     source: str
     direction: str
     vocabulary_size: int
+    vocabulary: str
 
     @property
     def num_train(self) -> int:
@@ -117,6 +118,11 @@ class PairData:
     def vocabulary_size(self) -> int:
         """Number of ids, of source and target alike."""
         return self.subwords.size
+
+    @property
+    def vocabulary(self) -> str:
+        """Tells vocabularies apart: its sha256."""
+        return self.subwords.sha256
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:

@@ -18,13 +18,16 @@ MODELS = {
 }
 
 
-def build(config: ModelConfig, input_shape: tuple[int, ...], num_classes: int) -> Any:
+def build(
+    config: ModelConfig, input_shape: tuple[int, ...], num_classes: int, **options: Any
+) -> Any:
     """Builds a model with fresh weights, decided by the global seed.
 
     Args:
         config: The model's own config.
         input_shape: Shape of one example, without the batch.
         num_classes: Width of the logits.
+        **options: What else this model's `build` takes.
 
     Returns:
         A built, uncompiled `keras.Model`.
@@ -37,4 +40,4 @@ def build(config: ModelConfig, input_shape: tuple[int, ...], num_classes: int) -
             f"model={config.name}: unknown model; accepted: {', '.join(sorted(MODELS))}"
         )
     module = importlib.import_module(MODELS[config.name])
-    return module.build(config, input_shape, num_classes)
+    return module.build(config, input_shape, num_classes, **options)

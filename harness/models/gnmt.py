@@ -36,6 +36,11 @@ def build(
     check_gnmt(config)
     if len(input_shape) != 1:
         raise ConfigError(f"model=gnmt: needs pairs of sentences, got inputs of {input_shape}")
+    if config.decoding.beam >= num_classes:
+        raise ConfigError(
+            f"model.decoding.beam: received {config.decoding.beam} with {num_classes} subwords;"
+            " accepted: less than the vocabulary"
+        )
     depth, units, dropout = config.layers, config.units, config.dropout
     source = keras.Input((None,), dtype="int32", name="source")
     target = keras.Input((None,), dtype="int32", name="target")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from harness.models.recurrence import Memory, State, attend, attending_lstm, gates, lstm, times
 
-PAD = 0  # the id of padding in every text data set
+PAD, BOS, EOS = 0, 2, 3  # as every text data set has them
 _ABSENT = -1e4  # added to a score, leaves nothing of its weight; small enough for float16
 
 _register = keras.saving.register_keras_serializable(package="harness")
@@ -148,6 +148,10 @@ class Attention(keras.layers.Layer):
         self.b = self.add_weight((self.units,), "zeros", name="b")
         self.built = True
 
+    def prunable_weights(self) -> dict[str, tuple[int, int]]:
+        """None: they stay dense in the published scope."""
+        return {}
+
     def memory(self, values: Any, source: Any) -> Memory:
         """What to attend to: encoder outputs [time, batch, units] of source ids [batch, time]."""
         values = tf.transpose(values, [1, 0, 2])
@@ -244,7 +248,8 @@ class Decoder(keras.layers.Layer):
 
     def build(self, *shapes: Any) -> None:
         """Creates all layers' weights."""
-        for layer in (self.attention, self.bottom, *self.uppers):
+        layers: list[Any] = [self.attention, self.bottom, *self.uppers]
+        for layer in layers:
             layer.build()
         self.built = True
 

@@ -20,8 +20,8 @@ class Objective:
     metrics: Sequence[Any]
 
 
-def classification(label_smoothing: float) -> Objective:
-    """Cross-entropy from logits against integer labels, smoothed if asked, and accuracy.
+def make_loss(label_smoothing: float) -> Any:
+    """Cross-entropy from logits against integer labels, smoothed if asked.
 
     Smoothing mixes the true class with the uniform distribution
     (Szegedy et al., https://arxiv.org/abs/1512.00567, section 7).
@@ -29,13 +29,22 @@ def classification(label_smoothing: float) -> Objective:
     import keras
 
     plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if not label_smoothing:
+        return plain
 
     def smoothed(labels: Any, logits: Any) -> Any:
         uniform = -keras.ops.mean(keras.ops.log_softmax(logits), axis=-1)
         return (1.0 - label_smoothing) * plain.call(labels, logits) + label_smoothing * uniform
 
+    return smoothed
+
+
+def classification(label_smoothing: float) -> Objective:
+    """`make_loss`, and the share of examples whose class is found."""
+    import keras
+
     accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    return Objective(smoothed if label_smoothing else plain, [accuracy])
+    return Objective(make_loss(label_smoothing), [accuracy])
 
 
 def words(label_smoothing: float) -> Objective:
