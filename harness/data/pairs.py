@@ -5,7 +5,7 @@ end; `target_in` is the start and the target, `target_out` the target and the en
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,13 +14,13 @@ import numpy as np
 
 from harness.config.schema import PairsConfig
 from harness.config.text import languages
-from harness.data import buckets, cache, encoding, lines, tokens, vocabulary
+from harness.data import buckets, cache, corpus, lines, tokens, vocabulary, words
 from harness.data.base import steps_from
 from harness.data.buckets import Batches
-from harness.data.corpus import Corpus, Side
-from harness.data.encoding import Rules
+from harness.data.corpus import Side
 from harness.data.lines import Pair
 from harness.data.vocabulary import BOS, EOS, Vocabulary
+from harness.data.words import Rules
 from harness.errors import DataError
 
 
@@ -90,13 +90,15 @@ class PairData:
     Args:
         config: of the data set.
         fingerprint: of its content and vocabulary.
-        corpus: encoded with the vocabulary.
+        text_folder: the words.
+        ids_folder: their ids.
         subwords: the vocabulary.
     """
 
     config: PairsConfig
     fingerprint: str
-    corpus: Corpus
+    text_folder: Path
+    ids_folder: Path
     subwords: Vocabulary
 
     @property
@@ -112,7 +114,8 @@ class PairData:
     @property
     def source(self) -> str:
         """What it was made of, in words."""
-        return f"{self.corpus.report}, {self.direction}, {self.vocabulary_size:,} subwords"
+        report = words.report(self.text_folder)
+        return f"{report}, {self.direction}, {self.vocabulary_size:,} subwords"
 
     @property
     def vocabulary_size(self) -> int:
@@ -176,20 +179,22 @@ class PairData:
         Args:
             split: validation or test.
         """
-        source, target = languages(self.direction)
-        (sources, source_words), (references, reference_words) = (
-            self.corpus.text(split, language) for language in (source, target)
+        return Sentences(
+            *(
+                list(words.read(self.text_folder, split, language, kind))
+                for kind in ("sentences", "words")
+                for language in languages(self.direction)
+            )
         )
-        return Sentences(sources, references, source_words, reference_words)
 
     def text(self, ids: Iterable[int]) -> Text:
         """What target ids say, up to the first end of sentence."""
-        words = self.subwords.decode(ids)
-        return Text(words, self._detokenize(words))
+        spoken = self.subwords.decode(ids)
+        return Text(spoken, self._detokenize(spoken))
 
     def ids(self, sentence: str) -> list[int]:
         """A source sentence in subwords, as the model reads it."""
-        return self.subwords.encode([self._tokenize(sentence)])[0]
+        return self.subwords.encode(self._tokenize(sentence))
 
     @property
     def _by_tokens(self) -> bool:
@@ -209,8 +214,11 @@ class PairData:
 
     def _sides(self, split: str) -> tuple[Side, Side]:
         if split not in self._open:
-            source, target = languages(self.direction)
-            self._open[split] = self.corpus.side(split, source), self.corpus.side(split, target)
+            one, two = (
+                Side.open(self.ids_folder, split, language, self.vocabulary_size)
+                for language in languages(self.direction)
+            )
+            self._open[split] = one, two
         return self._open[split]
 
     @cached_property
@@ -268,6 +276,8 @@ def _in_graph(
     return (source, target_in), target_out
 
 
+_MODEL = "subwords.model"
+
 # From files ------------------------------------------------------------------------------
 
 
@@ -302,22 +312,51 @@ def load(config: PairsConfig) -> PairData:
         DataError: see `check`.
     """
     check(config)
-    files, rules = _files(config), _rules(config)
-    subwords, model = _vocabulary(config)
-    name = f"corpus-{cache.key(encoding.FORMAT, _content(files), vars(rules), subwords.sha256)}"
+    text, subwords = _words(config), _vocabulary(config)
+    both = _rules(config).languages
     folder = cache.built(
         cache.folder_of(config.cache_dir),
-        name[:31],
-        lambda unfinished: _encode(files, rules, model, unfinished),
+        f"ids-{cache.key(text.name, subwords.sha256)[:24]}",
+        lambda unfinished: corpus.encode(text, both, subwords, unfinished),
     )
-    corpus = Corpus.open(folder, subwords.size)
-    return PairData(config, _fingerprint(config, (subwords, model)), corpus, subwords)
+    return PairData(config, _fingerprint(config, subwords), text, folder, subwords)
 
 
-def _encode(files: dict[str, Pair], rules: Rules, model: bytes, folder: Path) -> None:
-    report = encoding.encode(files, rules, model, folder)
-    if not report.kept:
-        raise DataError(f"{report}; accepted: one pair to train on, or more")
+def _words(config: PairsConfig) -> Path:
+    """The folder of the files' words (made once: the cache keeps it)."""
+    files, rules = _files(config), _rules(config)
+
+    def write(folder: Path) -> None:
+        report = words.write(files, rules, folder)
+        if not report.kept:
+            raise DataError(f"{report}; accepted: one pair to train on, or more")
+
+    made_of = cache.key(words.FORMAT, _content(files), asdict(rules))
+    return cache.built(cache.folder_of(config.cache_dir), f"words-{made_of[:24]}", write)
+
+
+def _vocabulary(config: PairsConfig) -> Vocabulary:
+    """The one given, or the one learned of the training pairs (once: the cache keeps it)."""
+    if config.vocabulary_file is not None:
+        return _given_vocabulary(config)
+    text, size = _words(config), config.vocabulary_size
+
+    def learn(folder: Path) -> None:
+        (folder / _MODEL).write_bytes(vocabulary.train(text / words.COUNTS, size))
+
+    name = f"vocabulary-{cache.key(text.name, size)[:24]}"
+    return vocabulary.read(cache.built(cache.folder_of(config.cache_dir), name, learn) / _MODEL)
+
+
+def _given_vocabulary(config: PairsConfig) -> Vocabulary:
+    path = Path(str(config.vocabulary_file)).expanduser()
+    found = vocabulary.read(path)
+    if found.size != config.vocabulary_size:
+        raise DataError(
+            f"dataset.vocabulary_size={config.vocabulary_size}: {path} has {found.size:,}"
+            f" subwords; accepted: {found.size}"
+        )
+    return found
 
 
 def _files(config: PairsConfig) -> dict[str, Pair]:
@@ -355,33 +394,5 @@ def _content(files: dict[str, Pair]) -> dict[str, dict[str, str]]:
     }
 
 
-def _fingerprint(config: PairsConfig, found: tuple[Vocabulary, bytes]) -> str:
-    return cache.key(_content(_files(config)), found[0].sha256)
-
-
-def _vocabulary(config: PairsConfig) -> tuple[Vocabulary, bytes]:
-    """The one given, or the one learned of the training pairs (once: the cache keeps it)."""
-    if config.vocabulary_file is not None:
-        return _given_vocabulary(config)
-    files, rules = _files(config), _rules(config)
-    learned_of = (encoding.FORMAT, _content(files)["train"], vars(rules), config.vocabulary_size)
-
-    def learn(folder: Path) -> None:
-        counts = encoding.count_words(files["train"], rules)
-        model = vocabulary.train(counts, config.vocabulary_size)
-        (folder / "subwords.model").write_bytes(model)
-
-    root = cache.folder_of(config.cache_dir)
-    path = cache.built(root, f"vocabulary-{cache.key(learned_of)[:24]}", learn) / "subwords.model"
-    return vocabulary.read(path), path.read_bytes()
-
-
-def _given_vocabulary(config: PairsConfig) -> tuple[Vocabulary, bytes]:
-    path = Path(str(config.vocabulary_file)).expanduser()
-    found = vocabulary.read(path)
-    if found.size != config.vocabulary_size:
-        raise DataError(
-            f"dataset.vocabulary_size={config.vocabulary_size}: {path} has {found.size:,}"
-            f" subwords; accepted: {found.size}"
-        )
-    return found, path.read_bytes()
+def _fingerprint(config: PairsConfig, subwords: Vocabulary) -> str:
+    return cache.key(_content(_files(config)), subwords.sha256)

@@ -9,16 +9,16 @@ sentences need no more memory than their distinct words.
 import hashlib
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from harness.errors import DataError
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 #: The special ids, as every vocabulary must have them.
 SPECIAL = {"pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS}
+#: Words whose subwords are remembered while encoding.
+_KNOWN = 500_000
 
 
 class Vocabulary:
@@ -49,12 +49,24 @@ class Vocabulary:
                 f"{origin}: its special ids are {_named(found)}; accepted: {_named(SPECIAL)}"
                 " (spm_train --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3)"
             )
+        self._known: dict[str, list[int]] = {}
         self.size: int = self._pieces.get_piece_size()
         self.sha256 = hashlib.sha256(model).hexdigest()
 
-    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
-        """The ids of tokenised sentences, without special ones."""
-        return self._pieces.encode(list(sentences), num_threads=1)
+    def encode(self, sentence: str) -> list[int]:
+        """The ids of a tokenised sentence, without special ones.
+
+        Subwords never cross words, so each word is looked up: most have been seen before.
+        """
+        ids: list[int] = []
+        for word in sentence.split():
+            known = self._known.get(word)
+            if known is None:
+                known = self._pieces.encode(word)
+                if len(self._known) < _KNOWN:
+                    self._known[word] = known
+            ids += known
+        return ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """The words that ids spell, joined by spaces, up to the first end of sentence."""
@@ -82,11 +94,11 @@ def read(path: Path) -> Vocabulary:
     return Vocabulary(path.read_bytes(), path)
 
 
-def train(counts: Counter[str], size: int) -> bytes:
+def train(counts: Path, size: int) -> bytes:
     """Learns a vocabulary of `size` subwords; the same counts always give the same bytes.
 
     Args:
-        counts: how often each word occurs.
+        counts: a file of words and how often each occurs, tab-separated.
         size: of the vocabulary, special ids included.
 
     Returns:
@@ -98,34 +110,28 @@ def train(counts: Counter[str], size: int) -> bytes:
     from sentencepiece import SentencePieceTrainer
 
     model = io.BytesIO()
-    with TemporaryDirectory() as folder:
-        words = Path(folder, "words.tsv")
-        # Sorted, for the learner breaks ties by the order of its input.
-        lines = (f"{word}\t{counts[word]}\n" for word in sorted(counts))
-        with words.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-        try:
-            SentencePieceTrainer.train(
-                input=str(words),
-                input_format="tsv",
-                model_writer=model,
-                model_type="bpe",
-                vocab_size=size,
-                character_coverage=1.0,
-                normalization_rule_name="identity",
-                split_by_unicode_script=False,
-                split_by_number=False,
-                unk_surface="<unk>",
-                max_sentence_length=1 << 20,
-                num_threads=1,
-                minloglevel=2,
-                pad_id=PAD,
-                unk_id=UNK,
-                bos_id=BOS,
-                eos_id=EOS,
-            )
-        except RuntimeError as error:
-            raise DataError(_too_large_or_small(size, str(error))) from None
+    try:
+        SentencePieceTrainer.train(
+            input=str(counts),
+            input_format="tsv",
+            model_writer=model,
+            model_type="bpe",
+            vocab_size=size,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            split_by_unicode_script=False,
+            split_by_number=False,
+            unk_surface="<unk>",
+            max_sentence_length=1 << 20,
+            num_threads=1,
+            minloglevel=2,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+        )
+    except RuntimeError as error:
+        raise DataError(_too_large_or_small(size, str(error))) from None
     return model.getvalue()
 
 
