@@ -117,7 +117,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,
+        "multi30k": PairsConfig,
         "pairs": PairsConfig,
+        "parallel_text": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
     },
