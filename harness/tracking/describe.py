@@ -8,16 +8,21 @@ from harness.tracking.labels import sparsity_label
 #: The numbers a reader looks for first: metric -> (label, format).
 HEADLINE = {
     "test/accuracy": ("test accuracy", "{:.2%}"),
+    "test/bleu_tokenized": ("test BLEU, tokenised", "{:.2f}"),
+    "test/bleu": ("test BLEU, 13a", "{:.2f}"),
+    "test/chrf": ("test chrF", "{:.2f}"),
+    "test/perplexity": ("test perplexity", "{:.2f}"),
     "test/loss": ("test loss", "{:.4f}"),
     "sparsity/prunable": ("zeros among prunable weights", "{:.2%}"),
     "sparsity/all": ("zeros among all weights", "{:.2%}"),
     "params/nonzero": ("non-zero trainable weights", "{:,.0f}"),
     "size/tflite_bytes": ("TFLite file, bytes", "{:,.0f}"),
     "size/tflite_gzip_bytes": ("TFLite file gzipped, bytes", "{:,.0f}"),
+    "size/keras_gzip_bytes": ("Keras file gzipped, bytes", "{:,.0f}"),
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
 #: The few that fit on the line of a finished cell.
-SHORT = ("test/accuracy", "sparsity/prunable")
+SHORT = ("test/accuracy", "test/bleu_tokenized", "test/bleu", "sparsity/prunable")
 
 
 def headline(metrics: Mapping[str, float]) -> dict[str, float]:
