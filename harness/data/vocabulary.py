@@ -107,7 +107,7 @@ def train(counts: Path, size: int) -> bytes:
     Raises:
         DataError: the text is too small for so many subwords, or has more characters.
     """
-    from sentencepiece import SentencePieceTrainer
+    from sentencepiece import SentencePieceTrainer, sentencepiece_model_pb2
 
     model = io.BytesIO()
     try:
@@ -132,7 +132,9 @@ def train(counts: Path, size: int) -> bytes:
         )
     except RuntimeError as error:
         raise DataError(_too_large_or_small(size, str(error))) from None
-    return model.getvalue()
+    learned = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    learned.trainer_spec.ClearField("input")  # where the counts lie
+    return learned.SerializeToString(deterministic=True)
 
 
 def _too_large_or_small(size: int, error: str) -> str:

@@ -1,0 +1,42 @@
+"""Configs of text data sets: what goes together, and what is out of range."""
+
+import pytest
+
+from harness.config.schema import DatasetConfig, PairsConfig
+from harness.config.text import check_text, languages
+from harness.errors import ConfigError
+
+
+def pairs(**options):
+    given = {"validation_share": 0.1, "test_share": 0.1} | options
+    return PairsConfig(name="parallel_text", source="files", **given)
+
+
+def test_sound_options_pass():
+    check_text(pairs())
+    check_text(pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]))
+    check_text(DatasetConfig(name="mnist", source="idx"))
+    assert languages("de_en") == ("de", "en")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"direction": "en-de"}, r"direction: received 'en-de'; accepted: SOURCE_TARGET"),
+        ({"direction": "en_en"}, "two language codes"),
+        ({"tokenizer": "spacy"}, "accepted: moses, none"),
+        ({"batch_by": "words"}, "accepted: sentences, tokens"),
+        ({"vocabulary_size": 4}, "8 or more"),
+        ({"filter_length": 0}, "1 or more words"),
+        ({"max_length": 0}, "1 or more subwords"),
+        ({"buckets": [10, 20]}, r"buckets: received \[10, 20\]; .*max_length=50"),
+        ({"buckets": [20, 10, 50]}, "ascending lengths"),
+        ({"buckets": []}, "ascending lengths"),
+        ({"test_share": 0.0}, r"test_share: received 0\.0.*dataset\.test_files"),
+        ({"validation_share": 0.5}, r"a number in \(0, 0\.5\)"),
+        ({"test_files": "test"}, r"test_share: received 0\.1 beside dataset\.test_files=test"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        check_text(pairs(**options))
