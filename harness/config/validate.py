@@ -53,7 +53,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
     check_speech(config.dataset)
-    check_text(config.dataset)
+    check_text(config.model, config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _compiled(config)

@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 #: model.name -> module with `build(config, input_shape, num_classes)`
 MODELS = {
     "ds_cnn_l": "harness.models.ds_cnn_l",
+    "imdb_lstm": "harness.models.imdb_lstm",
     "mnist_cnn": "harness.models.mnist_cnn",
 }
 

@@ -15,6 +15,7 @@ from harness.config.schema.data import (
     AugmentationConfig,
     DatasetConfig,
     FsddConfig,
+    ImdbConfig,
     PairsConfig,
     SpeechCommandsConfig,
     SpeechConfig,
@@ -22,6 +23,7 @@ from harness.config.schema.data import (
 )
 from harness.config.schema.models import (
     DsCnnLConfig,
+    ImdbLstmConfig,
     MnistCnnConfig,
     ModelConfig,
 )
@@ -50,6 +52,8 @@ __all__ = [
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
+    "ImdbConfig",
+    "ImdbLstmConfig",
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
@@ -109,10 +113,11 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
+    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig, "imdb_lstm": ImdbLstmConfig},
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,
+        "imdb": ImdbConfig,
         "pairs": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
