@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness import measures
-from harness.config import is_dense
+from harness.config import Config, is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
 from harness.tracking import artifacts, cell_run, describe, store
@@ -26,8 +26,9 @@ from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = "model/model.keras"
-#: Converted models are compared with the Keras model on so many test examples.
-EXPORT_SAMPLES = 64
+#: Converted models are compared with the Keras model on so many test examples, and the ranges
+#: of 8-bit activations taken of so many training examples.
+EXPORT_SAMPLES, CALIBRATION_SAMPLES = 64, 256
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            metrics = _measure(cell, run, emit)
+            metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -65,7 +66,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command))
+        run.finish(describe.description(cell.config, metrics, cell.command, source))
         shutil.rmtree(work_path(cell), ignore_errors=True)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
@@ -93,8 +94,12 @@ def _lock(cell: Cell) -> Iterator[None]:
         yield
 
 
-def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
-    """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: data → model → dense baseline → pruner → train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
@@ -142,10 +147,11 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     scores = evaluate(model, examples.test(config.training.batch_size))
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = _first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = _samples(examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
+            **_of_int8(exported, examples.test(config.training.batch_size), scores.accuracy),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
@@ -156,15 +162,41 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
         artifacts.log_predictions(run, scores.predictions, scores.labels)
-    return metrics
+    return metrics, examples.source
 
 
 def _checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
 
 
-def _first_inputs(batches: Any) -> Any:
-    return next(batches.as_numpy_iterator())[0]
+def _samples(examples: Any, config: Config) -> Any:
+    """What the export's formats are compared on and calibrated with."""
+    from harness.export import Samples
+
+    def first_inputs(batches: Any) -> Any:
+        return next(batches.as_numpy_iterator())[0]
+
+    calibration = waveforms = None
+    if "tflite_int8" in config.export.formats:
+        count = min(CALIBRATION_SAMPLES, examples.num_train)
+        calibration = first_inputs(examples.train(count, seed=config.seed))
+    if "tflite_waveform" in config.export.formats:
+        waveforms = examples.waveforms(EXPORT_SAMPLES)
+    return Samples(first_inputs(examples.test(EXPORT_SAMPLES)), calibration, waveforms)
+
+
+def _of_int8(exported: list[Any], dataset: Any, accuracy: float) -> dict[str, float]:
+    """How well the 8-bit model does on the test set, if there is one, beside the float model."""
+    from harness.evaluation.accuracy import evaluate_function
+    from harness.export.tflite import Runner
+
+    metrics: dict[str, float] = {}
+    for artifact in exported:
+        if artifact.kind == "tflite_int8":
+            scores = evaluate_function(Runner(artifact.path.read_bytes()), dataset)
+            metrics = scores.metrics("test_int8")
+            metrics["test_int8/accuracy_difference"] = scores.accuracy - accuracy
+    return metrics
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class ExportConfig:
     """Which files are made of a trained model and measured in bytes.
 
     `tolerance` bounds the difference between a converted model's outputs and the Keras
-    model's, relative to the largest output; a conversion beyond it is refused.
+    model's, relative to the largest output; a conversion beyond it is refused. Files of
+    8-bit integers have a check of their own (`harness.export.int8`).
     """
 
     name: str = MISSING
