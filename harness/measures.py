@@ -37,6 +37,8 @@ def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
         metrics[f"size/{artifact.kind}_bytes"] = float(artifact.bytes)
         metrics[f"size/{artifact.kind}_gzip_bytes"] = float(artifact.gzip_bytes)
         metrics[f"size/{artifact.kind}_max_error"] = artifact.max_error
+        if artifact.agreement is not None:
+            metrics[f"size/{artifact.kind}_agreement"] = round(artifact.agreement, _DIGITS)
     return metrics
 
 

@@ -26,8 +26,6 @@ from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = "model/model.keras"
-#: Converted models are compared with the Keras model on so many test examples.
-EXPORT_SAMPLES = 64
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            metrics = _measure(cell, run, emit)
+            metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -65,7 +63,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command))
+        run.finish(describe.description(cell.config, metrics, cell.command, source))
         shutil.rmtree(work_path(cell), ignore_errors=True)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
@@ -93,8 +91,12 @@ def _lock(cell: Cell) -> Iterator[None]:
         yield
 
 
-def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
-    """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: data → model → dense baseline → pruner → train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
     from harness import data, export, tasks
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
@@ -143,10 +145,11 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = task.samples(examples, EXPORT_SAMPLES)
+        samples = task.samples(examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
+            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
@@ -158,7 +161,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         artifacts.log_history(run, fitted.history)
         artifacts.log_tables(run, scores.tables())
         run.set_tags(dict(scores.tags()))
-    return metrics
+    return metrics, examples.source
 
 
 def _checkpoint_file(cell: Cell) -> Path:

@@ -198,6 +198,7 @@ def test_the_page_of_a_run_says_what_it_is(cells):
     note = cells["random"].tags["mlflow.note.content"]
     assert "**mnist_cnn** on **mnist** (small scale), **random 75%**, seed 1" in note
     assert f"| test accuracy | {cells['random'].metrics['test/accuracy']:.2%} |" in note
+    assert f"Data: {cells['random'].tags['harness.data']}\n" in note
     assert "Run it again: `harness run " in note
     assert cells["random"].tags["mlflow.runName"] == "mnist_cnn · random 75% · seed 1"
 

@@ -3,14 +3,20 @@
 import re
 
 from harness.config.checks import need, one_of
-from harness.config.schema import DatasetConfig, PairsConfig
+from harness.config.schema import (
+    DatasetConfig,
+    ImdbConfig,
+    ImdbLstmConfig,
+    ModelConfig,
+    PairsConfig,
+)
 from harness.errors import ConfigError
 
 TOKENIZERS = ("moses", "none")
 BATCH_BY = ("sentences", "tokens")
 
 
-def check_text(dataset: DatasetConfig) -> None:
+def check_text(model: ModelConfig, dataset: DatasetConfig) -> None:
     """Refuses options out of range; other tasks' data sets pass untouched.
 
     Raises:
@@ -18,6 +24,12 @@ def check_text(dataset: DatasetConfig) -> None:
     """
     if isinstance(dataset, PairsConfig):
         _pairs(dataset)
+    if isinstance(dataset, ImdbConfig):
+        _reviews(dataset)
+        if isinstance(model, ImdbLstmConfig):
+            size = model.vocabulary_size
+            accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
+            need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
 
 
 def languages(direction: str) -> tuple[str, str]:
@@ -44,6 +56,16 @@ def _pairs(dataset: PairsConfig) -> None:
     accepted = f"ascending lengths, the last of them dataset.max_length={longest}"
     need("dataset.buckets", buckets, fitting, accepted)
     _held_out(dataset)
+
+
+def _reviews(dataset: ImdbConfig) -> None:
+    need(
+        "dataset.vocabulary_size",
+        dataset.vocabulary_size,
+        dataset.vocabulary_size >= 4,
+        "4 or more words",
+    )
+    need("dataset.length", dataset.length, dataset.length >= 1, "1 or more words")
 
 
 def _held_out(dataset: PairsConfig) -> None:

@@ -14,6 +14,7 @@ from harness.errors import ConfigError
 #: dataset.name -> module with `SOURCES`, `check`, `fingerprint` and `load`
 DATASETS = {
     "fsdd": "harness.data.fsdd",
+    "imdb": "harness.data.imdb",
     "mnist": "harness.data.mnist",
     "multi30k": "harness.data.multi30k",
     "parallel_text": "harness.data.parallel_text",

@@ -14,6 +14,7 @@ from harness.errors import ConfigError
 MODELS = {
     "ds_cnn_l": "harness.models.ds_cnn_l",
     "gnmt": "harness.models.gnmt",
+    "imdb_lstm": "harness.models.imdb_lstm",
     "mnist_cnn": "harness.models.mnist_cnn",
 }
 

@@ -17,6 +17,8 @@ from harness.config.tasks import MODELS
 
 #: what a model takes (`harness.config.tasks`) -> the class of its task
 TASKS = {"text pairs": "harness.tasks.translation.Translation"}
+#: Exported files are compared with the model on so many test examples.
+EXPORT_SAMPLES = 64
 _OTHERS = "harness.tasks.classification.Classification"
 
 
@@ -60,8 +62,20 @@ class Task(Protocol):
     def evaluate(self, model: Any, data: Any, config: Config) -> Scores:
         """Scores a model on the test split."""
 
-    def samples(self, data: Any, count: int) -> Any:
-        """Inputs of a model, of so many test examples."""
+    def samples(self, data: Any, config: Config) -> Any:
+        """What exported files are compared on, `harness.export.Samples`."""
+
+    def rescore(
+        self, exported: Sequence[Any], data: Any, config: Config, scores: Any
+    ) -> dict[str, float]:
+        """Metrics of exported files that do not give what the model gives.
+
+        Args:
+            exported: `harness.export.Artifact`s.
+            data: as for `evaluate`.
+            config: the cell.
+            scores: what `evaluate` returned for the model itself.
+        """
 
 
 def of(config: Config) -> Task:

@@ -1,13 +1,17 @@
 """One class for each example: images, words heard, texts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import models
 from harness.config import Config
 from harness.evaluation import accuracy
-from harness.tasks import Scores, Table
+from harness.export import Samples
+from harness.tasks import EXPORT_SAMPLES, Table
 from harness.training import objective
+
+#: The ranges of 8-bit activations are taken of so many training examples.
+CALIBRATION_SAMPLES = 256
 
 
 class Classification:
@@ -24,26 +28,56 @@ class Classification:
         """Cross-entropy and accuracy."""
         return objective.classification(label_smoothing)
 
-    def evaluate(self, model: Any, data: Any, config: Config) -> Scores:
+    def evaluate(self, model: Any, data: Any, config: Config) -> "ClassScores":
         """Accuracy on the test split."""
-        return _Scores(accuracy.evaluate(model, data.test(config.training.batch_size)))
+        return ClassScores(accuracy.evaluate(model, data.test(config.training.batch_size)))
 
-    def samples(self, data: Any, count: int) -> Any:
-        """Inputs of the first test examples."""
-        return next(data.test(count).as_numpy_iterator())[0]
+    def samples(self, data: Any, config: Config) -> Samples:
+        """Test examples, and what some formats need besides."""
+        calibration = waveforms = None
+        if "tflite_int8" in config.export.formats:
+            count = min(CALIBRATION_SAMPLES, data.num_train)
+            calibration = _first_inputs(data.train(count, seed=config.seed))
+        if "tflite_waveform" in config.export.formats:
+            waveforms = data.waveforms(EXPORT_SAMPLES)
+        return Samples(_first_inputs(data.test(EXPORT_SAMPLES)), calibration, waveforms)
+
+    def rescore(
+        self, exported: Sequence[Any], data: Any, config: Config, scores: "ClassScores"
+    ) -> dict[str, float]:
+        """How well the 8-bit model does on the test set, if there is one, beside the floats."""
+        from harness.export.tflite import Runner
+
+        metrics: dict[str, float] = {}
+        for artifact in exported:
+            if artifact.kind == "tflite_int8":
+                runner = Runner(artifact.path.read_bytes())
+                found = accuracy.evaluate_function(runner, data.test(config.training.batch_size))
+                metrics = found.metrics("test_int8")
+                metrics["test_int8/accuracy_difference"] = found.accuracy - scores.measured.accuracy
+        return metrics
 
 
-class _Scores:
+class ClassScores:
+    """`harness.evaluation.accuracy.Accuracy` as the scores of a task."""
+
     def __init__(self, measured: accuracy.Accuracy):
-        self._measured = measured
+        self.measured = measured
 
     def metrics(self, prefix: str) -> dict[str, float]:
-        return self._measured.metrics(prefix)
+        """Loss and accuracy."""
+        return self.measured.metrics(prefix)
 
     def tables(self) -> Mapping[str, Table]:
-        pairs = zip(self._measured.labels, self._measured.predictions, strict=True)
+        """Label and prediction of each test example."""
+        pairs = zip(self.measured.labels, self.measured.predictions, strict=True)
         rows = [[number, int(label), int(found)] for number, (label, found) in enumerate(pairs)]
         return {"predictions.csv": Table(("example", "label", "prediction"), rows)}
 
     def tags(self) -> Mapping[str, str]:
+        """None."""
         return {}
+
+
+def _first_inputs(batches: Any) -> Any:
+    return next(batches.as_numpy_iterator())[0]

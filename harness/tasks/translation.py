@@ -1,7 +1,7 @@
 """Translating sentences."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from harness import models
 from harness.config import Config
 from harness.evaluation import translation
 from harness.evaluation.translation import Score
+from harness.export import Samples
 from harness.models import beam
-from harness.tasks import Scores, Table
+from harness.tasks import EXPORT_SAMPLES, Scores, Table
 from harness.training import objective
 
 
@@ -58,9 +59,15 @@ class Translation:
         ]
         return _Scores(*_forced(model, batches), scores, rows)
 
-    def samples(self, data: Any, count: int) -> Any:
+    def samples(self, data: Any, config: Config) -> Samples:
         """Sources and references of the first test examples."""
-        return next(data.test(count).as_numpy_iterator())[0]
+        return Samples(next(data.test(EXPORT_SAMPLES).as_numpy_iterator())[0])
+
+    def rescore(
+        self, exported: Sequence[Any], data: Any, config: Config, scores: Any
+    ) -> dict[str, float]:
+        """Nothing: the one file there is holds the model itself."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ HEADLINE = {
     "size/tflite_bytes": ("TFLite file, bytes", "{:,.0f}"),
     "size/tflite_gzip_bytes": ("TFLite file gzipped, bytes", "{:,.0f}"),
     "size/keras_gzip_bytes": ("Keras file gzipped, bytes", "{:,.0f}"),
+    "test_int8/accuracy": ("test accuracy in 8-bit integers", "{:.2%}"),
+    "size/tflite_int8_bytes": ("TFLite file of 8-bit integers, bytes", "{:,.0f}"),
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
 #: The few that fit on the line of a finished cell.
@@ -30,8 +32,10 @@ def headline(metrics: Mapping[str, float]) -> dict[str, float]:
     return {key: metrics[key] for key in SHORT if key in metrics}
 
 
-def description(config: Config, metrics: Mapping[str, float], command: str) -> str:
-    """Markdown for MLflow's description box."""
+def description(
+    config: Config, metrics: Mapping[str, float], command: str, source: str = ""
+) -> str:
+    """Markdown for MLflow's description box; `source` says where the data are from."""
     rows = [
         f"| {label} | {form.format(metrics[key])} |"
         for key, (label, form) in HEADLINE.items()
@@ -41,6 +45,7 @@ def description(config: Config, metrics: Mapping[str, float], command: str) -> s
         [
             f"**{config.model.name}** on **{config.dataset.name}** "
             f"({config.scale} scale), **{sparsity_label(config)}**, seed {config.seed}",
+            *(["", f"Data: {source}"] if source else []),
             "",
             "| | |",
             "|---|---|",

@@ -63,7 +63,12 @@ def test_who_is_held_out_and_how_clips_are_varied_decide_the_cell_but_not_where_
 
 
 @pytest.mark.parametrize(
-    ("name", "scale"), [("keyword_spotting", "full"), ("keyword_spotting_small", "small")]
+    ("name", "scale"),
+    [
+        ("keyword_spotting", "full"),
+        ("keyword_spotting_small", "small"),
+        ("keyword_spotting_synthetic", "small"),
+    ],
 )
 def test_the_sweeps_name_five_sparsities_and_three_seeds(name, scale):
     configs = [config for config, _ in sweep.load(name).configs()]

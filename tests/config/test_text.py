@@ -2,9 +2,11 @@
 
 import pytest
 
-from harness.config.schema import DatasetConfig, PairsConfig
+from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
 from harness.config.text import check_text, languages
 from harness.errors import ConfigError
+
+MODEL = ModelConfig(name="any")
 
 
 def pairs(**options):
@@ -13,9 +15,9 @@ def pairs(**options):
 
 
 def test_sound_options_pass():
-    check_text(pairs())
-    check_text(pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]))
-    check_text(DatasetConfig(name="mnist", source="idx"))
+    check_text(MODEL, pairs())
+    check_text(MODEL, pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]))
+    check_text(MODEL, DatasetConfig(name="mnist", source="idx"))
     assert languages("de_en") == ("de", "en")
 
 
@@ -39,4 +41,4 @@ def test_sound_options_pass():
 )
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_text(pairs(**options))
+        check_text(MODEL, pairs(**options))

@@ -67,4 +67,8 @@ def test_descriptions_show_what_was_measured_and_no_more():
     assert "| test accuracy | 98.77% |" in text
     assert "TFLite" not in text
     assert "`harness run seed=1`" in text
+    assert "Data:" not in text
+    assert "\nData: synthetic speech\n" in description(
+        RANDOM, {}, "harness run", "synthetic speech"
+    )
     assert headline({"test/accuracy": 0.5, "other": 1.0}) == {"test/accuracy": 0.5}

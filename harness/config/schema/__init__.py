@@ -15,6 +15,7 @@ from harness.config.schema.data import (
     AugmentationConfig,
     DatasetConfig,
     FsddConfig,
+    ImdbConfig,
     PairsConfig,
     SpeechCommandsConfig,
     SpeechConfig,
@@ -24,6 +25,7 @@ from harness.config.schema.models import (
     DecodingConfig,
     DsCnnLConfig,
     GnmtConfig,
+    ImdbLstmConfig,
     MnistCnnConfig,
     ModelConfig,
 )
@@ -54,6 +56,8 @@ __all__ = [
     "FinetuneConfig",
     "FsddConfig",
     "GnmtConfig",
+    "ImdbConfig",
+    "ImdbLstmConfig",
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
@@ -78,7 +82,8 @@ class ExportConfig:
     """Which files are made of a trained model and measured in bytes.
 
     `tolerance` bounds the difference between a converted model's outputs and the Keras
-    model's, relative to the largest output; a conversion beyond it is refused.
+    model's, relative to the largest output; a conversion beyond it is refused. Files of
+    8-bit integers have a check of their own (`harness.export.int8`).
     """
 
     name: str = MISSING
@@ -113,10 +118,16 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig, "gnmt": GnmtConfig},
+    "model": {
+        "mnist_cnn": MnistCnnConfig,
+        "ds_cnn_l": DsCnnLConfig,
+        "gnmt": GnmtConfig,
+        "imdb_lstm": ImdbLstmConfig,
+    },
     "dataset": {
         "dataset": DatasetConfig,
         "fsdd": FsddConfig,
+        "imdb": ImdbConfig,
         "multi30k": PairsConfig,
         "pairs": PairsConfig,
         "parallel_text": PairsConfig,

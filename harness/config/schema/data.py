@@ -81,6 +81,14 @@ class SpeechCommandsConfig(SpeechConfig):
 
 
 @dataclass
+class ImdbConfig(DatasetConfig):
+    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent."""
+
+    vocabulary_size: int = 20000
+    length: int = 100
+
+
+@dataclass
 class PairsConfig(DatasetConfig):
     """Sentences of two languages, line by line: `direction` is SOURCE_TARGET, e.g. en_de.
 

@@ -22,6 +22,16 @@ class MnistCnnConfig(ModelConfig):
 
 
 @dataclass
+class ImdbLstmConfig(ModelConfig):
+    """The LSTM of the IMDB pruning example; `vocabulary_size` is the data set's."""
+
+    vocabulary_size: int = 20000
+    embedding: int = 128
+    units: int = 128
+    dropout: float = 0.5
+
+
+@dataclass
 class DsCnnLConfig(ModelConfig):
     """The large depthwise-separable keyword spotter; `momentum` is batch normalization's."""
 

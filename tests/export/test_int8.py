@@ -1,0 +1,124 @@
+"""Files of 8-bit integers: what is in them, how near they come, and when they are refused."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from harness.config.schema import ExportConfig
+from harness.errors import ExportError
+from harness.evaluation.accuracy import evaluate, evaluate_function
+from harness.export import Samples, export, int8, tflite
+from harness.export.comparison import agreement
+from harness.models.plain import plain
+from tests.training import small
+
+CONFIG = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The small net, trained until it tells its two classes apart."""
+    keras.utils.set_random_seed(0)
+    model = small.model()
+    model.compile(
+        keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    model.fit(small.data().train(16, 0).take(300), shuffle=False, verbose=0)
+    model.compiled = False
+    return model
+
+
+@pytest.fixture(scope="module")
+def samples():
+    inputs = next(small.data().test(10).as_numpy_iterator())[0]
+    return Samples(inputs, next(small.data().train(40, 0).as_numpy_iterator())[0])
+
+
+@pytest.fixture(scope="module")
+def files(trained, samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("int8")
+    return {artifact.kind: artifact for artifact in export(trained, CONFIG, folder, samples)}
+
+
+def test_everything_in_the_file_is_integers(files):
+    assert files["tflite_int8"].path.name == "model_int8.tflite"
+    interpreter = tf.lite.Interpreter(
+        model_path=str(files["tflite_int8"].path),
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+    )
+    kinds = {np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details()}
+    assert kinds == {"int8", "int32"}, "32 bits for biases and shapes"
+    for (slot,) in (interpreter.get_input_details(), interpreter.get_output_details()):
+        assert slot["dtype"] == np.int8
+
+
+def test_it_is_near_the_model_and_smaller(files, trained, samples):
+    found = files["tflite_int8"]
+    assert found.agreement == 1.0
+    assert 0 < found.max_error < 0.1
+    assert files["tflite"].agreement is None
+    outputs = tflite.run(found.path.read_bytes(), samples.inputs)
+    expected = trained(samples.inputs).numpy()
+    assert np.abs(outputs - expected).max() / np.abs(expected).max() == pytest.approx(
+        found.max_error, rel=1e-5
+    )
+    assert found.bytes == found.path.stat().st_size
+
+
+def test_it_is_scored_on_the_test_set_batch_by_batch(files, trained):
+    content = files["tflite_int8"].path.read_bytes()
+    floats = evaluate(trained, small.data().test(10))
+    assert floats.accuracy == 1.0
+    for size in (10, 4):  # the last batch of 4 is short
+        scores = evaluate_function(tflite.Runner(content), small.data().test(size))
+        assert scores.accuracy == floats.accuracy
+        assert scores.loss == pytest.approx(floats.loss, abs=0.1)
+        assert scores.loss != floats.loss
+
+
+def test_the_same_model_and_examples_give_the_same_bytes(trained, samples):
+    shipped = plain(trained)
+    first = int8.convert(shipped, samples.calibration)
+    assert int8.convert(shipped, samples.calibration) == first
+
+
+def test_ranges_come_from_the_calibration(trained, samples, tmp_path):
+    """Calibrated on far too faint examples, real ones saturate; the check finds it."""
+    faint = samples.calibration * 1e-3
+    with pytest.raises(ExportError, match=r"model_int8\.tflite: .* class to .*% of the samples"):
+        int8.to_int8(plain(trained), tmp_path / "model_int8.tflite", samples.inputs, faint)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_has_no_integer_form_is_told(samples, tmp_path):
+    class Cosine(keras.layers.Layer):
+        def call(self, x):
+            return tf.math.cos(x)
+
+    model = keras.Sequential([keras.Input((6, 6, 1)), Cosine(), keras.layers.Flatten()])
+    with pytest.raises(
+        ExportError, match=r"model_int8\.tflite: cannot be all integers: .* of .* tensors"
+    ):
+        int8.to_int8(model, tmp_path / "model_int8.tflite", samples.inputs, samples.calibration)
+
+
+def test_agreement():
+    expected = np.eye(10) * [[4.0]]
+    assert agreement("x", expected, expected) == 1.0
+    nine = expected.copy()
+    nine[0] = nine[1]
+    assert agreement("x", nine, expected) == 0.9
+    nine[2] = nine[1]
+    with pytest.raises(ExportError, match=r"x: .* class to 80\.0% of the samples; accepted: 90%"):
+        agreement("x", nine, expected)
+    tied = expected.copy()
+    tied[:, 3] = 3.9  # nearly as high as each sample's own
+    moved = tied + np.eye(10)[3] * 0.15
+    assert agreement("x", moved, tied) == 1.0
+    with pytest.raises(ExportError, match="class to 10"):
+        agreement("x", np.full((10, 10), 0.0), expected * np.nan_to_num(1.0))
+    with pytest.raises(ExportError, match="class to 0"):
+        agreement("x", expected, expected * np.nan)
+    with pytest.raises(ExportError, match="outputs of shape"):
+        agreement("x", expected[:, :2], expected)
