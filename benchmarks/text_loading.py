@@ -125,7 +125,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--batches", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--folder", type=Path, help="keeps the files there, and takes them up again"
+    )
     options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        measure(options, options.folder)
+        return
     with tempfile.TemporaryDirectory() as folder:
         measure(options, Path(folder))
 
@@ -145,11 +152,12 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         max_length=BUCKETS[-1],
     )
     context = multiprocessing.get_context("spawn")
-    with context.Pool(2) as pool:  # whose memory is not the loader's
-        pool.starmap(
-            write,
-            [(folder / f"train.{one}", options.pairs, i) for i, one in enumerate(("en", "de"))],
-        )
+    if not (folder / "train.de").exists():
+        with context.Pool(2) as pool:  # whose memory is not the loader's
+            pool.starmap(
+                write,
+                [(folder / f"train.{one}", options.pairs, i) for i, one in enumerate(("en", "de"))],
+            )
     size = sum(path.stat().st_size for path in folder.glob("train.*"))
     workers = min(os.cpu_count() or 1, words._MOST_PROCESSES)
     print(f"{options.pairs:,} pairs, {size / 1e9:.2f} GB of text, {workers} workers", flush=True)

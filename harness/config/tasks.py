@@ -18,6 +18,7 @@ DATASETS = {
     "parallel_text": "text pairs",
     "speech_commands": "speech",
     "speech_folder": "speech",
+    "wmt16": "text pairs",
 }
 
 

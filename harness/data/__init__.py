@@ -20,6 +20,7 @@ DATASETS = {
     "parallel_text": "harness.data.parallel_text",
     "speech_commands": "harness.data.speech_commands",
     "speech_folder": "harness.data.speech_folder",
+    "wmt16": "harness.data.wmt16",
 }
 
 

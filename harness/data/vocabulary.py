@@ -10,13 +10,20 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from harness.errors import DataError
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 #: The special ids, as every vocabulary must have them.
 SPECIAL = {"pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS}
+#: Words that a vocabulary is learned of at most, the most frequent: the learner keeps all of
+#: them in memory, and those beyond occur once or twice in millions of sentences.
+_LEARNED_OF = 1_000_000
 #: Words whose subwords are remembered while encoding.
 _KNOWN = 500_000
 
@@ -107,12 +114,37 @@ def train(counts: Path, size: int) -> bytes:
     Raises:
         DataError: the text is too small for so many subwords, or has more characters.
     """
-    from sentencepiece import SentencePieceTrainer, sentencepiece_model_pb2
+    from sentencepiece import sentencepiece_model_pb2
 
     model = io.BytesIO()
+    with TemporaryDirectory() as folder:
+        words = Path(folder, "words.tsv")
+        _write_most_frequent(counts, words)
+        _learn(words, size, model)
+    learned = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    learned.trainer_spec.ClearField("input")  # where the words lay
+    return learned.SerializeToString(deterministic=True)
+
+
+def _write_most_frequent(counts: Path, path: Path) -> None:
+    """The lines of the most frequent words, in the same order; among equals the first."""
+    with counts.open(encoding="utf-8", newline="\n") as file:
+        frequencies = np.fromiter((int(line.rpartition("\t")[2]) for line in file), np.int64)
+    kept = np.zeros(len(frequencies), bool)
+    kept[np.argsort(-frequencies, kind="stable")[:_LEARNED_OF]] = True
+    with (
+        counts.open(encoding="utf-8", newline="\n") as file,
+        path.open("w", encoding="utf-8", newline="\n") as chosen,
+    ):
+        chosen.writelines(compress(file, kept))
+
+
+def _learn(words: Path, size: int, model: io.BytesIO) -> None:
+    from sentencepiece import SentencePieceTrainer
+
     try:
         SentencePieceTrainer.train(
-            input=str(counts),
+            input=str(words),
             input_format="tsv",
             model_writer=model,
             model_type="bpe",
@@ -132,9 +164,6 @@ def train(counts: Path, size: int) -> bytes:
         )
     except RuntimeError as error:
         raise DataError(_too_large_or_small(size, str(error))) from None
-    learned = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
-    learned.trainer_spec.ClearField("input")  # where the counts lie
-    return learned.SerializeToString(deterministic=True)
 
 
 def _too_large_or_small(size: int, error: str) -> str:

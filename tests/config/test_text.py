@@ -1,7 +1,10 @@
 """Configs of text data sets: what goes together, and what is out of range."""
 
+import dataclasses
+
 import pytest
 
+from harness.config import cell_id, compose
 from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
 from harness.config.text import check_text, languages
 from harness.errors import ConfigError
@@ -42,3 +45,26 @@ def test_sound_options_pass():
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
         check_text(MODEL, pairs(**options))
+
+
+@pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])
+def test_places_do_not_decide_a_cell_and_the_direction_does(place):
+    cell = compose([])
+
+    def of(**options):
+        return cell_id(dataclasses.replace(cell, dataset=pairs(**options)), "fingerprint")
+
+    assert of(**{place: "elsewhere"}) == of()
+    assert of(direction="de_en") != of()
+
+
+def test_reviews_go_with_the_example_s_net_of_the_same_vocabulary():
+    given = ["model=imdb_lstm", "dataset=imdb", "training=imdb_lstm"]
+    config = compose(given)
+    assert config.model.vocabulary_size == config.dataset.vocabulary_size == 20_000
+    with pytest.raises(ConfigError, match=r"model\.vocabulary_size: received 20000; .*size, 500"):
+        compose([*given, "dataset.vocabulary_size=500"])
+    with pytest.raises(ConfigError, match=r"dataset\.length: received 0"):
+        compose([*given, "dataset.length=0"])
+    with pytest.raises(ConfigError, match=r"received mnist \(images\) with model=imdb_lstm"):
+        compose(["model=imdb_lstm", "dataset=mnist"])

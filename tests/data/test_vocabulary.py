@@ -30,6 +30,15 @@ def test_the_same_counts_give_the_same_bytes_wherever_they_lie(counts, model, tm
     assert vocabulary.train(elsewhere, 60) == model
 
 
+def test_a_vocabulary_is_learned_of_the_most_frequent_words(counts, monkeypatch, tmp_path):
+    monkeypatch.setattr(vocabulary, "_LEARNED_OF", 3)
+    few = tmp_path / "few.tsv"
+    few.write_text("aa\t5\nbb\t1\ncc\t9\ndd\t5\nee\t5\n")
+    vocabulary._write_most_frequent(few, tmp_path / "kept.tsv")
+    assert (tmp_path / "kept.tsv").read_text() == "aa\t5\ncc\t9\ndd\t5\n"
+    assert 1 in Vocabulary(vocabulary.train(few, 8), "it").encode("ee")
+
+
 def test_sentences_come_back_from_their_ids(model):
     subwords = Vocabulary(model, "it")
     sentence = "small dog &apos;s red @-@ Katze"

@@ -133,6 +133,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "parallel_text": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
+        "wmt16": PairsConfig,
     },
     "sparsity": {"sparsity": SparsityConfig},
     "training": {"training": TrainingConfig},

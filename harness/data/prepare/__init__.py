@@ -27,7 +27,10 @@ import harness
 from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
-PREPARERS = {"speech": "harness.data.prepare.speech"}
+PREPARERS = {
+    "speech": "harness.data.prepare.speech",
+    "wmt16": "harness.data.prepare.wmt16",
+}
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
 
