@@ -52,8 +52,8 @@ def score(
         references: References as they came.
 
     Returns:
-        `bleu_tokenized` (sacrebleu's `tok:none|smooth:none`, which equals multi-bleu's score),
-        `bleu` (13a tokenization of the detokenised text) and `chrf`.
+        `bleu` (as published: sacrebleu's `tok:none|smooth:none` on the words), `bleu_13a` (of
+        the detokenised text) and `chrf`.
 
     Raises:
         DataError: there is nothing to score, or sacrebleu is not installed.
@@ -66,8 +66,8 @@ def score(
     # `force` keeps it from warning that the text is tokenised: it is meant to be.
     tokenized = BLEU(tokenize="none", smooth_method="none", force=True)
     kinds = {
-        "bleu_tokenized": (tokenized, words, reference_words),
-        "bleu": (BLEU(tokenize="13a"), sentences, references),
+        "bleu": (tokenized, words, reference_words),
+        "bleu_13a": (BLEU(tokenize="13a"), sentences, references),
         "chrf": (CHRF(), sentences, references),
     }
     scores = {}

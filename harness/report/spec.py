@@ -140,15 +140,23 @@ def rows_from_cells(
             seeds = dict.fromkeys((*rows[key].seeds, seed))
             rows[key] = replace(rows[key], seeds=tuple(seeds))
             continue
-        model, name = str(params["model.name"]), str(params["sparsity.name"])
+        model, name = _shown(params, labels or {}), str(params["sparsity.name"])
         target = params.get("sparsity.target")
         if params.get("sparsity.pattern.kind") == "n_m":  # says it better than the group's name
             name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
             target = None
         rows[key] = RowSpec(
-            model=(labels or {}).get(model, model),
+            model=model,
             sparsity=sparsity_label(name, None if target is None else float(target)),
             where=where,
             seeds=(seed,),
         )
     return tuple(rows.values())
+
+
+def _shown(params: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
+    model = str(params["model.name"])
+    model = labels.get(model, model)
+    direction = params.get("dataset.direction")
+    return f"{model} {str(direction).upper().replace('_', '-')}" if direction else model

@@ -8,8 +8,8 @@ from harness.tracking.labels import sparsity_label
 #: The numbers a reader looks for first: metric -> (label, format).
 HEADLINE = {
     "test/accuracy": ("test accuracy", "{:.2%}"),
-    "test/bleu_tokenized": ("test BLEU, tokenised", "{:.2f}"),
-    "test/bleu": ("test BLEU, 13a", "{:.2f}"),
+    "test/bleu": ("test BLEU, tokenised", "{:.2f}"),
+    "test/bleu_13a": ("test BLEU, detokenised, 13a", "{:.2f}"),
     "test/chrf": ("test chrF", "{:.2f}"),
     "test/perplexity": ("test perplexity", "{:.2f}"),
     "test/loss": ("test loss", "{:.4f}"),
@@ -24,7 +24,7 @@ HEADLINE = {
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
 #: The few that fit on the line of a finished cell.
-SHORT = ("test/accuracy", "test/bleu_tokenized", "test/bleu", "sparsity/prunable")
+SHORT = ("test/accuracy", "test/bleu", "test/bleu_13a", "sparsity/prunable")
 
 
 def headline(metrics: Mapping[str, float]) -> dict[str, float]:
