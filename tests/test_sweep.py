@@ -95,7 +95,7 @@ def without(key):
         ("", "received NoneType; accepted: a mapping"),
         ("- a", "received list; accepted: a mapping"),
         ("{", "not YAML"),
-        (without("title"), r"missing \['title'\]; accepted keys: blocks, published, scale"),
+        (without("title"), r"missing \['title'\]; accepted keys: aliases, blocks, published"),
         (GOOD + "sedes: [1]", r"unknown \['sedes'\]"),
         (GOOD.replace("A table", "[1]"), r"title: received \[1\]; accepted: a text"),
         (GOOD.replace("[1, 2]", "3"), "seeds: received 3; accepted: a list of whole numbers"),
