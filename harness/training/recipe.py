@@ -94,12 +94,14 @@ def make_optimizer(config: OptimizerConfig, rate: Any) -> Any:
     """
     import keras
 
+    from harness.training.adam import Adam
+
     options = {name: getattr(config, name) for name in OPTIONS}
     given = {name: value for name, value in options.items() if value is not None}
     if "clip_norm" in given:
         given["global_clipnorm"] = given.pop("clip_norm")
     kinds = {
-        "adam": keras.optimizers.Adam,
+        "adam": Adam,
         "sgd": keras.optimizers.SGD,
         "rmsprop": keras.optimizers.RMSprop,
     }
