@@ -29,7 +29,6 @@ def trained(kind, **options):
 def test_updates_are_those_of_keras(options):
     ours, theirs = trained(Adam, **options), trained(keras.optimizers.Adam, **options)
     found, expected = ours.optimizer.variables, theirs.optimizer.variables
-    assert [v.name for v in found] == [v.name for v in expected]
     for one, other in zip([*ours.variables, *found], [*theirs.variables, *expected], strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-6)
 
