@@ -1,13 +1,15 @@
 """GNMT beside straightforward ways to do the same: a training step, and beam search.
 
-    python -m benchmarks.gnmt [--units 256] [--layers 2] [--rounds 5]
+    python -m benchmarks.gnmt [--units 256] [--layers 2] [--rounds 5] [--mixed]
 
 The peer in training is what Keras' guides make of this model: `LSTM` and `AdditiveAttention`
 layers of the same sizes, logits at every place, padding masked in the loss. It is a little
-simpler: its attention is asked once for a whole sequence, not by each step's context. The peer
-in decoding is the usual loop in Python, a sentence at a time, over the same model's step (in a
-`tf.function` of its own). Both are timed in turns with ours, in one process; processor time
-beside the wall's, for what else runs on the machine takes the latter.
+simpler: its attention is asked once for a whole sequence, not by each step's context, and its
+dropout drops the same inputs at every step. The peer in decoding is the usual loop in Python, a
+sentence at a time, over the same model's step (in a `tf.function` of its own). With `--mixed`,
+both models train in mixed precision, and decoding is left out. Both are timed in turns with
+ours, in one process; processor time beside the wall's, for what else runs on the machine takes
+the latter.
 """
 
 import argparse
@@ -61,7 +63,7 @@ def straightforward(vocabulary: int, units: int, layers: int, dropout: float) ->
 def masked_loss(labels: Any, logits: Any) -> Any:
     """Cross-entropy of the words that are no padding, a sentence."""
     ids = tf.cast(labels, tf.int32)
-    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, logits)
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, tf.cast(logits, tf.float32))
     words = tf.cast(ids != 0, nats.dtype)
     return tf.reduce_sum(nats * words) / tf.cast(tf.shape(ids)[0], nats.dtype)
 
@@ -224,12 +226,16 @@ def main() -> None:
         "rounds": 5,
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--mixed", action="store_true", help="bfloat16 products")
     arguments = parser.parse_args()
+    if arguments.mixed:
+        keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
     config = GnmtConfig("gnmt", arguments.layers, arguments.units, 0.2)
     model = build(config, (None,), arguments.vocabulary)
     training(model, arguments)
-    decoding(model, arguments)
+    if not arguments.mixed:
+        decoding(model, arguments)
 
 
 if __name__ == "__main__":
