@@ -13,8 +13,8 @@ from harness.tracking.labels import flat
 def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
     """The table whose rows are these cells, seeds merged.
 
-    A sweep that is compared with a published table takes over its names and measure, and its
-    layout too where it shows no sparsity that the layout has no place for.
+    A sweep that is compared with a published table takes over its names, its measure and its
+    layout; sparsities that the layout has no column for stand below it.
 
     Args:
         sweep: what names the table.
@@ -24,9 +24,9 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
     rows = rows_from_cells(cells, PAGE_NAMES)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
-    fits = all((row.model, row.sparsity) in placed for row in rows)
+    fits = any((row.model, row.sparsity) in placed for row in rows)
     return TableSpec(
-        name=configs[0].tracking.experiment,
+        name=sweep.name,
         title=sweep.title,
         scale=sweep.scale,
         rows=rows,
@@ -34,6 +34,7 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
+        experiment=configs[0].tracking.experiment,
     )
 
 

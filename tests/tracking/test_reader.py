@@ -61,7 +61,7 @@ def _searched(uri, experiment):
         found = mlflow.search_runs(experiment_names=[experiment])
     finally:
         mlflow.set_tracking_uri(before)
-    fixed = ["run_id", "status", "start_time", "end_time"]
+    fixed = ["run_id", "experiment_id", "status", "start_time", "end_time"]
     dotted = sorted(c for c in found.columns if c.startswith(("params.", "tags.", "metrics.")))
     return found[[*fixed, *dotted]].copy()
 
