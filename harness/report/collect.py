@@ -17,14 +17,13 @@ _TIES = ["start_time", "run_id"]
 
 @dataclass(frozen=True)
 class Run:
-    """One run behind a number. `quality` is in the table's unit; `metrics` as logged."""
+    """One run behind a number. `quality` is in the table's unit; `metrics` are as logged."""
 
     run_id: str
     experiment_id: str
     seed: str
     quality: float
     metrics: Mapping[str, float]
-    params: Mapping[str, str]
     tags: Mapping[str, str]
 
 
@@ -178,30 +177,30 @@ def _canonical(column: pd.Series) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, spec: TableSpec) -> list[Run]:
-    columns = {
-        prefix: [c for c in frame.columns if c.startswith(f"{prefix}.")]
-        for prefix in ("metrics", "params", "tags")
+    parts: dict[str, list[dict[str, Any]]] = {
+        prefix: [{} for _ in range(len(frame))] for prefix in ("metrics", "tags")
     }
-    runs = []
-    for record in frame.to_dict("records"):
-        parts: dict[str, dict[str, Any]] = {
-            prefix: {
-                name.partition(".")[2]: record[name]
-                for name in names
-                if record[name] is not None and record[name] == record[name]
-            }
-            for prefix, names in columns.items()
-        }
-        runs.append(
-            Run(
-                run_id=record["run_id"],
-                experiment_id=str(record.get("experiment_id", "")),
-                seed=parts["params"].get("seed", ""),
-                quality=parts["metrics"][spec.quality.metric] * spec.quality.factor,
-                **parts,
-            )
+    for name in frame.columns:
+        prefix, _, key = name.partition(".")
+        if prefix in parts:  # column by column: several times quicker than row by row
+            for found, value in zip(parts[prefix], frame[name].tolist(), strict=True):
+                if value is not None and value == value:
+                    found[key] = value
+    seeds = _column(frame, "params.seed").tolist()
+    experiments = _column(frame, "experiment_id").tolist()
+    return [
+        Run(
+            run_id=run_id,
+            experiment_id=experiment or "",
+            seed=seed or "",
+            quality=metrics[spec.quality.metric] * spec.quality.factor,
+            metrics=metrics,
+            tags=tags,
         )
-    return runs
+        for run_id, experiment, seed, metrics, tags in zip(
+            frame["run_id"], experiments, seeds, parts["metrics"], parts["tags"], strict=True
+        )
+    ]
 
 
 def total_excluded(excluded: list[Exclusion]) -> int:

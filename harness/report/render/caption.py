@@ -7,6 +7,8 @@ from harness.report.tables import Table
 
 def one_line(text: str) -> str:
     """Replaces what does not print, line breaks among it, by spaces."""
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
