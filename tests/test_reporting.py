@@ -1,11 +1,12 @@
 """`harness report`: which tables, from which runs, to which files."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
 from harness.cli import main
-from harness.errors import ConfigError, ReportError
+from harness.errors import ConfigError, ReportError, TrackingError
 from harness.report import Selection, parse_filter
 from harness.report.pages import page_tables
 from harness.reporting import Request, print_reports
@@ -28,10 +29,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def store(folder):
-    """Cells of no sweep, at both scales."""
-    store = Store(f"sqlite:///{folder}/mlflow.db", "mine")
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Cells of no sweep, at both scales, and an experiment without any."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    Store(uri, "empty")
+    store = Store(uri, "mine")
     dense = store.cell()
     store.sparse("random", 0.5, 1, 0.97, dense)
     store.cell("random", 0.9, 1, 0.95)
@@ -58,14 +61,15 @@ def test_all_tables_and_the_page_that_leads_to_them(folder, capsys):
 
 
 def test_several_tables_go_to_folders_below_out(folder):
-    assert main(["report", "--table", "demo", "--table", "translation", "--out", "here"]) == 0
+    words = "report --table demo --table translation --out here --no-plots"
+    assert main(words.split()) == 0
     assert {path.name for path in (folder / "here").iterdir()} == {
         *("demo", "translation", "index.html")
     }
 
 
 def test_an_experiment_of_no_sweep_is_a_table_of_what_it_holds_a_scale_each(folder, store):
-    assert main(["report", "--experiment", "mine"]) == 0
+    assert main(["report", "--experiment", "mine", "--uri", store.uri]) == 0
     small = rows(folder / "results" / "mine-small" / "table.csv")
     assert [(row["sparsity"], row["variant"]) for row in small] == [
         ("dense", "n/a"),
@@ -79,7 +83,9 @@ def test_an_experiment_of_no_sweep_is_a_table_of_what_it_holds_a_scale_each(fold
 
 
 def test_a_table_can_read_another_experiment(folder, store):
-    request = Request(tables=("examples",), overrides=("scale=small",), experiment="mine")
+    request = Request(
+        tables=("examples",), overrides=("scale=small",), experiment="mine", uri=store.uri
+    )
     (result,) = print_reports(request)
     assert result.table.spec.name == "examples"
     by_name = {entry.spec.sparsity: entry for entry in result.table.entries[:3]}
@@ -92,20 +98,22 @@ def test_options_of_the_command_line_reach_the_report(folder, store, capsys):
     words = "report --experiment mine --filter seed=1 --filter test/accuracy>0.96"
     words += " --since 2020-01-01"
     ui = "http://mlflow.example:8080"
-    assert main([*words.split(), "--ui", ui, "--format", "html", "--out", "out"]) == 0
+    assert (
+        main([*words.split(), "--uri", store.uri, "--ui", ui, "--format", "html", "--out", "out"])
+        == 0
+    )
     text = (folder / "out" / "mine-small" / "table.html").read_text()
     assert f"{ui}/#/experiments/{store.id}/runs/" in text
     assert "2 left out by --filter test/accuracy&gt;0.96" in text
     assert "Only runs started since 2020-01-01" in capsys.readouterr().out
 
 
-def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(folder):
+def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(folder, store):
     (folder / "mine.yaml").write_text(SWEEP)
     request = Request(tables=("mine.yaml",), overrides=("export.formats=[],[tflite]",))
-    with pytest.raises(Exception, match="no MLflow store"):
+    with pytest.raises(TrackingError, match="no MLflow store"):
         print_reports(request)
-    Store(f"sqlite:///{folder}/mlflow.db", "mine")
-    (result,) = print_reports(request)
+    (result,) = print_reports(replace(request, uri=store.uri, plots=False))
     assert [(e.spec.sparsity, e.spec.variant) for e in result.table.entries] == [
         (sparsity, f"export.formats={formats}")
         for sparsity in ("dense", "random 50%", "block 1 by 8 50%")
@@ -127,8 +135,7 @@ def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(fold
     ],
 )
 def test_wrong_input_is_one_line(folder, store, capsys, arguments, complaint):
-    Store(f"sqlite:///{folder}/mlflow.db", "empty")
-    assert main(["report", *arguments]) == 2
+    assert main(["report", "--uri", store.uri, *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert complaint in line
     assert not (folder / "results").exists()
@@ -136,7 +143,9 @@ def test_wrong_input_is_one_line(folder, store, capsys, arguments, complaint):
 
 def test_an_unknown_filter_key_is_refused_before_anything_is_written(folder, store):
     with pytest.raises(ReportError, match="no run has a parameter, metric or tag 'sed'"):
-        print_reports(Request(experiment="mine", selection=Selection((parse_filter("sed=1"),))))
+        print_reports(
+            Request(experiment="mine", uri=store.uri, selection=Selection((parse_filter("sed=1"),)))
+        )
     with pytest.raises(ConfigError):
         print_reports(Request(tables=("nothing",)))
     assert not (folder / "results").exists()

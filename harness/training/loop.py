@@ -109,7 +109,7 @@ def fit(
         on_log: Called with the global step and `train/loss`, `train/accuracy`,
             `train/learning_rate` (means of the steps since the last call, at multiples of
             `training.log_every`), and `val/loss`, `val/accuracy` at each segment's end. With
-            a pruner also `sparsity/scheduled` and `sparsity/prunable`, the schedule as run.
+            a pruner also `sparsity/scheduled` and `sparsity/reached`, the schedule as run.
         on_progress: Called after each `on_log`.
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
@@ -273,7 +273,7 @@ class _Monitor(keras.callbacks.Callback):
         if self._pruner is None:
             return {}
         scheduled, reached = self._pruner.progress()
-        return {"sparsity/scheduled": round(scheduled, 6), "sparsity/prunable": round(reached, 6)}
+        return {"sparsity/scheduled": round(scheduled, 6), "sparsity/reached": round(reached, 6)}
 
     def segment_means(self) -> Metrics:
         """Means of the training metrics over the segment just ended."""

@@ -47,7 +47,7 @@ def full(stores, demo_spec):
 def _histories(table):
     steps = [(100, 0.2), (200, 0.4), (300, 0.5)]
     return {
-        run.run_id: {"sparsity/scheduled": steps, "sparsity/prunable": steps}
+        run.run_id: {"sparsity/scheduled": steps, "sparsity/reached": steps}
         for entry in table.entries
         for run in entry.runs
     }

@@ -154,7 +154,7 @@ def test_the_schedule_as_run_is_read_for_one_run_a_row(stores, demo_spec, tmp_pa
             metrics=[
                 Metric(key, step / 1000, 0, step)
                 for step in (100, 300, 500)
-                for key in ("sparsity/scheduled", "sparsity/prunable")
+                for key in ("sparsity/scheduled", "sparsity/reached")
             ],
         )
     spec = replace(demo_spec, name="schedule")

@@ -7,7 +7,7 @@ from harness.report.tables import Entry, Table
 from harness.tracking.reader import Histories
 
 #: The metrics of a run that tell it: what the last refresh was to reach, and what is so.
-SCHEDULED, REACHED = "sparsity/scheduled", "sparsity/prunable"
+SCHEDULED, REACHED = "sparsity/scheduled", "sparsity/reached"
 
 
 def runs_drawn(table: Table) -> list[str]:
