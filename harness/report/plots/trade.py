@@ -89,6 +89,7 @@ def _draw(figure: Figure, table: Table, cost: Cost, label: str) -> None:
         zorder=1,
     )
     axes.set_xscale("log")
+    axes.margins(x=0.12)  # room for the names
     axes.set_xlabel(label)
     axes.set_ylabel(axis_label(table))
     title(axes, f"{table.spec.title} ({table.spec.scale} scale)")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-from harness.report.layout import PUBLISHED_HEADING, Column, Grid, Place
+from harness.report.layout import Column, Grid, Place
 from harness.report.render.caption import one_line
 
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def _head(columns: tuple[Column, ...], left: int) -> str:
 def _heading_class(column: Column, is_name: bool) -> str:
     if is_name:
         return ' class="name"'
-    return ' class="published"' if column.text == PUBLISHED_HEADING else ""
+    return ' class="published"' if column.text.startswith("published") else ""
 
 
 def _line(grid: Grid, i: int) -> str:
