@@ -4,7 +4,6 @@ import shlex
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -116,9 +115,8 @@ def _run_below_parent(
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
-    spec = table_spec(sweep, [config for config, _ in configs])
-    command = shlex.join(["harness", "sweep", sweep.name, *extra])
-    return write_report(replace(spec, command=command), configs[0][0].tracking.uri, out)
+    spec = table_spec(sweep, [config for config, _ in configs], extra)
+    return write_report(spec, configs[0][0].tracking.uri, out)
 
 
 def _finished(cells: Sequence[Cell]) -> Finished:

@@ -1,10 +1,11 @@
 """What `harness report` does: which tables, from which runs, to which files."""
 
-import shlex
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
@@ -128,9 +129,8 @@ def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
     if name in names() or name.endswith((".yaml", ".yml")):
         sweep = load(name)
         configs = [config for config, _ in sweep.configs(request.overrides)]
-        spec = table_spec(sweep, configs)
-        command = shlex.join(["harness", "sweep", name, *request.overrides])
-        return replace(spec, command=command), request.uri or configs[0].tracking.uri
+        spec = table_spec(sweep, configs, request.overrides)
+        return spec, request.uri or configs[0].tracking.uri
     pages = page_tables()
     if name not in pages:
         accepted = ", ".join(sorted({*names(), *pages}))
@@ -147,21 +147,31 @@ def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
 
 
 def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
-    """A table of whatever cells an experiment holds; one a scale, never mixed."""
+    """Tables of whatever cells an experiment holds: one a scale and measure, never mixed."""
     frame = read_runs(uri, experiment)
-    tagged = frame["tags.harness.scale"].dropna() if "tags.harness.scale" in frame else ()
-    scales = set(tagged)
+    scale = _column(frame, "tags.harness.scale")
+    is_bleu = _column(frame, f"metrics.{BLEU.metric}").notna()
+    parts = {
+        (each, quality): rows
+        for each in sorted(scale.dropna().unique())
+        for quality, holds in ((ACCURACY, ~is_bleu), (BLEU, is_bleu))
+        if (rows := rows_from_runs(frame[(scale == each) & holds], PAGE_NAMES))
+    }
     found = []
-    for scale in sorted(scales):
-        rows = rows_from_runs(frame[frame["tags.harness.scale"] == scale], PAGE_NAMES)
-        name = f"{experiment}-{scale}" if len(scales) > 1 else experiment
-        title = f"Experiment {experiment}"
-        quality = ACCURACY if "metrics.test/accuracy" in frame else BLEU
-        spec = TableSpec(name, title, scale, rows, quality, experiment=experiment)
-        if rows:
-            found.append((spec, uri))
+    for (each, quality), rows in parts.items():
+        own = [re.sub(r"[^\w-]+", "_", experiment)]  # it names a folder
+        own += [each] if len({scale for scale, _ in parts}) > 1 else []
+        own += [quality.name.lower()] if len({quality for _, quality in parts}) > 1 else []
+        spec = TableSpec(
+            "-".join(own), f"Experiment {experiment}", each, rows, quality, experiment=experiment
+        )
+        found.append((spec, uri))
     if not found:
         raise ReportError(
             f"--experiment: {experiment!r} holds no finished cell: run some, or give --table"
         )
     return found
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)

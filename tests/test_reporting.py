@@ -40,6 +40,10 @@ def store(tmp_path_factory):
     store.cell("random", 0.9, 1, 0.95)
     store.cell("random", 0.9, 1, 0.94, params={"training.batch_size": "8"})
     store.cell(tags={"harness.scale": "full"})
+    translation = {"model.name": "gnmt", "dataset.direction": "de_en"}
+    mixed = Store(uri, "mixed")
+    mixed.cell()
+    mixed.cell(params=translation, metrics={"test/bleu": 27.5})
     return store
 
 
@@ -80,6 +84,16 @@ def test_an_experiment_of_no_sweep_is_a_table_of_what_it_holds_a_scale_each(fold
     assert [float(row["mean"]) for row in small] == pytest.approx([98, 97, 94, 95])
     (full,) = rows(folder / "results" / "mine-full" / "table.csv")
     assert (full["scale"], full["seeds"]) == ("full", "1")
+
+
+def test_an_experiment_of_several_measures_is_a_table_each(folder, store):
+    found = print_reports(Request(experiment="mixed", uri=store.uri, plots=False))
+    tables = {result.table.spec.name: result.table.entries for result in found}
+    shown = {k: [(e.spec.model, e.quality.mean) for e in v] for k, v in tables.items()}
+    assert shown == {
+        "mixed-accuracy": [("mnist_cnn", pytest.approx(98.0))],
+        "mixed-bleu": [("GNMT DE-EN", 27.5)],
+    }
 
 
 def test_a_table_can_read_another_experiment(folder, store):

@@ -15,6 +15,7 @@ PAGE_NAMES = {
     "mobilenet_v1": "MobilenetV1 224",
     "mobilenet_v2": "MobilenetV2 224",
     "ds_cnn_l": "DS-CNN-L",
+    "gnmt": "GNMT",
 }
 
 _Sparsity = tuple[str, float | None]
@@ -45,7 +46,7 @@ def _model(name: str, *sparsities: _Sparsity) -> tuple[RowSpec, ...]:
 
 def _gnmt(direction: str) -> tuple[RowSpec, ...]:
     return _rows(
-        f"GNMT {direction.upper().replace('_', '-')}",
+        f"{PAGE_NAMES['gnmt']} {direction.upper().replace('_', '-')}",
         {"model.name": "gnmt", "dataset.direction": direction},
         (_DENSE, *(("random", target) for target in (0.8, 0.85, 0.9))),
     )

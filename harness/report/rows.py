@@ -48,16 +48,24 @@ def rows_from_cells(
         seeds.setdefault(key, {})[seed] = None
     rows = []
     for key, where in first.items():
-        model = where["model.name"]
         rows.append(
             RowSpec(
-                model=(labels or {}).get(model, model),
+                model=_shown(where, labels or {}),
                 sparsity=label_of(where),
                 where=where,
                 seeds=tuple(seeds[key]),
             )
         )
     return _told_apart(rows)
+
+
+def _shown(params: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
+    model = labels.get(params["model.name"], params["model.name"])
+    direction = params.get("dataset.direction")
+    if direction in (None, "", "None"):
+        return model
+    return f"{model} {str(direction).upper().replace('_', '-')}"
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
