@@ -81,8 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
     _overrides(report)
-    report.add_argument("--uri", default=None, help="the MLflow store")
-    report.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    _report_options(report)
     report.set_defaults(command=_report)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
@@ -129,6 +128,26 @@ def _overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
 
 
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
+    parser.add_argument(
+        "--experiment", help="the MLflow experiment to read; without TABLE, whatever it holds"
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="keep runs by parameter, metric or tag (=, !=, <, <=, >, >=); may be repeated",
+    )
+    parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
+    parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots")
+    parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument("--ui", help="the MLflow address that run ids link to")
+    parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
+
+
 def _jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
 
@@ -158,14 +177,29 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.launch import print_page_table, print_report
-    from harness.sweep import load, names
+    from harness.report import FORMATS, Selection, parse_filter, parse_since
+    from harness.reporting import Request, print_reports
 
-    if parsed.name and parsed.name not in names() and not parsed.name.endswith((".yaml", ".yml")):
-        print_page_table(parsed.name, uri=parsed.uri, out=parsed.out)
-        return 0
-    for name in [parsed.name] if parsed.name else names():
-        print_report(load(name), extra=parsed.overrides, uri=parsed.uri, out=parsed.out)
+    # `harness report --table demo seed=1`: the first word is an override, not a table
+    words = [parsed.name] if parsed.name else []
+    overrides = [word for word in words if "=" in word] + parsed.overrides
+    selection = Selection(
+        tuple(parse_filter(text) for text in parsed.filter),
+        parse_since(parsed.since) if parsed.since else None,
+    )
+    print_reports(
+        Request(
+            tables=tuple([word for word in words if "=" not in word] + parsed.table),
+            overrides=tuple(overrides),
+            experiment=parsed.experiment,
+            selection=selection,
+            formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
+            plots=not parsed.no_plots,
+            uri=parsed.uri,
+            out=parsed.out,
+            ui=parsed.ui,
+        )
+    )
     return 0
 
 

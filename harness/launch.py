@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
-from harness.config import Config, compose
+from harness.config import Config
 from harness.errors import ConfigError
 from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.preflight import preflight
 from harness.progress import ProgressView
-from harness.report import ReportResult, report
-from harness.report.pages import page_tables
+from harness.report import ReportResult
 from harness.report.render import to_markdown
-from harness.sweep import Sweep, names
+from harness.reporting import write_report
+from harness.sweep import Sweep
 from harness.tables import table_spec
 from harness.tracking import cell_run, store
 from harness.tracking.finished import Finished, find_all
@@ -76,7 +75,7 @@ def launch_sweep(
     took = ""
     if known.whole(sweep.name, [cell.id for cell in cells]):
         _nothing_to_do(cells, known.cells)
-        _report(sweep, configs, None, out)
+        _report(sweep, configs, extra, out)
         code = 0
     else:
         code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
@@ -108,54 +107,16 @@ def _run_below_parent(
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
-            result = _report(sweep, configs, None, out)
+            result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
         if any(outcome.status != "done" for outcome in outcomes.values()):
             parent.status = "FAILED"
     return _exit_code(cells, outcomes)
 
 
-def print_page_table(name: str, *, uri: str | None = None, out: Path | None = None) -> None:
-    """Writes and prints a table of the pruning guide that has no sweep yet: published values.
-
-    Raises:
-        ConfigError: there is neither a sweep nor a published table of this name.
-    """
-    pages = page_tables()
-    if name not in pages:
-        accepted = ", ".join(sorted({*names(), *pages}))
-        raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
-    _show(report(pages[name], uri=uri or compose().tracking.uri, out_dir=out or _folder(name)))
-
-
-def print_report(
-    sweep: Sweep, *, extra: Sequence[str] = (), uri: str | None = None, out: Path | None = None
-) -> ReportResult:
-    """Writes a sweep's table and prints it.
-
-    Args:
-        sweep: from `harness.sweep.load`.
-        extra: the overrides that the sweep was run with.
-        uri: the MLflow store; None for the config's.
-        out: the folder of the files; None for `results/NAME`.
-    """
-    return _report(sweep, sweep.configs(extra), uri, out)
-
-
-def _report(sweep: Sweep, configs: Configs, uri: str | None, out: Path | None) -> ReportResult:
-    spec = table_spec(sweep, [config for config, _ in configs])
-    uri = uri or configs[0][0].tracking.uri
-    return _show(report(spec, uri=uri, out_dir=out or _folder(sweep.name), width=_console.width))
-
-
-def _folder(name: str) -> Path:
-    return Path("results", name)
-
-
-def _show(result: ReportResult) -> ReportResult:
-    _console.print(result.text, markup=False, soft_wrap=True)
-    _console.print(f"[dim]wrote {escape(', '.join(map(str, result.paths)))}", soft_wrap=True)
-    return result
+def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
+    spec = table_spec(sweep, [config for config, _ in configs], extra)
+    return write_report(spec, configs[0][0].tracking.uri, out)
 
 
 def _finished(cells: Sequence[Cell]) -> Finished:
