@@ -20,12 +20,15 @@ from harness import measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
-from harness.tracking import artifacts, cell_run, describe, store
+from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
 from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
-MODEL_FILE = "model/model.keras"
+MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
 #: Converted models are compared with the Keras model on so many test examples.
 EXPORT_SAMPLES = 64
 
@@ -110,6 +113,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+    inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
@@ -150,9 +154,9 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             **measures.of_size(exported),
             **measures.of_time(fitted),
         }
-        run.log(fitted.steps, metrics)
+        run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
-        artifacts.log_files(run, [artifact.path for artifact in exported])
+        artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
         artifacts.log_predictions(run, scores.predictions, scores.labels)

@@ -125,7 +125,7 @@ def test_layers_are_told_one_by_one(cells):
     pruned = {path: row for path, row in rows.items() if row["prunable"] == "True"}
     assert {int(row["size"]) for row in pruned.values()} == set(KERNELS.values())
     for path, row in pruned.items():
-        logged = run.metrics[f"sparsity/layer/{path}"]
+        logged = run.metrics[f"sparsity/layer/{path.replace('/', '.')}"]
         assert float(row["sparsity"]) == pytest.approx(logged, abs=1e-6)
     assert all(row["reason"] for path, row in rows.items() if path not in pruned)
 

@@ -114,6 +114,10 @@ class CellRun:
         """Logs a file as an artifact, under `folder` if given."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
+    def log_inputs(self, datasets: list[Any]) -> None:
+        """Logs MLflow dataset inputs; the same ones again change nothing."""
+        self._client.log_inputs(self.run_id, datasets)
+
     def finish(self, description: str) -> None:
         """Closes the run; only from here on does the cell count as done."""
         self.flush()
