@@ -15,12 +15,12 @@ from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.preflight import preflight
 from harness.progress import ProgressView
-from harness.report import ReportResult, report
+from harness.report import ReportResult, TableSpec, report
 from harness.report.pages import page_tables
 from harness.report.render import to_markdown
 from harness.sweep import Sweep, names
-from harness.tables import table_spec
-from harness.tracking import cell_run, store
+from harness.tables import quality_of, table_spec
+from harness.tracking import cell_run, store, view
 from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.worker import Outcome
@@ -45,6 +45,9 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
     cells = plan(configs)
     known = _finished(cells)
     _prepare(cells, known)
+    if any(cell.id not in known.cells for cell in cells):
+        tracking = cells[0].config.tracking
+        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
     outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
@@ -88,7 +91,8 @@ def launch_sweep(
         _console.print(f"\n{took}To look further:")
         again = shlex.join(["harness", "report", sweep.name, *extra])
         _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
-        shown = f"  {'harness ui':{len(again)}}    every run: metrics, models, plots"
+        look = shlex.join(["harness", "ui", sweep.name])
+        shown = f"  {look:{len(again)}}    every run in MLflow: metrics, models, plots"
         _console.print(shown, soft_wrap=True)
     return code
 
@@ -106,10 +110,13 @@ def _run_below_parent(
     _prepare(cells, known)
     command = shlex.join(["harness", "sweep", sweep.name, *extra])
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
+        quality = _spec(sweep, configs).quality.metric
+        view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, None, out)
             parent.add(result.paths, to_markdown(result.table))
+            view.save_view(tracking, quality, parent.summary())
         if any(outcome.status != "done" for outcome in outcomes.values()):
             parent.status = "FAILED"
     return _exit_code(cells, outcomes)
@@ -143,9 +150,13 @@ def print_report(
 
 
 def _report(sweep: Sweep, configs: Configs, uri: str | None, out: Path | None) -> ReportResult:
-    spec = table_spec(sweep, [config for config, _ in configs])
+    spec = _spec(sweep, configs)
     uri = uri or configs[0][0].tracking.uri
     return _show(report(spec, uri=uri, out_dir=out or _folder(sweep.name), width=_console.width))
+
+
+def _spec(sweep: Sweep, configs: Configs) -> TableSpec:
+    return table_spec(sweep, [config for config, _ in configs])
 
 
 def _folder(name: str) -> Path:

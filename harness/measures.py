@@ -27,7 +27,8 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
     for layer in summary.layers:
         if layer.prunable:
             # one group for all layers: a slash in a layer's name would begin another
-            metrics[f"sparsity/layer/{layer.path.replace('/', '.')}"] = round(layer.sparsity, _DIGITS)
+            name = layer.path.replace("/", ".")
+            metrics[f"sparsity/layer/{name}"] = round(layer.sparsity, _DIGITS)
     return metrics
 
 

@@ -56,7 +56,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run))
+        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -187,7 +187,6 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
         "harness.format": str(FORMAT),
         "harness.scale": cell.config.scale,
         "harness.data_fingerprint": cell.fingerprint,
-        "harness.command": cell.command,
     }
     if cell.dense is not None:
         tags["harness.dense_cell_id"] = cell.dense

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from harness.config.schema import TrackingConfig
@@ -20,30 +20,31 @@ from harness.tracking import store
 KEY = "harness"
 #: The experiment's tag that holds the view.
 TAG = f"mlflow.sharedViewState.{KEY}"
-#: What the runs' quality is measured by; charts of a metric that no run has stay hidden.
-QUALITIES = ("test/accuracy", "test/bleu")
+#: What is drawn against quality.
 SPARSITY = "sparsity/prunable"
 BYTES = "size/tflite_gzip_bytes"
-_PARAMS = ("model.name", "sparsity.name", "seed")
-_METRICS = (*QUALITIES, SPARSITY, BYTES, "params/nonzero", "time/train_seconds")
-#: Curves worth a look before any other.
-_CURVES = ("val/accuracy", "val/bleu", "val/loss", "train/loss")
+#: Width of a metric's column: MLflow's own cuts these names off.
+_WIDTHS = {SPARSITY: 130, BYTES: 165, "params/nonzero": 120, "time/train_seconds": 140}
 #: Sections of the charts that follow, folded: metrics by the group in their name.
 _GROUPS = ("test", "val", "train", "sparsity", "size", "params", "latency", "time")
 _FIRST = "Sparsity against quality and size"
 _SECOND = "Training"
 
 
-def save_view(tracking: TrackingConfig) -> None:
-    """Writes the view of an experiment; the same one again changes nothing but its time.
+def save_view(tracking: TrackingConfig, quality: str, description: str = "") -> None:
+    """Writes the view of an experiment, and makes the experiment where it is missing.
 
     Args:
-        tracking: the store and the experiment, which exist.
+        tracking: the store and the experiment.
+        quality: the metric that measures its runs' quality, such as `test/accuracy`.
+        description: Markdown for the experiment's description box; "" leaves it as it is.
     """
     client = store.client(tracking.uri)
     experiment = store.open_experiment(tracking.uri, tracking.experiment)
     client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
-    client.set_experiment_tag(experiment, TAG, encoded(state()))
+    client.set_experiment_tag(experiment, TAG, encoded(state(quality)))
+    if description:
+        client.set_experiment_tag(experiment, "mlflow.note.content", description)
 
 
 def encoded(view: dict[str, Any]) -> str:
@@ -54,10 +55,11 @@ def encoded(view: dict[str, Any]) -> str:
     return json.dumps({**content, "state": f"deflate;{packed}"})
 
 
-def state() -> dict[str, Any]:
+def state(quality: str) -> dict[str, Any]:
     """The state of MLflow's runs page: what is filtered, sorted, shown and drawn."""
-    columns = ["attributes.`Dataset`"]
-    columns = [*(f"params.`{name}`" for name in _PARAMS), *(f"metrics.`{m}`" for m in _METRICS)]
+    widths = {f"metrics.`{name}`": width for name, width in {quality: 115, **_WIDTHS}.items()}
+    widths |= {"params.`seed`": 70, "params.`model.name`": 120, "attributes.`Dataset`": 200}
+    name, created = "tags.`mlflow.runName`", "attributes.start_time"
     return {
         "searchFilter": "tags.`harness.kind` = 'cell'",
         "orderByKey": f"metrics.`{SPARSITY}`",
@@ -66,11 +68,11 @@ def state() -> dict[str, Any]:
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
-        "columnOrder": [],
-        "columnWidths": {},
+        "selectedColumns": list(widths),
+        "columnOrder": [name, *widths, created, "duration"],
+        "columnWidths": {name: 250, **widths, created: 130, "duration": 80},
         "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": list(_charts()),
+        "compareRunCharts": list(_charts(quality)),
         "compareRunSections": list(_sections()),
         "isAccordionReordered": True,  # or MLflow sorts the sections by name
         "viewMaximized": False,
@@ -97,18 +99,17 @@ def _sections() -> Iterator[dict[str, Any]]:
         }
 
 
-def _charts() -> Iterator[dict[str, Any]]:
-    for quality in QUALITIES:
-        for x in (SPARSITY, BYTES):
-            yield _chart(
-                "SCATTER", _FIRST, f"{quality} {x}",
-                xaxis={"key": x, "type": "METRIC"}, yaxis={"key": quality, "type": "METRIC"},
-            )  # fmt: skip
+def _charts(quality: str) -> Iterator[dict[str, Any]]:
+    for x in (SPARSITY, BYTES):
         yield _chart(
-            "PARALLEL", _FIRST, f"parallel {quality}", selectedParams=["sparsity.name"],
-            selectedMetrics=[SPARSITY, BYTES, quality], showAllRuns=True,
+            "SCATTER", _FIRST, x,
+            xaxis={"key": x, "type": "METRIC"}, yaxis={"key": quality, "type": "METRIC"},
         )  # fmt: skip
-    for metric in _CURVES:
+    yield _chart(
+        "PARALLEL", _FIRST, "parallel", selectedParams=["sparsity.name"],
+        selectedMetrics=[SPARSITY, BYTES, quality], showAllRuns=True,
+    )  # fmt: skip
+    for metric in (quality.replace("test/", "val/"), "val/loss", "train/loss"):
         yield _chart(
             "LINE", _SECOND, metric, metricKey=metric, selectedMetricKeys=[metric],
             lineSmoothness=0, xAxisScaleType="linear", scaleType="linear", range={},
