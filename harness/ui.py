@@ -89,8 +89,12 @@ def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "PYTHONWARNINGS": "ignore",
     }
-    # a group of its own: Ctrl-C is ours to pass on, to its workers too
-    return subprocess.Popen(command, env={**os.environ, **settings}, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **settings},
+        stdout=sys.stderr,  # standard output is for the links
+        start_new_session=True,  # Ctrl-C is ours to pass on, to its workers too
+    )
 
 
 def _answers(server: subprocess.Popen[bytes], address: str) -> bool:

@@ -79,7 +79,7 @@ class SweepRun:
 
     def summary(self) -> str:
         """What its experiment's description says: the sweep, and where its run is."""
-        page = f"#/experiments/{self._experiment}/runs/{self.run_id}"
+        page = f"#/experiments/{self._experiment}/runs/{self.run_id}?workflowType=machine_learning"
         return f"{self._heading}\n\n[Table, plots and child runs]({page})"
 
     def log(self, metrics: Mapping[str, float]) -> None:

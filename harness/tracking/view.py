@@ -59,7 +59,7 @@ def state(quality: str) -> dict[str, Any]:
     """The state of MLflow's runs page: what is filtered, sorted, shown and drawn."""
     widths = {f"metrics.`{name}`": width for name, width in {quality: 115, **_WIDTHS}.items()}
     widths |= {"params.`seed`": 70, "params.`model.name`": 120, "attributes.`Dataset`": 200}
-    name, created = "tags.`mlflow.runName`", "attributes.start_time"
+    name, created = "attributes.`Run Name`", "runDateAndNestInfo"
     return {
         "searchFilter": "tags.`harness.kind` = 'cell'",
         "orderByKey": f"metrics.`{SPARSITY}`",
@@ -106,7 +106,7 @@ def _charts(quality: str) -> Iterator[dict[str, Any]]:
             xaxis={"key": x, "type": "METRIC"}, yaxis={"key": quality, "type": "METRIC"},
         )  # fmt: skip
     yield _chart(
-        "PARALLEL", _FIRST, "parallel", selectedParams=["sparsity.name"],
+        "PARALLEL", _FIRST, "parallel", selectedParams=[],
         selectedMetrics=[SPARSITY, BYTES, quality], showAllRuns=True,
     )  # fmt: skip
     for metric in (quality.replace("test/", "val/"), "val/loss", "train/loss"):

@@ -48,7 +48,7 @@ def test_a_sweep_has_one_run_and_closes_it(tracking, tmp_path):
     assert note.startswith("**A title**\n\n`harness sweep demo`\n\n| a |\n|---|\n| 1 |\n\n")
     assert "Words" not in note
     assert "| b |" not in note
-    assert f"runs/{first.run_id})" in last.summary()
+    assert f"runs/{first.run_id}?" in last.summary()
     assert [a.path for a in client.list_artifacts(first.run_id, "table")] == ["table/table.md"]
 
 
