@@ -62,6 +62,10 @@ def _take(driver: Any, name: str, address: str, *words: str) -> None:
     driver.get(address)
     wait_for(driver, *words)
     time.sleep(5)  # charts move into place
+    # the charts' toolbars, which a browser without a mouse shows all the time
+    driver.execute_script(
+        "document.querySelectorAll('.modebar').forEach((bar) => { bar.style.display = 'none' })"
+    )
     picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     # few colours: a page of text is a tenth of the bytes, and looks the same
     picture.quantize(128).save(IMAGES / f"mlflow-{name}.png", optimize=True)

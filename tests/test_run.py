@@ -68,6 +68,29 @@ def test_provenance(cells):
         assert ("sparsity=" in tags["harness.command"]) == (name != "dense")
 
 
+def test_the_data_set_is_an_input(cells):
+    for run in cells.values():
+        inputs = run.client.get_run(run.id).inputs.dataset_inputs
+        found = {item.dataset.name: item for item in inputs}
+        sizes = {name: json.loads(item.dataset.profile) for name, item in found.items()}
+        assert {name: profile["examples"] for name, profile in sizes.items()} == {
+            "mnist train": 4000,
+            "mnist validation": 500,
+            "mnist test": 500,
+        }
+        train = found["mnist train"]
+        assert run.tags["harness.data_fingerprint"].startswith(train.dataset.digest)
+        assert sizes["mnist train"]["input_shape"] == "28×28×1"
+        assert sizes["mnist train"]["fingerprint"] == run.tags["harness.data_fingerprint"]
+        assert '"shape\\": [-1, 28, 28, 1]' in train.dataset.schema
+        assert {tag.key: tag.value for tag in train.tags} == {"mlflow.data.context": "training"}
+
+
+def test_what_is_measured_once_has_no_step(cells):
+    for metric in ("test/accuracy", "size/tflite_bytes", "sparsity/prunable", "time/step_ms"):
+        assert [step for step, _ in cells["random"].history(metric)] == [0], metric
+
+
 def test_params_are_the_flattened_config(cells):
     params = cells["random"].params
     assert params["sparsity.target"] == "0.75"
@@ -136,6 +159,8 @@ def test_files(cells):
         "predictions.csv",
         "model/model.keras",
         "model/model.tflite",
+        *(f"model/{name}" for name in ("MLmodel", "conda.yaml", "python_env.yaml")),
+        "model/requirements.txt",
         "sparsity/layers.csv",
         "sparsity/layers.png",
         "curves/loss.png",
