@@ -72,15 +72,21 @@ def test_the_link_lands_on_the_sweeps_table(served, browser, cells):
     assert opened == link
     visit(browser, link)
     shown = wait_for(browser, *NAMES, "test/accuracy", "size/tflite_gzip_bytes", "Sort: sparsity")
-    assert [shown.index(name) for name in NAMES] == sorted(shown.index(name) for name in NAMES)
+    rows = [browser.find_element("link text", name).rect["y"] for name in NAMES]
+    assert rows == sorted(rows), "dense first, then by sparsity"
     assert "sweep · tiny" not in shown, "the parent has no numbers for a row among the cells"
     lines = shown.splitlines()
     for run in cells.values():
         assert f"{run.metrics['test/accuracy']:g}" in lines
         assert f"{run.metrics['size/tflite_gzip_bytes']:.0f}" in lines
     columns = ("test/accuracy", "sparsity/prunable", "size/tflite_gzip_bytes")
-    heads = [lines.index(name) for name in columns]
-    assert heads == sorted(heads), "the columns stand in the view's order"
+    heads = {
+        cell.get_attribute("col-id"): cell.rect["x"]
+        for cell in browser.find_elements("css selector", ".ag-header-cell")
+    }
+    places = [heads[f"metrics.`{name}`"] for name in columns]
+    assert places == sorted(places), "the columns stand in the view's order"
+    assert places[-1] + 100 < browser.get_window_size()["width"], "in sight"
 
 
 def test_the_other_link_lands_on_its_charts(served, browser):
