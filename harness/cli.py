@@ -15,7 +15,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
-  harness ui                                          browse the runs
+  harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
 accepted. `python -m harness.run` is the same job as an ordinary Hydra application.
@@ -97,9 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(data)
     data.set_defaults(command=_data)
 
-    ui = commands.add_parser("ui", help="open MLflow on the store, at 127.0.0.1")
+    ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
+    ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
+    _overrides(ui)
     ui.add_argument("--uri", default=None, help="the MLflow store")
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
+    ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
     ui.set_defaults(command=_ui)
     return parser
 
@@ -229,9 +232,16 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
 
 def _ui(parsed: argparse.Namespace) -> int:
-    from harness.ui import serve
+    from harness.config import compose
+    from harness.ui import show
 
-    return serve(parsed.uri, parsed.port)
+    name, overrides = parsed.name, parsed.overrides
+    if name and "=" in name:
+        name, overrides = None, [name, *overrides]
+    elif name and name.endswith((".yaml", ".yml")):
+        name = Path(name).stem
+    uri = parsed.uri or compose(overrides).tracking.uri
+    return show(uri, name, parsed.port, opened=parsed.open)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.preflight import preflight
 from harness.progress import ProgressView
-from harness.report import ReportResult
+from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.reporting import write_report
 from harness.sweep import Sweep
-from harness.tables import table_spec
-from harness.tracking import cell_run, store
+from harness.tables import quality_of, table_spec
+from harness.tracking import cell_run, store, view
 from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.worker import Outcome
@@ -44,6 +44,9 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
     cells = plan(configs)
     known = _finished(cells)
     _prepare(cells, known)
+    if any(cell.id not in known.cells for cell in cells):
+        tracking = cells[0].config.tracking
+        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
     outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
@@ -87,7 +90,8 @@ def launch_sweep(
         _console.print(f"\n{took}To look further:")
         again = shlex.join(["harness", "report", sweep.name, *extra])
         _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
-        shown = f"  {'harness ui':{len(again)}}    every run: metrics, models, plots"
+        look = shlex.join(["harness", "ui", sweep.name])
+        shown = f"  {look:{len(again)}}    every run in MLflow: metrics, models, plots"
         _console.print(shown, soft_wrap=True)
     return code
 
@@ -105,18 +109,24 @@ def _run_below_parent(
     _prepare(cells, known)
     command = shlex.join(["harness", "sweep", sweep.name, *extra])
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
+        quality = _spec(sweep, configs, extra).quality.metric
+        view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
+            view.save_view(tracking, quality, parent.summary())
         if any(outcome.status != "done" for outcome in outcomes.values()):
             parent.status = "FAILED"
     return _exit_code(cells, outcomes)
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
-    spec = table_spec(sweep, [config for config, _ in configs], extra)
-    return write_report(spec, configs[0][0].tracking.uri, out)
+    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
+
+
+def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    return table_spec(sweep, [config for config, _ in configs], extra)
 
 
 def _finished(cells: Sequence[Cell]) -> Finished:

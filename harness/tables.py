@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.config import Config, identity
-from harness.report import ACCURACY, TableSpec, rows_from_cells
+from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep import Sweep, names
 from harness.tracking.labels import flat
@@ -40,6 +40,14 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         command=shlex.join(["harness", "sweep", file, *extra]),
         experiment=configs[0].tracking.experiment,
     )
+
+
+def quality_of(model: str) -> Quality:
+    """What the runs of a model are compared by: as in the published tables, else accuracy."""
+    for page in page_tables().values():
+        if any(row.where.get("model.name") == model for row in page.rows):
+            return page.quality
+    return ACCURACY
 
 
 def deciding(config: Config) -> dict[str, str | None]:

@@ -55,6 +55,19 @@ def load(config: DatasetConfig) -> Data:
     return _module(config).load(config)
 
 
+def sizes(data: Data) -> dict[str, int]:
+    """Examples in each part: train, validation, test; without those that cannot be told.
+
+    Counted by `tf.data` from what a part is made of, without reading it.
+    """
+    known = {"train": data.num_train}
+    for part, examples in {"validation": data.validation, "test": data.test}.items():
+        count = int(examples(1).cardinality())
+        if count >= 0:  # negative where only reading the part would tell
+            known[part] = count
+    return known
+
+
 def _module(config: DatasetConfig) -> ModuleType:
     if config.name not in DATASETS:
         raise ConfigError(

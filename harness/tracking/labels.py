@@ -42,5 +42,7 @@ def flat(config: Config) -> dict[str, str]:
     # tracking and paths say where the run is kept, not what it is
     plain = dataclasses.asdict(config)
     del plain["tracking"], plain["work_dir"]
-    walk("", plain)
+    # the UI shows them in this order: what tells cells apart, then the sections
+    first = ("seed", "scale")
+    walk("", {**{key: plain[key] for key in first}, **plain})
     return params
