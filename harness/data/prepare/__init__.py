@@ -27,7 +27,7 @@ import harness
 from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
-PREPARERS: dict[str, str] = {}
+PREPARERS: dict[str, str] = {"cifar10": "harness.data.prepare.cifar10"}
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
 
