@@ -85,6 +85,13 @@ class PhotoData:
         """
         import tensorflow as tf
 
+        examples = self.examples(batch_size, seed, start_step)
+        return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def examples(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """The examples of `train`, one by one."""
+        import tensorflow as tf
+
         from harness.data import photo_ops
         from harness.data.color import drawer, scaled
 
@@ -108,13 +115,8 @@ class PhotoData:
             return photo_ops.recolored(pixels, *color) if colored else scaled(pixels), label
 
         steps = tf.data.Dataset.range(start_step, _LAST_STEP)
-        examples = steps.map(plan).unbatch()
-        auto = tf.data.AUTOTUNE
-        return (
-            examples.map(example, num_parallel_calls=auto, deterministic=True)
-            .batch(batch_size, drop_remainder=True)
-            .prefetch(auto)
-        )
+        planned = steps.map(plan).unbatch()
+        return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def validation(self, batch_size: int) -> Any:
         """Every validation photograph in a fixed order, the last batch short."""
