@@ -16,11 +16,11 @@ with captured():
     import tensorflow
 
     import harness.data.base
-    import harness.evaluation.accuracy
     import harness.export.keras_file
     import harness.export.tflite
     import harness.models.plain
     import harness.pruning.from_config
+    import harness.tasks.classification
     import harness.training.loop
     import harness.training.strategy
 

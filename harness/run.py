@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness import formats, measures
+from harness import measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
@@ -29,8 +29,6 @@ MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
 #: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
 #: step, where it would draw a curve of one point.
 FINAL_STEP = 0
-#: Converted models are compared with the Keras model on so many test examples.
-EXPORT_SAMPLES = 64
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -102,8 +100,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     Returns:
         The final metrics, and where the data are from.
     """
-    from harness import data, export, models
-    from harness.evaluation.accuracy import evaluate
+    from harness import data, export, tasks
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
@@ -114,6 +111,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     phase = getattr(config.training, phase_name)
     training = jit.settle(config.training, config.sparsity.pattern.kind)
     seeds.seed_everything(config.seed, training.jit_compile)
+    task = tasks.of(config)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
@@ -122,7 +120,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
     ):
-        model = models.build(config.model, examples.input_shape, examples.num_classes)
+        model = task.build(config, examples)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
@@ -137,6 +135,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             phase,
             training,
             seed=seeds.derive(config.seed, phase_name),
+            objective=task.objective,
             pruner=pruner,
             checkpoint=Checkpoint(_checkpoint_file(cell)),
             on_log=run.log,
@@ -147,15 +146,14 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     if pruner is not None:
         pruner.detach(model)
     emit({"kind": "stage", "stage": "evaluating"})
-    scores = evaluate(model, examples.test(config.training.batch_size))
+    scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        first = _first_inputs(examples.test(EXPORT_SAMPLES))
-        samples = formats.samples(first, examples, config)
+        samples = task.samples(examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
-            **formats.of_int8(exported, examples, config, scores),
+            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
@@ -165,16 +163,13 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
-        artifacts.log_predictions(run, scores.predictions, scores.labels)
+        artifacts.log_tables(run, scores.tables())
+        run.set_tags(dict(scores.tags()))
     return metrics, examples.source
 
 
 def _checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
-
-
-def _first_inputs(batches: Any) -> Any:
-    return next(batches.as_numpy_iterator())[0]
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

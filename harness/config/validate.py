@@ -21,6 +21,7 @@ from harness.config.schema import (
 )
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
+from harness.config.text import check_text
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
@@ -53,6 +54,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_model(config.model)
     check_speech(config.dataset)
     check_images(config.dataset)
+    check_text(config.model, config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _compiled(config)

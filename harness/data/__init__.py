@@ -17,9 +17,13 @@ DATASETS = {
     "fsdd": "harness.data.fsdd",
     "image_folder": "harness.data.image_folder",
     "imagenet": "harness.data.imagenet",
+    "imdb": "harness.data.imdb",
     "mnist": "harness.data.mnist",
+    "multi30k": "harness.data.multi30k",
+    "parallel_text": "harness.data.parallel_text",
     "speech_commands": "harness.data.speech_commands",
     "speech_folder": "harness.data.speech_folder",
+    "wmt16": "harness.data.wmt16",
 }
 
 

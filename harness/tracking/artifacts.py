@@ -1,4 +1,4 @@
-"""The files of a cell's run: config, models, per-layer sparsity, curves, predictions."""
+"""The files of a cell's run: config, models, per-layer sparsity, curves, tables."""
 
 import csv
 import dataclasses
@@ -66,10 +66,10 @@ def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
         _log_figure(run, figure, f"{name}.png", "curves")
 
 
-def log_predictions(run: CellRun, predictions: Iterable[Any], labels: Iterable[Any]) -> None:
-    """The test examples' labels and predictions, in the data's order, as `predictions.csv`."""
-    rows = [[i, int(y), int(p)] for i, (y, p) in enumerate(zip(labels, predictions, strict=True))]
-    _log_text(run, "predictions.csv", _csv(["example", "label", "prediction"], rows))
+def log_tables(run: CellRun, tables: Mapping[str, Any]) -> None:
+    """Tables (a header and rows), each as a CSV file of its name."""
+    for name, table in tables.items():
+        _log_text(run, name, _csv(table.header, table.rows))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -99,5 +99,5 @@ def _log_figure(run: CellRun, figure: Any, name: str, folder: str) -> None:
 def _log_text(run: CellRun, name: str, text: str, folder: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary, name)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         run.artifact(path, folder)

@@ -21,6 +21,7 @@ from harness.data.base import Data
 from harness.training import recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
+from harness.training.objective import Objective, classification
 
 Metrics = dict[str, float]
 
@@ -89,6 +90,7 @@ def fit(
     training: TrainingConfig,
     *,
     seed: int,
+    objective: Callable[[float], Objective] = classification,
     pruner: Pruner | None = None,
     checkpoint: Checkpoint | None = None,
     on_log: Callable[[int, Metrics], None] = lambda step, metrics: None,
@@ -104,12 +106,14 @@ def fit(
         training: Batch size and what else the phases share.
         seed: Decides the data order and the random layers; give the dense and the
             fine-tuning phase different ones (`seeds.derive`).
+        objective: Makes loss and metrics from the label smoothing.
         pruner: Its callback runs, and its state goes into the checkpoints.
         checkpoint: Where to write, every `training.checkpoint_epochs`, and to resume from.
-        on_log: Called with the global step and `train/loss`, `train/accuracy`,
-            `train/learning_rate` (means of the steps since the last call, at multiples of
-            `training.log_every`), and `val/loss`, `val/accuracy` at each segment's end. With
-            a pruner also `sparsity/scheduled` and `sparsity/reached`, the schedule as run.
+        on_log: Called with the global step and `train/loss`, `train/learning_rate` and the
+            objective's metrics, such as `train/accuracy` (means of the steps since the last
+            call, at multiples of `training.log_every`), and `val/loss` and so on at each
+            segment's end. With a pruner also `sparsity/scheduled` and `sparsity/reached`, the
+            schedule as run.
         on_progress: Called after each `on_log`.
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
@@ -120,7 +124,7 @@ def fit(
             longer finite.
     """
     length = recipe.length(phase, data.num_train, training.batch_size)
-    recipe.compile_model(model, phase, training, length)
+    recipe.compile_model(model, phase, training, length, objective(training.label_smoothing))
     state = checkpoint.load() if checkpoint else None
     if state is None:
         seeds.reseed(model, seeds.derive(seed, "layers"))
