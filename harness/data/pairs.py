@@ -114,8 +114,12 @@ class PairData:
     @property
     def source(self) -> str:
         """What it was made of, in words."""
-        report = words.report(self.text_folder)
-        return f"{report}, {self.direction}, {self.vocabulary_size:,} subwords"
+        report, longest = words.report(self.text_folder), self.config.max_length
+        cut = int(np.sum(self._whole_lengths > longest))
+        return (
+            f"{report}, {cut:,} cut to {longest} subwords, {self.direction},"
+            f" {self.vocabulary_size:,} subwords"
+        )
 
     @property
     def vocabulary_size(self) -> int:
@@ -221,11 +225,16 @@ class PairData:
             self._open[split] = one, two
         return self._open[split]
 
+    @property
+    def _whole_lengths(self) -> np.ndarray:
+        """The longer of each training pair."""
+        source, target = self._sides("train")
+        return np.maximum(source.lengths, target.lengths)
+
     @cached_property
     def _lengths(self) -> np.ndarray:
-        """The longer of each training pair, as trained on."""
-        source, target = self._sides("train")
-        return np.minimum(np.maximum(source.lengths, target.lengths), self.config.max_length)
+        """The same, as trained on."""
+        return np.minimum(self._whole_lengths, self.config.max_length)
 
     def _held_out(self, split: str, batch_size: int) -> Any:
         import tensorflow as tf
