@@ -27,13 +27,15 @@ def log_data(
         run: an open run.
         config: of its cell.
         fingerprint: of the data set: its digest.
-        data: what was loaded: has `source`, `input_shape` and `num_classes`.
+        data: what was loaded, a `harness.data.base.Data` or of that kind.
         sizes: examples in each part of `CONTEXTS`; a part whose size is unknown is left out.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = json.dumps({"description": data.source, **_source(config)})
-    shape = [int(length) for length in data.input_shape]
+    inputs, labels = data.test(1).element_spec
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    schema = json.dumps(_schema(inputs, labels))
     datasets = [
         DatasetInput(
             Dataset(
@@ -41,11 +43,11 @@ def log_data(
                 digest=fingerprint[:_DIGEST],
                 source_type="harness",
                 source=source,
-                schema=json.dumps(_schema(shape)),
+                schema=schema,
                 profile=json.dumps(
                     {
                         "examples": sizes[part],
-                        "input_shape": "×".join(map(str, shape)),
+                        "input_shape": ", ".join(_shown(one) for one in inputs),
                         "classes": int(data.num_classes),
                         "source": data.source,
                         "fingerprint": fingerprint,
@@ -66,12 +68,24 @@ def _source(config: Config) -> dict[str, str]:
     return {"dataset": config.dataset.name, "source": config.dataset.source}
 
 
-def _schema(shape: list[int]) -> dict[str, Any]:
+def _schema(inputs: tuple[Any, ...], labels: Any) -> dict[str, Any]:
     """The schema of a batch, in the form that MLflow gives to arrays."""
     from mlflow.data.schema import TensorDatasetSchema
     from mlflow.types import Schema, TensorSpec
 
+    def described(one: Any, name: str | None) -> TensorSpec:
+        open_ended = [-1 if length is None else int(length) for length in one.shape]
+        return TensorSpec(np.dtype(one.dtype.as_numpy_dtype), tuple(open_ended), name)
+
+    names: list[str | None] = [None]
+    if len(inputs) > 1:
+        names = [f"input_{i + 1}" for i in range(len(inputs))]
+    features: list[Any] = [described(one, name) for one, name in zip(inputs, names, strict=True)]
     return TensorDatasetSchema(
-        features=Schema([TensorSpec(np.dtype("float32"), (-1, *shape))]),
-        targets=Schema([TensorSpec(np.dtype("int64"), (-1,))]),
+        features=Schema(features), targets=Schema([described(labels, None)])
     ).to_dict()
+
+
+def _shown(one: Any) -> str:
+    """The shape of one example: 28×28×1; a length that varies is n."""
+    return "×".join("n" if length is None else str(length) for length in one.shape[1:])
