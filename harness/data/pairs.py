@@ -160,8 +160,7 @@ class PairData:
         Raises:
             ConfigError: a batch cannot be filled.
         """
-        limits = list(self.config.buckets)
-        batches = Batches(self._lengths, limits, batch_size, by_tokens=self._by_tokens, seed=seed)
+        batches = self._batches(batch_size, seed)
 
         def examples(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             limit, numbers = batches.at(step)
@@ -199,6 +198,23 @@ class PairData:
     def ids(self, sentence: str) -> list[int]:
         """A source sentence in subwords, as the model reads it."""
         return self.subwords.encode(self._tokenize(sentence))
+
+    def _batches(self, batch_size: int, seed: int) -> Batches:
+        """Kept for the next segment of training: each holds some bytes of every pair."""
+        if (batch_size, seed) not in self._shuffled:
+            self._shuffled.clear()
+            self._shuffled[batch_size, seed] = Batches(
+                self._lengths,
+                list(self.config.buckets),
+                batch_size,
+                by_tokens=self._by_tokens,
+                seed=seed,
+            )
+        return self._shuffled[batch_size, seed]
+
+    @cached_property
+    def _shuffled(self) -> dict[tuple[int, int], Batches]:
+        return {}
 
     @property
     def _by_tokens(self) -> bool:
