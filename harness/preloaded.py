@@ -4,6 +4,7 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
+import harness.tracking  # its settings come before MLflow
 from harness.quiet import captured
 
 with captured():

@@ -20,12 +20,15 @@ from harness import measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
-from harness.tracking import artifacts, cell_run, describe, store
+from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
 from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
-MODEL_FILE = "model/model.keras"
+MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run))
+        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -112,6 +115,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+    inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
@@ -154,9 +158,9 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             **measures.of_size(exported),
             **measures.of_time(fitted),
         }
-        run.log(fitted.steps, metrics)
+        run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
-        artifacts.log_files(run, [artifact.path for artifact in exported])
+        artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
         artifacts.log_tables(run, scores.tables())
@@ -184,7 +188,6 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
         "harness.format": str(FORMAT),
         "harness.scale": cell.config.scale,
         "harness.data_fingerprint": cell.fingerprint,
-        "harness.command": cell.command,
     }
     if cell.dense is not None:
         tags["harness.dense_cell_id"] = cell.dense

@@ -12,6 +12,9 @@ MODELS = {
 #: dataset.name -> what it holds
 DATASETS = {
     "mnist": "images",
+    "cifar10": "images",
+    "imagenet": "images",
+    "image_folder": "images",
     "fsdd": "speech",
     "imdb": "reviews",
     "multi30k": "text pairs",

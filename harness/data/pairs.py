@@ -114,8 +114,12 @@ class PairData:
     @property
     def source(self) -> str:
         """What it was made of, in words."""
-        report = words.report(self.text_folder)
-        return f"{report}, {self.direction}, {self.vocabulary_size:,} subwords"
+        report, longest = words.report(self.text_folder), self.config.max_length
+        cut = int(np.sum(self._whole_lengths > longest))
+        return (
+            f"{report}, {cut:,} cut to {longest} subwords, {self.direction},"
+            f" {self.vocabulary_size:,} subwords"
+        )
 
     @property
     def vocabulary_size(self) -> int:
@@ -156,8 +160,7 @@ class PairData:
         Raises:
             ConfigError: a batch cannot be filled.
         """
-        limits = list(self.config.buckets)
-        batches = Batches(self._lengths, limits, batch_size, by_tokens=self._by_tokens, seed=seed)
+        batches = self._batches(batch_size, seed)
 
         def examples(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             limit, numbers = batches.at(step)
@@ -196,6 +199,23 @@ class PairData:
         """A source sentence in subwords, as the model reads it."""
         return self.subwords.encode(self._tokenize(sentence))
 
+    def _batches(self, batch_size: int, seed: int) -> Batches:
+        """Kept for the next segment of training: each holds some bytes of every pair."""
+        if (batch_size, seed) not in self._shuffled:
+            self._shuffled.clear()
+            self._shuffled[batch_size, seed] = Batches(
+                self._lengths,
+                list(self.config.buckets),
+                batch_size,
+                by_tokens=self._by_tokens,
+                seed=seed,
+            )
+        return self._shuffled[batch_size, seed]
+
+    @cached_property
+    def _shuffled(self) -> dict[tuple[int, int], Batches]:
+        return {}
+
     @property
     def _by_tokens(self) -> bool:
         return self.config.batch_by == "tokens"
@@ -221,11 +241,16 @@ class PairData:
             self._open[split] = one, two
         return self._open[split]
 
+    @property
+    def _whole_lengths(self) -> np.ndarray:
+        """The longer of each training pair."""
+        source, target = self._sides("train")
+        return np.maximum(source.lengths, target.lengths)
+
     @cached_property
     def _lengths(self) -> np.ndarray:
-        """The longer of each training pair, as trained on."""
-        source, target = self._sides("train")
-        return np.minimum(np.maximum(source.lengths, target.lengths), self.config.max_length)
+        """The same, as trained on."""
+        return np.minimum(self._whole_lengths, self.config.max_length)
 
     def _held_out(self, split: str, batch_size: int) -> Any:
         import tensorflow as tf

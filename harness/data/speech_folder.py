@@ -60,7 +60,7 @@ def load(config: SpeechFolderConfig) -> SpeechData:
     noise = _noise_names(config, found)
     classes = tuple(sorted({_label(name) for name in names}))
     labels = np.array([classes.index(_label(name)) for name in names], np.int64)
-    sounds = recordings.clips(found, names)
+    sounds = recordings.clips(found, names, config.clip)
     splits = [Clips(sounds[index], labels[index]) for index in _split(config, names)]
     apart = "split by speaker" if config.speaker_pattern else "split by recording"
     origin = source_of(found.root, "recordings")

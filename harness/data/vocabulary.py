@@ -175,22 +175,3 @@ def _too_large_or_small(size: int, error: str) -> str:
     if least:
         return f"{key}; accepted: more than {least[1]}, the characters of this text"
     return f"{key}; sentencepiece refuses: {error.splitlines()[0]}"
-
-
-def check_match(vocabulary_size: int, embedding_rows: int, origin: object) -> None:
-    """Refuses a model whose embeddings were trained for another vocabulary.
-
-    Args:
-        vocabulary_size: of the data.
-        embedding_rows: of the model's embedding tables.
-        origin: the model's file or checkpoint.
-
-    Raises:
-        DataError: names both sizes.
-    """
-    if vocabulary_size != embedding_rows:
-        raise DataError(
-            f"{origin}: its embeddings have {embedding_rows:,} rows, the vocabulary has"
-            f" {vocabulary_size:,} subwords; accepted: the model's own vocabulary"
-            " (dataset.vocabulary_file)"
-        )

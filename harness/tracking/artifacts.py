@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from harness.config import Config
 from harness.tracking.cell_run import CellRun
+from harness.tracking.packaging import FOLDER, write_model_files
 
 
 def log_config(run: CellRun, config: Config) -> None:
@@ -19,10 +21,19 @@ def log_config(run: CellRun, config: Config) -> None:
     _log_text(run, "config.yaml", yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
 
 
-def log_files(run: CellRun, paths: Iterable[Path], folder: str = "model") -> None:
-    """Exported files, under `model/`."""
-    for path in paths:
-        run.artifact(path, folder)
+def log_model(run: CellRun, model: Any, folder: Path) -> None:
+    """A folder of exported files as `runs:/RUN_ID/model`, a model in MLflow's format.
+
+    Args:
+        run: an open run.
+        model: the `keras.Model` that they were made of.
+        folder: with `model.keras` and what else was exported.
+    """
+    packaged = write_model_files(folder, run.run_id, model)
+    for path in sorted(folder.iterdir()):
+        run.artifact(path, FOLDER)
+    # what tells MLflow's UI that the folder is a model
+    run.set_tags({"mlflow.log-model.history": json.dumps([packaged.get_tags_dict()])})
 
 
 def log_layers(run: CellRun, layers: Sequence[Any]) -> None:

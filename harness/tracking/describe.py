@@ -23,6 +23,8 @@ HEADLINE = {
     "size/tflite_int8_bytes": ("TFLite file of 8-bit integers, bytes", "{:,.0f}"),
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
+#: Said first, on a line: the box shows little more before it is opened.
+FIRST = ("test/accuracy", "sparsity/prunable", "size/tflite_gzip_bytes")
 #: The few that fit on the line of a finished cell.
 SHORT = ("test/accuracy", "test/bleu", "test/bleu_13a", "sparsity/prunable")
 
@@ -41,11 +43,18 @@ def description(
         for key, (label, form) in HEADLINE.items()
         if key in metrics
     ]
+    first = [
+        f"{label} **{form.format(metrics[key])}**"
+        for key, (label, form) in HEADLINE.items()
+        if key in metrics and key in FIRST
+    ]
     return "\n".join(
         [
             f"**{config.model.name}** on **{config.dataset.name}** "
             f"({config.scale} scale), **{sparsity_label(config)}**, seed {config.seed}",
             *(["", f"Data: {source}"] if source else []),
+            "",
+            " · ".join(first),
             "",
             "| | |",
             "|---|---|",

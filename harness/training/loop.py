@@ -32,6 +32,9 @@ class Pruner(Protocol):
     def callback(self) -> Any:
         """A Keras callback that moves the masks."""
 
+    def progress(self) -> tuple[float, float]:
+        """The sparsity scheduled and that reached, fractions of the prunable weights."""
+
     def get_state(self) -> dict[str, np.ndarray]:
         """All that `set_state` needs to go on from here."""
 
@@ -109,7 +112,8 @@ def fit(
         on_log: Called with the global step and `train/loss`, `train/learning_rate` and the
             objective's metrics, such as `train/accuracy` (means of the steps since the last
             call, at multiples of `training.log_every`), and `val/loss` and so on at each
-            segment's end.
+            segment's end. With a pruner also `sparsity/scheduled` and `sparsity/reached`, the
+            schedule as run.
         on_progress: Called after each `on_log`.
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
@@ -130,7 +134,7 @@ def fit(
         if pruner is not None:
             pruner.set_state(state.pruner)
 
-    monitor = _Monitor(phase, training, length, state.step, on_log, on_progress)
+    monitor = _Monitor(phase, training, length, state.step, pruner, on_log, on_progress)
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
@@ -211,10 +215,12 @@ class _Monitor(keras.callbacks.Callback):
         training: TrainingConfig,
         length: recipe.Length,
         step: int,
+        pruner: Pruner | None,
         on_log: Callable[[int, Metrics], None],
         on_progress: Callable[[Progress], None],
     ):
         super().__init__()
+        self._pruner = pruner
         self._rate = recipe.learning_rate(phase.optimizer, phase.decay, length)
         self._log_every = training.log_every
         self._length = length
@@ -265,7 +271,13 @@ class _Monitor(keras.callbacks.Callback):
         self._stretch = 0
         self.model.reset_metrics()
         rate = self._rate(self._step - 1) if callable(self._rate) else self._rate
-        return {**values, "train/learning_rate": float(rate)}
+        return {**values, "train/learning_rate": float(rate), **self._sparsity()}
+
+    def _sparsity(self) -> Metrics:
+        if self._pruner is None:
+            return {}
+        scheduled, reached = self._pruner.progress()
+        return {"sparsity/scheduled": round(scheduled, 6), "sparsity/reached": round(reached, 6)}
 
     def segment_means(self) -> Metrics:
         """Means of the training metrics over the segment just ended."""

@@ -108,13 +108,18 @@ def test_directions_mirror_each_other_and_share_what_is_kept(folder, loaded):
 
 
 def test_training_cuts_what_is_longer_than_the_last_bucket_and_evaluation_does_not(folder):
-    short = data.load(config(folder, max_length=4, buckets=[4]))
+    short, whole = data.load(config(folder, max_length=10, buckets=[10])), data.load(config(folder))
+    longer = sum(
+        max(len(one), len(out) - 1) > 10 for one, _, out in rows(arrays(whole.train(1, 1), 60))
+    )
+    assert 0 < longer < 60
+    assert f", {longer} cut to 10 subwords, en_de" in short.source
     for (source, _), out in arrays(short.train(8, seed=1), 7):
-        assert source.shape == (8, 4)
-        assert out.shape == (8, 5)
+        assert source.shape == (8, 10)
+        assert out.shape == (8, 11)
     widths = {inputs[0].shape[1] for inputs, _ in arrays(short.test(1))}
-    assert max(widths) > 4
-    assert all(width % 4 == 0 for width in widths)
+    assert max(widths) > 10
+    assert all(width % 10 == 0 for width in widths)
 
 
 def test_batches_by_tokens_hold_up_to_so_many(folder):

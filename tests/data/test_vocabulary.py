@@ -86,10 +86,3 @@ def test_other_files_and_other_special_ids_are_refused(counts, tmp_path):
     path.write_bytes(usual.getvalue())
     with pytest.raises(DataError, match=r"special ids are pad=-1, unk=0.*accepted: pad=0, unk=1"):
         vocabulary.read(path)
-
-
-def test_a_model_of_another_vocabulary_is_refused():
-    vocabulary.check_match(60, 60, "model.keras")
-    complaint = r"model\.keras: its embeddings have 36,548 rows, the vocabulary has 32,000"
-    with pytest.raises(DataError, match=complaint):
-        vocabulary.check_match(32_000, 36_548, "model.keras")

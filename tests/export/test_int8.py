@@ -91,6 +91,31 @@ def test_ranges_come_from_the_calibration(trained, samples, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_extremes_that_matter_little_do_not_take_the_range_of_the_inputs(samples, tmp_path):
+    """As digital silence among MFCC: far out, and no farther would change nothing."""
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+    path = tmp_path / "model_int8.tflite"
+    far = samples.calibration.copy()
+    far[0] = -30.0
+    int8.to_int8(model, path, samples.inputs, far)
+    expected = model(samples.inputs).numpy()
+    errors = [
+        np.abs(tflite.run(content, samples.inputs) - expected).mean()
+        for content in (path.read_bytes(), int8.convert(model, far))
+    ]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_extremes_that_matter_keep_their_place(samples):
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
+    for examples in (samples.calibration, samples.calibration * 100 - 50):
+        kept = int8._narrowed(model, examples)
+        np.testing.assert_array_equal(kept, examples)
+    assert int8._narrowed(model, np.ones((3, 6, 6, 1), np.float32)).min() == 1.0
+
+
 def test_what_has_no_integer_form_is_told(samples, tmp_path):
     class Cosine(keras.layers.Layer):
         def call(self, x):

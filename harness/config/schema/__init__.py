@@ -13,6 +13,7 @@ from omegaconf import MISSING
 
 from harness.config.schema.data import (
     AugmentationConfig,
+    ClipConfig,
     DatasetConfig,
     FsddConfig,
     ImdbConfig,
@@ -20,6 +21,16 @@ from harness.config.schema.data import (
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
+    WordsConfig,
+)
+from harness.config.schema.image_data import (
+    Cifar10Config,
+    ColorConfig,
+    CropConfig,
+    ImageConfig,
+    ImageFolderConfig,
+    ImagenetConfig,
+    ShiftConfig,
 )
 from harness.config.schema.models import (
     DecodingConfig,
@@ -47,7 +58,11 @@ from harness.config.schema.training import (
 __all__ = [
     "SCHEMAS",
     "AugmentationConfig",
+    "Cifar10Config",
+    "ClipConfig",
+    "ColorConfig",
     "Config",
+    "CropConfig",
     "DatasetConfig",
     "DecayConfig",
     "DecodingConfig",
@@ -56,6 +71,9 @@ __all__ = [
     "FinetuneConfig",
     "FsddConfig",
     "GnmtConfig",
+    "ImageConfig",
+    "ImageFolderConfig",
+    "ImagenetConfig",
     "ImdbConfig",
     "ImdbLstmConfig",
     "MnistCnnConfig",
@@ -66,6 +84,7 @@ __all__ = [
     "PhaseConfig",
     "ScheduleConfig",
     "ScopeConfig",
+    "ShiftConfig",
     "SparsityConfig",
     "SpeechCommandsConfig",
     "SpeechConfig",
@@ -73,6 +92,7 @@ __all__ = [
     "StrategyConfig",
     "TrackingConfig",
     "TrainingConfig",
+    "WordsConfig",
     "register",
 ]
 
@@ -126,6 +146,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "dataset": {
         "dataset": DatasetConfig,
+        "cifar10": Cifar10Config,
+        "imagenet": ImagenetConfig,
+        "image_folder": ImageFolderConfig,
         "fsdd": FsddConfig,
         "imdb": ImdbConfig,
         "multi30k": PairsConfig,

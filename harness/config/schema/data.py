@@ -24,7 +24,8 @@ class AugmentationConfig:
     """How training clips are varied, anew at every step; without any, features are cached.
 
     `time_shift_ms` and `speed` (a share) are the most that a clip is moved or played faster
-    or slower, either way; `gain_db` the most that it is made louder or softer. Background
+    or slower, either way; `gain_db` the most that it is made louder or softer, as a whole, and
+    `equalizer_db` band by band, as other microphones and rooms would. Background
     noise is mixed into a clip with `noise_probability`, up to `noise_volume` (1: as loud as
     recorded), where the data set has some.
     """
@@ -32,6 +33,7 @@ class AugmentationConfig:
     time_shift_ms: float = 0.0
     speed: float = 0.0
     gain_db: float = 0.0
+    equalizer_db: float = 0.0
     noise_probability: float = 0.0
     noise_volume: float = 0.1
 
@@ -49,14 +51,36 @@ class SpeechConfig(DatasetConfig):
 
 
 @dataclass
-class FsddConfig(SpeechConfig):
+class ClipConfig:
+    """How a recording becomes a clip, at training and evaluation alike.
+
+    Recordings that were made apart differ in level, background and where the word begins:
+    `level_db` is the root mean square that each is brought to, and `floor_db` that of white
+    noise below every clip, in decibels of full scale (null: as recorded, none); `centered`
+    puts the recording in the middle of its second instead of at the beginning.
+    """
+
+    level_db: float | None = None
+    floor_db: float | None = None
+    centered: bool = False
+
+
+@dataclass
+class WordsConfig(SpeechConfig):
+    """Recordings of words that were not made alike."""
+
+    clip: ClipConfig = field(default_factory=ClipConfig)
+
+
+@dataclass
+class FsddConfig(WordsConfig):
     """The Free Spoken Digit Dataset; `test_speaker` is heard in the test split only."""
 
     test_speaker: str = "theo"
 
 
 @dataclass
-class SpeechFolderConfig(SpeechConfig):
+class SpeechFolderConfig(WordsConfig):
     """Any folder of `label/*.wav`.
 
     With a `speaker_pattern` (a regular expression whose one group is the speaker, searched

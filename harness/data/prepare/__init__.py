@@ -28,6 +28,7 @@ from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
 PREPARERS = {
+    "cifar10": "harness.data.prepare.cifar10",
     "speech": "harness.data.prepare.speech",
     "wmt16": "harness.data.prepare.wmt16",
 }
