@@ -132,7 +132,8 @@ class SpeechData:
     def _varied(self) -> bool:
         given = self.augmentation
         mixed = given.noise_probability * given.noise_volume > 0 and len(self.noise) > 0
-        return mixed or max(given.time_shift_ms, given.speed, given.gain_db) > 0
+        amounts = (given.time_shift_ms, given.speed, given.gain_db, given.equalizer_db)
+        return mixed or max(amounts) > 0
 
     def _variation(self, seed: int) -> Any:
         from harness.data.augment import Variation

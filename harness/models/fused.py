@@ -93,7 +93,7 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
         empty = tf.zeros(0)
         # Between reshapes, TensorFlow does not merge it with the ReLU that follows: where it
         # trains, oneDNN's kernel for both takes several times as long as the two alone.
-        flat = tf.reshape(x, [-1, x.shape[1] * x.shape[2], 1, x.shape[3]])
+        flat = tf.reshape(x, [-1, x.shape[1:3].num_elements() or 1, 1, x.shape[3]])
         y, mean, variance, *reserved = tf.raw_ops.FusedBatchNormV3(
             x=flat, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=epsilon
         )
@@ -133,16 +133,16 @@ def normalize_products(
     def run(patches: Any, kernel: Any, gamma: Any, beta: Any, *bias: Any) -> Any:
         rows = _rows(patches)
         count = tf.cast(tf.shape(rows)[0], rows.dtype)
-        center = tf.reduce_mean(rows, 0, keepdims=True)
+        center, covariance = _moments(rows)
         rows -= center
         exact = tf.cast(kernel, tf.float64)
-        mixed = tf.matmul(_covariance(rows), exact)
+        mixed = tf.matmul(covariance, exact)
         variance = tf.cast(tf.reduce_sum(exact * mixed, 0), rows.dtype)
         mixed = tf.cast(mixed, rows.dtype)
         inverse = tf.math.rsqrt(variance + epsilon)
         scaled = kernel * (gamma * inverse)
         y = tf.nn.bias_add(tf.matmul(rows, scaled), beta)
-        mean = tf.linalg.matvec(kernel, center[0], transpose_a=True)
+        mean = tf.linalg.matvec(kernel, center, transpose_a=True)
 
         def backward(dy: Any, *_: Any) -> tuple[Any, ...]:
             flat = _rows(dy)
@@ -165,11 +165,16 @@ def normalize_products(
     return run(source.patches, source.kernel, gamma, beta, *bias)
 
 
-def _covariance(rows: Any) -> Any:
+def _moments(rows: Any) -> tuple[Any, Any]:
+    """The mean of rows [n, k], and their covariance [k, k] in float64."""
     # In float64: the variance of a product is a small difference of large covariances, as
-    # neighbouring inputs are alike.
+    # neighbouring inputs are alike; and a sum in float32 of inputs far from zero (digital
+    # silence is at -247) misses their mean by more than some of them vary.
     exact = tf.cast(rows, tf.float64)
-    return tf.matmul(exact, exact, transpose_a=True) / tf.cast(tf.shape(rows)[0], tf.float64)
+    count = tf.cast(tf.shape(rows)[0], tf.float64)
+    mean = tf.matmul(tf.ones_like(exact[:, :1]), exact, transpose_a=True) / count
+    square = tf.matmul(exact, exact, transpose_a=True) / count
+    return tf.cast(mean[0], rows.dtype), square - tf.matmul(mean, mean, transpose_a=True)
 
 
 def _bias_gradient(dy: Any) -> Any:

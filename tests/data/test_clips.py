@@ -1,5 +1,7 @@
 """Batches of clips: cached without augmentation, varied by (seed, step) with it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -29,7 +31,7 @@ def data(noises=(), features="mfcc", **augmentation):
     )
 
 
-VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "gain_db": 6.0}
+VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "gain_db": 6.0, "equalizer_db": 6.0}
 VARIED |= {"noise_probability": 0.5, "noise_volume": 0.3}
 
 
@@ -73,6 +75,18 @@ def test_augmentation_varies_clips_from_epoch_to_epoch_but_never_the_evaluation(
         x, y = next(split(8).as_numpy_iterator())
         np.testing.assert_array_equal(x, Mfcc()(scaled(part.sounds)))
         np.testing.assert_array_equal(y, part.labels)
+
+
+@pytest.mark.parametrize("name", [key for key in VARIED if not key.startswith("noise")])
+def test_each_kind_of_augmentation_varies_clips_by_itself(name):
+    loaded = data(**{name: VARIED[name]})
+    for x, y in batches(loaded, 1, 0, 1):
+        plain = Mfcc()(scaled(loaded.train_split.sounds[y])).numpy()
+        assert not np.isclose(x, plain).all(axis=(1, 2, 3)).any()
+
+
+def test_no_kind_of_augmentation_is_forgotten_here():
+    assert set(VARIED) == {field.name for field in dataclasses.fields(AugmentationConfig)}
 
 
 def test_waveforms_are_the_sounds_in_one():

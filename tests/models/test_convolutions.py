@@ -153,6 +153,52 @@ def test_normalized_patches_are_at_least_as_exact_as_the_layers_of_keras():
     assert sum(np.log(found) - np.log(expected)) < 1, "no less exact, taken together"
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_normalized_patches_that_are_all_alike_are_zero(count):
+    """Digital silence as a front end gives it: nothing varies, and no rounding may look so."""
+    layer, norm = ours.Conv2D(40, (3, 2)), ours.BatchNorm(momentum=0.0)
+    x = tf.fill((count, 49, 10, 1), -247.3)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = norm(layer(x), training=True)
+        loss = tf.reduce_sum(tf.sin(y + 0.5))
+    dx, dkernel = tape.gradient(loss, [x, layer.kernel.value])
+    for found in (y, norm.moving_variance, dkernel):
+        np.testing.assert_allclose(found, 0, atol=1e-5)
+    np.testing.assert_allclose(dx, 0, atol=1e-2)  # a difference of sums of some hundreds
+    wanted = -247.3 * layer.kernel.numpy().sum((0, 1, 2))
+    np.testing.assert_allclose(norm.moving_mean, wanted, rtol=1e-5, atol=1e-4)
+
+
+def normalized(x, layer):
+    """Not `keras.layers.BatchNormalization`: its moments stop a gradient that is zero once."""
+    mean = tf.reduce_mean(x, (0, 1, 2))
+    variance = tf.reduce_mean((x - mean) ** 2, (0, 1, 2))
+    return (x - mean) * tf.math.rsqrt(variance + layer.epsilon) * layer.gamma + layer.beta
+
+
+@pytest.mark.parametrize("name", ["pointwise", "patches", "wide", "depthwise"])
+def test_second_derivatives_are_right(name):
+    """As a penalty on gradients takes them."""
+
+    def of_penalty(forward, weights):
+        x = images(name)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = tf.reduce_sum(tf.sin(forward(x)))
+            penalty = tf.reduce_sum(tape.gradient(loss, x) ** 2)
+        return outer.gradient(penalty, [x, *weights])
+
+    block, (conv, norm) = pair(name)[0], pair(name)[1].layers
+    weights = [layer.trainable_variables[0].value for layer in block.layers]
+    references = [conv.kernel.value, norm.gamma.value]
+    wanted = of_penalty(lambda x: normalized(conv(x), norm), references)
+    for found, expected in zip(of_penalty(block, weights), wanted, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max(), rtol=0)
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @CONVOLUTION
 def test_mixed_precision(name, policy):
@@ -181,8 +227,10 @@ def test_a_net_of_any_size_of_images_is_built():
     image = keras.Input((None, None, 3))
     model = keras.Model(image, ours.BatchNorm()(ours.Conv2D(4, 1)(image)))
     assert model.output_shape == (None, None, None, 4)
-    x = tf.zeros((2, 3, 5, 3))
-    assert model(x, training=True).shape == (2, 3, 5, 4)
+    x = tf.constant(np.random.default_rng(1).normal(size=(2, 3, 5, 3)), tf.float32)
+    sizes = tf.TensorSpec((None, None, None, 3))
+    trained = tf.function(lambda images: model(images, training=True), input_signature=[sizes])
+    np.testing.assert_allclose(trained(x), model(x, training=True), atol=1e-5)
 
 
 class TestNet:
