@@ -26,7 +26,9 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
     }
     for layer in summary.layers:
         if layer.prunable:
-            metrics[f"sparsity/layer/{layer.path}"] = round(layer.sparsity, _DIGITS)
+            # one group for all layers: a slash in a layer's name would begin another
+            name = layer.path.replace("/", ".")
+            metrics[f"sparsity/layer/{name}"] = round(layer.sparsity, _DIGITS)
     return metrics
 
 

@@ -21,6 +21,11 @@ def check_export(export: ExportConfig, dataset: DatasetConfig) -> None:
     formats = list(export.formats)
     need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
     need("export.tolerance", export.tolerance, export.tolerance > 0, "a number above 0")
+    if formats and DATASETS[dataset.name] == "text pairs":
+        raise ConfigError(
+            f"export.formats: received {formats} with dataset={dataset.name}; accepted there: []"
+            " (export=keras), for TensorFlow Lite takes models of one input"
+        )
     features = dataset.features if isinstance(dataset, SpeechConfig) else None
     if "tflite_int8" in formats and DATASETS[dataset.name] not in _REAL:
         raise ConfigError(

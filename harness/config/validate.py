@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.config.checks import need, one_of
 from harness.config.export import check_export
+from harness.config.images import check_images
 from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
@@ -20,6 +21,7 @@ from harness.config.schema import (
 )
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
+from harness.config.text import check_text
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
@@ -51,6 +53,8 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
     check_speech(config.dataset)
+    check_images(config.dataset)
+    check_text(config.model, config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _compiled(config)

@@ -67,7 +67,7 @@ def convert(
     with captured() as written, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it does by default
         try:
-            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            converter = _converter(model)
             # The runtimes bring the front end's operations, as custom ones.
             converter.allow_custom_ops = takes_waveforms(model)
             options(converter)
@@ -76,6 +76,16 @@ def convert(
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
+
+
+def _converter(model: keras.Model) -> Any:
+    """For any batch size, but for recurrent layers: their loops only convert for a known one."""
+    layers = model._flatten_layers()  # nested ones too
+    if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        return tf.lite.TFLiteConverter.from_keras_model(model)
+    (slot,) = model.inputs
+    one = keras.Input(batch_shape=(1, *slot.shape[1:]), dtype=slot.dtype)
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, model(one, training=False)))
 
 
 def run(content: bytes, inputs: np.ndarray, name: str = "model.tflite") -> np.ndarray:
@@ -123,6 +133,11 @@ class Runner:
             ExportError: If the model does not run on such inputs.
         """
         values = _quantized(np.asarray(inputs), self._input)
+        if self._input["shape_signature"][0] == 1:  # a recurrent model: one by one
+            return np.concatenate([self._run(values[i : i + 1]) for i in range(len(values))])
+        return self._run(values)
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
         try:
             if values.shape != self._shape:
                 with captured():

@@ -103,3 +103,41 @@ class SpeechCommandsConfig(SpeechConfig):
     words: list[str] = field(default_factory=list)
     silence_percentage: float = 10.0
     unknown_percentage: float = 10.0
+
+
+@dataclass
+class ImdbConfig(DatasetConfig):
+    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent."""
+
+    vocabulary_size: int = 20000
+    length: int = 100
+
+
+@dataclass
+class PairsConfig(DatasetConfig):
+    """Sentences of two languages, line by line: `direction` is SOURCE_TARGET, e.g. en_de.
+
+    `train_files` and so on are the files' common name before the language, `.en` or
+    `.en.gz` and so on, in `data_dir` or absolute. Without held-out files, shares of the
+    training pairs are held out.
+
+    Training pairs with more than `filter_length` words on a side are left out, what is longer
+    than `max_length` subwords is cut. A batch holds pairs of one bucket: of up to so many
+    subwords. It is `training.batch_size` sentences, or (`batch_by=tokens`) up to so many target
+    tokens, padding included. `cache_dir` keeps vocabularies and encoded corpora.
+    """
+
+    direction: str = "en_de"
+    train_files: str = "train"
+    validation_files: str | None = None
+    test_files: str | None = None
+    validation_share: float = 0.0
+    test_share: float = 0.0
+    tokenizer: str = "moses"
+    vocabulary_size: int = 32000
+    vocabulary_file: str | None = None
+    filter_length: int = 80
+    max_length: int = 50
+    buckets: list[int] = field(default_factory=lambda: [10, 20, 30, 40, 50])
+    batch_by: str = "sentences"
+    cache_dir: str | None = None

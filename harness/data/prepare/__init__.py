@@ -28,7 +28,9 @@ from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
 PREPARERS = {
+    "cifar10": "harness.data.prepare.cifar10",
     "speech": "harness.data.prepare.speech",
+    "wmt16": "harness.data.prepare.wmt16",
 }
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
