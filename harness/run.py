@@ -98,7 +98,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
-    from harness.pruning.from_config import from_config, summarize
+    from harness.pruning.from_config import from_config, permute, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
 
@@ -121,7 +121,9 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             load_weights(model, path)
         steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
         pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
+        permuted = None
         if pruner is not None:
+            permuted = permute(model, pruner, config.sparsity)
             pruner.attach(model)
         fitted = loop.fit(
             model,
@@ -147,6 +149,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         metrics = {
             **scores.metrics("test"),
             **measures.of_sparsity(summary),
+            **measures.of_permutation(permuted),
             **measures.of_size(exported),
             **measures.of_time(fitted),
         }

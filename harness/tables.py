@@ -44,13 +44,14 @@ def deciding(config: Config) -> dict[str, str | None]:
     dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
     first.
     """
-    decided = set(_paths(identity(config, fingerprint=""), ""))
+    # A method that is not there decides too: its absence is left out of the identity.
+    decided = {*_paths(identity(config, fingerprint=""), ""), "sparsity.method"}
     return {
         key: value or None
         for key, value in flat(config).items()
         if key in decided
         or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an optimizer's option left out
+        or (not value and key.rpartition(".")[0] in decided)  # an option left out
     }
 
 

@@ -43,3 +43,14 @@ def test_a_pattern_is_called_by_what_it_keeps():
         "sparsity=random sparsity.target=0.75",
     )
     assert [row.sparsity for row in found] == ["2 by 4", "1 by 4", "random 75%"]
+
+
+def test_a_method_is_a_row_of_its_own():
+    plain, permuted, rigl = rows(
+        "sparsity=structured_2x4", "sparsity=structured_2x4_permuted", "sparsity=random_rigl"
+    )
+    assert [plain.sparsity, permuted.sparsity] == ["2 by 4", "2 by 4 permuted"]
+    assert rigl.sparsity == "random RigL 50%"
+    # Runs logged before there were methods have no such parameter.
+    key = "sparsity.method.kind"
+    assert (plain.where[key], permuted.where[key]) == ("None", "permutation")

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from harness.config.schema import Config, PatternConfig, SparsityConfig
+from harness.config.sparsity import N_OF_M
 
 #: Raised when the same config would give another result; old runs are then not found.
 FORMAT = 1
@@ -32,13 +33,21 @@ PATTERN_KEYS = {
     "none": (),
     "unstructured": (),
     "n_m": ("n", "m"),
+    "gradual_n_m": ("n", "m"),
     "block": ("shape", "pooling"),
+}
+METHOD_KEYS: dict[str, tuple[str, ...]] = {
+    "permutation": (),
+    "straight_through": ("update_pruned",),
+    "sr_ste": ("decay",),
+    "rigl": ("alpha",),
 }
 DECAY_KEYS: dict[str, tuple[str, ...]] = {
     "constant": (),
     "cosine": ("alpha",),
     "exponential": ("rate", "every"),
     "piecewise": ("boundaries", "factors"),
+    "rewind": (),
 }
 
 
@@ -109,6 +118,8 @@ def _pick(section: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def _phase(phase: dict[str, Any]) -> dict[str, Any]:
     set_only = {key: value for key, value in phase["optimizer"].items() if value is not None}
     decay = _pick(phase["decay"], DECAY_KEYS[phase["decay"]["kind"]])
+    if decay["kind"] == "rewind":
+        del set_only["learning_rate"]  # the dense phase's
     return {**phase, "optimizer": set_only, "decay": decay}
 
 
@@ -120,6 +131,9 @@ def _sparsity(sparsity: dict[str, Any]) -> dict[str, Any]:
     decided = {key: value for key, value in sparsity.items() if key != "name"}
     decided["pattern"] = _pick(sparsity["pattern"], PATTERN_KEYS[kind])
     decided["schedule"] = _pick(sparsity["schedule"], SCHEDULE_KEYS[sparsity["schedule"]["kind"]])
-    if kind == "n_m":
+    if kind in N_OF_M:
         del decided["target"]
+    method = decided.pop("method")
+    if method["kind"] is not None:
+        decided["method"] = _pick(method, METHOD_KEYS[method["kind"]])
     return decided

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.config.sparsity import N_OF_M
+from harness.config.wording import group, technique
+
 #: Configuration that does not decide which row of a table a run belongs to: where things
 #: lie and how they are watched, and the seed, over which a row is averaged.
 _NOT_OF_A_ROW = (
@@ -103,19 +106,20 @@ def amount(sparsity: str) -> str:
     return sparsity.rpartition(" ")[2] if sparsity.endswith("%") else sparsity
 
 
-def sparsity_label(name: str, target: float | None) -> str:
+def sparsity_label(name: str, target: float | None, technique: str = "") -> str:
     """Names a sparsity the way the tables do.
 
     Args:
         name: The config's name: dense, random, structured_2x4, block_1x4, …
         target: The fraction of prunable weights set to zero; None where the name says it.
+        technique: What goes beyond masks by magnitude, in words (`harness.config.wording`).
 
     Example:
-        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None)
-        ('random 87.5%', '2 by 4')
+        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None, "SR-STE")
+        ('random 87.5%', '2 by 4 SR-STE')
     """
     words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
-    words = words.replace("_", " ")
+    words = f"{words.replace('_', ' ')} {technique}".rstrip()
     return words if target is None else f"{words} {target * 100:.6g}%"
 
 
@@ -142,13 +146,20 @@ def rows_from_cells(
             continue
         model, name = str(params["model.name"]), str(params["sparsity.name"])
         target = params.get("sparsity.target")
-        if params.get("sparsity.pattern.kind") == "n_m":  # says it better than the group's name
+        words = _technique(params)
+        name = group(name, words)
+        if params.get("sparsity.pattern.kind") in N_OF_M:  # says it better than the group's name
             name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
             target = None
         rows[key] = RowSpec(
             model=(labels or {}).get(model, model),
-            sparsity=sparsity_label(name, None if target is None else float(target)),
+            sparsity=sparsity_label(name, None if target is None else float(target), words),
             where=where,
             seeds=(seed,),
         )
     return tuple(rows.values())
+
+
+def _technique(params: Mapping[str, Any]) -> str:
+    kind = str(params.get("sparsity.pattern.kind"))
+    return technique(kind, str(params.get("sparsity.score")), params.get("sparsity.method.kind"))

@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 from harness.config import Config
+from harness.config.sparsity import N_OF_M
+from harness.config.wording import group, technique
 
 _PARAM_LIMIT = 6000  # MLflow cuts longer parameters
 
@@ -14,15 +16,17 @@ def run_name(config: Config) -> str:
 
 
 def sparsity_label(config: Config) -> str:
-    """The cell's sparsity in words: `dense`, `random 75%`, `structured 2:4`."""
+    """The cell's sparsity in words: `dense`, `random 75%`, `structured 2:4 SR-STE`."""
     sparsity = config.sparsity
-    if sparsity.pattern.kind == "none":
+    pattern = sparsity.pattern
+    if pattern.kind == "none":
         return "dense"
-    if sparsity.pattern.kind == "n_m":
-        return f"structured {sparsity.pattern.n}:{sparsity.pattern.m}"
+    words = technique(pattern.kind, sparsity.score, sparsity.method.kind)
+    if pattern.kind in N_OF_M:
+        return f"structured {pattern.n}:{pattern.m} {words}".rstrip()
     assert sparsity.target is not None  # refused by validate otherwise
-    label = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
-    return f"{sparsity.name} {label}"
+    amount = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
+    return " ".join(filter(None, (group(sparsity.name, words), words, amount)))
 
 
 def flat(config: Config) -> dict[str, str]:

@@ -211,7 +211,7 @@ class _Monitor(keras.callbacks.Callback):
         on_progress: Callable[[Progress], None],
     ):
         super().__init__()
-        self._rate = recipe.learning_rate(phase.optimizer, phase.decay, length)
+        self._rate = recipe.phase_rate(phase, training, length)
         self._log_every = training.log_every
         self._length = length
         self._step = self._first_step = step

@@ -22,6 +22,11 @@ def phase(**options):
     return PhaseConfig(**({"epochs": 1} | options))
 
 
+def rewound(**options):
+    decay = DecayConfig(kind="rewind")
+    return training(finetune=FinetuneConfig(**({"epochs": 1, "decay": decay} | options)))
+
+
 def test_a_possible_recipe_passes():
     check_training(training())
 
@@ -44,6 +49,15 @@ def test_a_possible_recipe_passes():
         ),
         (training(dense=phase(steps=3)), r"training\.dense: received epochs=1, steps=3; .*one"),
         (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1; .*above 0"),
+        (
+            training(dense=phase(decay=DecayConfig(kind="rewind"))),
+            r"training\.dense\.decay\.kind: received 'rewind'; accepted: constant, cosine, expo",
+        ),
+        (rewound(start="scratch"), "decay.kind: received rewind with start=scratch; .*start=dense"),
+        (
+            rewound(epochs=2),
+            "finetune.epochs: received 2 with decay.kind=rewind; .* 1",
+        ),
         (
             training(finetune=FinetuneConfig(epochs=1, optimizer=OptimizerConfig(name="lion"))),
             r"training\.finetune\.optimizer\.name: received 'lion'; accepted: adam, sgd, rmsprop",

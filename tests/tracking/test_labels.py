@@ -29,6 +29,11 @@ def at(target):
         (["sparsity=structured_2x4"], "structured 2:4"),
         (["sparsity=structured_2x4", "sparsity.pattern.n=1"], "structured 1:4"),
         (["sparsity=block_1x4"], "block_1x4 50%"),
+        (["sparsity=structured_2x4_permuted"], "structured 2:4 permuted"),
+        (["sparsity=structured_2x4_gradual"], "structured 2:4 gradual"),
+        (["sparsity=random", "sparsity.method.kind=sr_ste"], "random SR-STE 50%"),
+        (["sparsity=random_rigl", "sparsity.target=0.9"], "random RigL 90%"),
+        (["sparsity=random_movement"], "random movement straight-through 50%"),
     ],
 )
 def test_labels(overrides, label):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig
+from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
 from harness.training import recipe
 from harness.training.recipe import Length
@@ -48,6 +48,17 @@ def test_learning_rates():
     assert rates(exponential, [0, 19, 20, 40]) == pytest.approx([0.8, 0.8, 0.4, 0.2])
     piecewise = {"kind": "piecewise", "boundaries": [10, 30], "factors": [0.5, 0.25]}
     assert rates(piecewise, [9, 10, 29, 30, 99]) == pytest.approx([0.8, 0.4, 0.4, 0.2, 0.2])
+
+
+def test_a_rewound_rate_repeats_the_dense_phases_end():
+    dense = phase(epochs=10, optimizer=OptimizerConfig(learning_rate=0.8))
+    dense.decay = DecayConfig(kind="exponential", rate=0.5, every=2.0)
+    training = TrainingConfig(name="t", dense=dense)
+    again = phase(epochs=5, decay=DecayConfig(kind="rewind"))
+    rate = recipe.phase_rate(again, training, Length(50, 10))
+    assert [float(rate(step)) for step in (0, 9, 10, 49)] == pytest.approx([0.2, 0.2, 0.1, 0.05])
+    with pytest.raises(ConfigError, match=r"received 101 steps; accepted: up to the dense.* 100,"):
+        recipe.phase_rate(again, training, Length(101, 10))
 
 
 def test_options_reach_the_optimizer():

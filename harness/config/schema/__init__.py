@@ -25,6 +25,7 @@ from harness.config.schema.models import (
     ModelConfig,
 )
 from harness.config.schema.sparsity import (
+    MethodConfig,
     PatternConfig,
     ScheduleConfig,
     ScopeConfig,
@@ -49,6 +50,7 @@ __all__ = [
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
+    "MethodConfig",
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",

@@ -23,7 +23,9 @@ class DecayConfig:
     """How the learning rate falls over a phase.
 
     constant; cosine (to `alpha` × the initial rate); exponential (× `rate` every `every`
-    epochs); piecewise (× `factors[i]` from `boundaries[i]`, cumulative steps, on).
+    epochs); piecewise (× `factors[i]` from `boundaries[i]`, cumulative steps, on); in the
+    fine-tuning phase, rewind (the rates of the dense phase's last steps once more, whatever
+    the phase's own learning rate is).
     """
 
     kind: str = "constant"
