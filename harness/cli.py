@@ -44,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Takes overrides after options, too: `harness sweep demo --jobs 2 seed=1`."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:2] == ["data", "prepare"]:
+        return _prepare_parser().parse_args(words[2:])
     parser = _parser()
-    parsed, rest = parser.parse_known_args(arguments)
+    parsed, rest = parser.parse_known_args(words)
     if rest and not (hasattr(parsed, "overrides") and all("=" in word for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
@@ -87,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("--json", action="store_true", help="print JSON")
     describe.set_defaults(command=_describe)
 
-    data = commands.add_parser("data", help="check a data set and print its fingerprint")
+    data = commands.add_parser(
+        "data",
+        help="check a data set and print its fingerprint; `data prepare NAME` makes one",
+        epilog="`harness data prepare --help` lists the data sets that can be made here.",
+    )
     _overrides(data)
     data.set_defaults(command=_data)
 
@@ -95,6 +102,26 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--uri", default=None, help="the MLflow store")
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(command=_ui)
+    return parser
+
+
+def _prepare_parser() -> argparse.ArgumentParser:
+    """A parser of its own: its names are those of `harness.data.prepare`, options included."""
+    from harness.data.prepare import PREPARERS, module
+
+    parser = argparse.ArgumentParser(
+        prog="harness data prepare", description="Make the files of a data set."
+    )
+    names = parser.add_subparsers(required=True, metavar="NAME")
+    for name in sorted(PREPARERS):
+        made = names.add_parser(name, help=module(name).HELP, description=module(name).HELP)
+        default = Path("data", name)
+        made.add_argument(
+            "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
+        )
+        made.add_argument("--force", action="store_true", help="replace what was prepared there")
+        module(name).options(made)
+        made.set_defaults(command=_prepare, name=name)
     return parser
 
 
@@ -157,6 +184,13 @@ def _data(parsed: argparse.Namespace) -> int:
     from harness.describe import describe_data
 
     print(describe_data(compose(parsed.overrides).dataset))  # noqa: T201
+    return 0
+
+
+def _prepare(parsed: argparse.Namespace) -> int:
+    from harness.data.prepare import prepare
+
+    print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
     return 0
 
 

@@ -7,6 +7,9 @@ MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech"}
 #: dataset.name -> what it holds
 DATASETS = {
     "mnist": "images",
+    "cifar10": "images",
+    "imagenet": "images",
+    "image_folder": "images",
     "fsdd": "speech",
     "speech_commands": "speech",
     "speech_folder": "speech",

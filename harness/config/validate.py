@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.config.checks import need, one_of
+from harness.config.images import check_images
 from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
@@ -43,6 +44,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
     check_speech(config.dataset)
+    check_images(config.dataset)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
     _compiled(config)

@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 
 #: dataset.name -> module with `SOURCES`, `check`, `fingerprint` and `load`
 DATASETS = {
+    "cifar10": "harness.data.cifar10",
     "fsdd": "harness.data.fsdd",
     "mnist": "harness.data.mnist",
     "speech_commands": "harness.data.speech_commands",

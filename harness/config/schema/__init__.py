@@ -19,6 +19,15 @@ from harness.config.schema.data import (
     SpeechConfig,
     SpeechFolderConfig,
 )
+from harness.config.schema.image_data import (
+    Cifar10Config,
+    ColorConfig,
+    CropConfig,
+    ImageConfig,
+    ImageFolderConfig,
+    ImagenetConfig,
+    ShiftConfig,
+)
 from harness.config.schema.models import (
     DsCnnLConfig,
     MnistCnnConfig,
@@ -43,13 +52,19 @@ from harness.config.schema.training import (
 __all__ = [
     "SCHEMAS",
     "AugmentationConfig",
+    "Cifar10Config",
+    "ColorConfig",
     "Config",
+    "CropConfig",
     "DatasetConfig",
     "DecayConfig",
     "DsCnnLConfig",
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
+    "ImageConfig",
+    "ImageFolderConfig",
+    "ImagenetConfig",
     "MethodConfig",
     "MnistCnnConfig",
     "ModelConfig",
@@ -58,6 +73,7 @@ __all__ = [
     "PhaseConfig",
     "ScheduleConfig",
     "ScopeConfig",
+    "ShiftConfig",
     "SparsityConfig",
     "SpeechCommandsConfig",
     "SpeechConfig",
@@ -112,6 +128,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
     "dataset": {
         "dataset": DatasetConfig,
+        "cifar10": Cifar10Config,
+        "imagenet": ImagenetConfig,
+        "image_folder": ImageFolderConfig,
         "fsdd": FsddConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,

@@ -1,0 +1,124 @@
+"""Makes the files of data sets: `harness data prepare NAME --out FOLDER`.
+
+Adding one is adding a module and a line to `PREPARERS`. The module has
+
+- `HELP`: what is made of what, in one line;
+- `options(parser)`: adds the options of its own to an `argparse` parser;
+- `write(folder, options)`: fills an empty folder and returns a `Prepared`. It raises
+  `DataError` for a missing package or a download whose sha256 is another.
+
+None of it imports anything heavy before `write` is called. The folder gets its name only when
+it is complete, with `MARKER` in it: that is what tells a loader where the files are from.
+"""
+
+import argparse
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import harness
+from harness.errors import DataError
+
+#: name -> module with `HELP`, `options` and `write`
+PREPARERS: dict[str, str] = {"cifar10": "harness.data.prepare.cifar10"}
+#: The file that says what a prepared folder is.
+MARKER = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a folder was filled with.
+
+    Attributes:
+        source: Where the data are from, in words: `harness.data` tags show it.
+        overrides: Hydra overrides that use the data, but for `dataset.data_dir`.
+        facts: Versions, hashes and parameters, as JSON types.
+    """
+
+    source: str
+    overrides: tuple[str, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def module(name: str) -> ModuleType:
+    """The module of a name in `PREPARERS`."""
+    return importlib.import_module(PREPARERS[name])
+
+
+def prepare(name: str, out: Path, options: argparse.Namespace, *, force: bool = False) -> str:
+    """Makes a data set's folder, whole or not at all.
+
+    Args:
+        name: One of `PREPARERS`.
+        out: The folder; must not exist, or be empty.
+        options: What the module's own options were parsed to.
+        force: Replaces a folder that was prepared before (and no other).
+
+    Returns:
+        What was made and how to use it, in lines.
+
+    Raises:
+        DataError: The folder is in use, or what the data are made of cannot be had.
+    """
+    _refuse_used(out, force)
+    with _renamed(out) as folder:
+        made = module(name).write(folder, options)
+        marker = {"prepared": name, "source": made.source, "harness": harness.__version__}
+        (folder / MARKER).write_text(json.dumps({**marker, **made.facts}, indent=1) + "\n")
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    used = " ".join([*made.overrides, f"dataset.data_dir={out}"])
+    return (
+        f"{out}: {made.source}\n{len(sizes):,} files, {sum(sizes) / 1e6:,.1f} MB\n"
+        f"use it with {used}"
+    )
+
+
+def marker_of(folder: Path) -> dict[str, Any] | None:
+    """What a prepared folder says of itself; None of any other folder.
+
+    Raises:
+        DataError: The marker is there, but damaged.
+    """
+    path = folder / MARKER
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {**content, "source": str(content["source"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: damaged; prepare the folder again, with --force") from error
+
+
+def _refuse_used(out: Path, force: bool) -> None:
+    if out.is_file():
+        raise DataError(f"--out={out}: a file; accepted: a folder to make")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not (out / MARKER).is_file():
+        raise DataError(
+            f"--out={out}: holds other files, without {MARKER}; accepted: a folder to make"
+        )
+    if not force:
+        raise DataError(f"--out={out}: prepared already; to make it anew: --force")
+
+
+@contextmanager
+def _renamed(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place, and its name, when the block ends well."""
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    place = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent)
+    with place as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        yield new
+        if out.is_dir():
+            out.replace(old)
+        new.replace(out)
+        shutil.rmtree(old, ignore_errors=True)

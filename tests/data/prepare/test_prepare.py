@@ -1,0 +1,106 @@
+"""`harness data prepare`: folders that are whole or not there, and say what they are."""
+
+import argparse
+import json
+import sys
+import types
+
+import pytest
+
+from harness.cli import main
+from harness.data import prepare
+from harness.data.prepare import MARKER, Prepared, marker_of
+from harness.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def numbers(monkeypatch):
+    """A data set of as many files as are asked for; of none it cannot be made."""
+    made = types.ModuleType("numbers_made")
+    made.HELP = "numbers, one a file"
+
+    def options(parser):
+        parser.add_argument("--count", type=int, default=3)
+
+    def write(folder, given):
+        for number in range(given.count):
+            (folder / f"{number}.txt").write_text(str(number))
+        if not given.count:
+            (folder / "half").write_text("written")
+            raise DataError("--count=0: accepted: 1 or more")
+        return Prepared("counted numbers", ("dataset=numbers",), {"count": given.count})
+
+    made.options, made.write = options, write
+    monkeypatch.setitem(sys.modules, "numbers_made", made)
+    monkeypatch.setitem(prepare.PREPARERS, "numbers", "numbers_made")
+
+
+def count(number):
+    return argparse.Namespace(count=number)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_command_makes_a_marked_folder_and_says_how_to_use_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "prepare", "numbers", "--count", "2"]) == 0
+    assert names(tmp_path / "data" / "numbers") == ["0.txt", "1.txt", MARKER]
+    marker = json.loads((tmp_path / "data" / "numbers" / MARKER).read_text())
+    assert (marker["prepared"], marker["source"]) == ("numbers", "counted numbers")
+    assert marker["count"] == 2
+    shown = capsys.readouterr().out
+    assert "3 files" in shown
+    assert "use it with dataset=numbers dataset.data_dir=data/numbers" in shown
+    assert names(tmp_path / "data") == ["numbers"], "no temporary folder is left"
+
+
+def test_help_names_what_can_be_made(capsys):
+    for words in (["data", "prepare", "--help"], ["data", "prepare", "numbers", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+        assert "numbers, one a file" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "prepare", "letters"])
+    assert ended.value.code == 2
+    assert "numbers" in capsys.readouterr().err
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(DataError, match="--count=0"):
+        prepare.prepare("numbers", tmp_path / "out", count(0))
+    assert names(tmp_path) == []
+
+
+def test_a_prepared_folder_is_replaced_by_force_only(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()  # an empty folder is as good as none
+    prepare.prepare("numbers", out, count(3))
+    with pytest.raises(DataError, match=r"prepared already; .*--force"):
+        prepare.prepare("numbers", out, count(1))
+    with pytest.raises(DataError, match="--count=0"):
+        prepare.prepare("numbers", out, count(0), force=True)
+    assert len(names(out)) == 4, "the old one stays when the new one fails"
+    prepare.prepare("numbers", out, count(1), force=True)
+    assert names(out) == ["0.txt", MARKER]
+    assert names(tmp_path) == ["out"]
+
+
+def test_other_peoples_files_are_never_replaced(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    for out in (tmp_path / "out", tmp_path / "out" / "thesis.tex"):
+        with pytest.raises(DataError, match=r"accepted: a folder to make"):
+            prepare.prepare("numbers", out, count(1), force=True)
+    assert names(tmp_path / "out") == ["thesis.tex"]
+
+
+def test_the_marker_is_read_back(tmp_path):
+    assert marker_of(tmp_path) is None
+    prepare.prepare("numbers", tmp_path / "out", count(1))
+    assert marker_of(tmp_path / "out")["source"] == "counted numbers"
+    (tmp_path / "out" / MARKER).write_text("{}")
+    with pytest.raises(DataError, match=f"{MARKER}: damaged"):
+        marker_of(tmp_path / "out")
