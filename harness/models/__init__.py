@@ -13,7 +13,10 @@ from harness.errors import ConfigError
 #: model.name -> module with `build(config, input_shape, num_classes)`
 MODELS = {
     "ds_cnn_l": "harness.models.ds_cnn_l",
+    "inception_v3": "harness.models.applications",
     "mnist_cnn": "harness.models.mnist_cnn",
+    "mobilenet_v1": "harness.models.applications",
+    "mobilenet_v2": "harness.models.applications",
 }
 
 

@@ -30,6 +30,7 @@ from harness.config.schema.image_data import (
 )
 from harness.config.schema.models import (
     DsCnnLConfig,
+    ImageModelConfig,
     MnistCnnConfig,
     ModelConfig,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "FsddConfig",
     "ImageConfig",
     "ImageFolderConfig",
+    "ImageModelConfig",
     "ImagenetConfig",
     "MethodConfig",
     "MnistCnnConfig",
@@ -125,7 +127,13 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
+    "model": {
+        "mnist_cnn": MnistCnnConfig,
+        "ds_cnn_l": DsCnnLConfig,
+        "inception_v3": ImageModelConfig,
+        "mobilenet_v1": ImageModelConfig,
+        "mobilenet_v2": ImageModelConfig,
+    },
     "dataset": {
         "dataset": DatasetConfig,
         "cifar10": Cifar10Config,

@@ -27,3 +27,18 @@ class DsCnnLConfig(ModelConfig):
 
     filters: int = 276
     momentum: float = 0.99
+
+
+@dataclass
+class ImageModelConfig(ModelConfig):
+    """InceptionV3, MobileNetV1 or MobileNetV2.
+
+    `width` multiplies the filters of every layer; `small_images` leaves out the first
+    stride, for images of 32 to 96 pixels; `momentum` is batch normalization's (null: the
+    architecture's own).
+    """
+
+    width: float = 1.0
+    small_images: bool = False
+    dropout: float = 0.0
+    momentum: float | None = None
