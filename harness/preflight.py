@@ -54,15 +54,19 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
         HarnessError: see `preflight`.
     """
     from harness import models
+    from harness.models.weights import load_file
     from harness.pruning.from_config import from_config, summarize
     from harness.training import recipe, strategy
 
     built = {} if built is None else built
-    key = f"{config.model}/{config.dataset}"
+    weights = config.training.dense_weights
+    key = f"{config.model}/{config.dataset}/{weights}"
     with strategy.scope(config.strategy, config.training.batch_size):
         if key not in built:
             examples = data.load(config.dataset)
             model = models.build(config.model, examples.input_shape, examples.num_classes)
+            if weights is not None:
+                load_file(model, weights)
             built[key] = examples.num_train, model
         num_train, model = built[key]
         phase = config.training.dense if is_dense(config) else config.training.finetune

@@ -98,6 +98,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     from harness import data, export, models
     from harness.evaluation.accuracy import evaluate
     from harness.models.plain import load_weights
+    from harness.models.weights import load_file
     from harness.pruning.from_config import from_config, permute, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
@@ -125,18 +126,22 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
         if pruner is not None:
             permuted = permute(model, pruner, config.sparsity)
             pruner.attach(model)
-        fitted = loop.fit(
-            model,
-            examples,
-            phase,
-            training,
-            seed=seeds.derive(config.seed, phase_name),
-            pruner=pruner,
-            checkpoint=Checkpoint(_checkpoint_file(cell)),
-            on_log=run.log,
-            on_progress=lambda progress: emit(_progress_event(progress)),
-            before_checkpoint=run.flush,
-        )
+        if pruner is None and config.training.dense_weights is not None:
+            load_file(model, config.training.dense_weights)
+            fitted = loop.NOTHING
+        else:
+            fitted = loop.fit(
+                model,
+                examples,
+                phase,
+                training,
+                seed=seeds.derive(config.seed, phase_name),
+                pruner=pruner,
+                checkpoint=Checkpoint(_checkpoint_file(cell)),
+                on_log=run.log,
+                on_progress=lambda progress: emit(_progress_event(progress)),
+                before_checkpoint=run.flush,
+            )
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)

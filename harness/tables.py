@@ -9,6 +9,9 @@ from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep import Sweep
 from harness.tracking.labels import flat
 
+#: Options that an identity leaves out while they are not set, which then decides too.
+_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
+
 
 def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
     """The table whose rows are these cells, seeds merged.
@@ -44,8 +47,7 @@ def deciding(config: Config) -> dict[str, str | None]:
     dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
     first.
     """
-    # A method that is not there decides too: its absence is left out of the identity.
-    decided = {*_paths(identity(config, fingerprint=""), ""), "sparsity.method"}
+    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
     return {
         key: value or None
         for key, value in flat(config).items()

@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import Any
 
+from harness.config.files import digest
 from harness.config.schema import Config, PatternConfig, SparsityConfig
 from harness.config.sparsity import N_OF_M
 
@@ -78,6 +79,12 @@ def identity(config: Config, fingerprint: str) -> dict[str, Any]:
         training[phase] = _phase(training[phase])
     if is_dense(config):
         del training["finetune"]
+    if config.training.dense_weights is not None:  # what they are, not where; nothing is trained
+        training["dense_weights"] = digest(config.training.dense_weights)
+        del training["dense"]
+    for option in ("dense_weights", "l2"):
+        if training[option] is None:
+            del training[option]
     return {
         "format": FORMAT,
         "model": plain["model"],

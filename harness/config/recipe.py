@@ -1,6 +1,7 @@
 """What a recipe may say: refused before TensorFlow is imported."""
 
 import math
+from pathlib import Path
 
 from harness.config.checks import need, one_of
 from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
@@ -15,6 +16,7 @@ OPTIMIZERS = {
 DECAYS = ("constant", "cosine", "exponential", "piecewise")
 FINETUNE_DECAYS = (*DECAYS, "rewind")
 STARTS = ("dense", "scratch")
+WEIGHT_FILES = (".keras", ".h5")
 
 OPTIONS = ("momentum", "rho", "epsilon", "weight_decay", "clip_norm")
 JIT = ("auto", "always", "never")
@@ -36,6 +38,10 @@ def check_training(training: TrainingConfig) -> None:
     every = training.checkpoint_epochs
     need("training.checkpoint_epochs", every, every > 0, "a number above 0")
     need("training.log_every", training.log_every, training.log_every >= 1, "1 or more")
+    pull = training.l2
+    need("training.l2", pull, pull is None or pull > 0, "a number above 0, or null")
+    if training.dense_weights is not None:
+        _check_dense_weights(training.dense_weights)
     start = training.finetune.start
     one_of("training.finetune.start", start, STARTS)
     check_phase(training.dense, "training.dense")
@@ -108,6 +114,11 @@ def _check_rewind(training: TrainingConfig) -> None:
             f"training.finetune.decay.kind: received rewind with start={finetune.start}; accepted: "
             "rewind with start=dense, whose rates are repeated"
         )
+    if training.dense_weights is not None:
+        raise ConfigError(
+            "training.finetune.decay.kind: received rewind with dense_weights, whose training is "
+            "not known; accepted: constant, cosine, exponential, piecewise"
+        )
     for unit in ("epochs", "steps"):
         whole, last = getattr(dense, unit), getattr(finetune, unit)
         if whole is not None and last is not None and last > whole:
@@ -115,3 +126,9 @@ def _check_rewind(training: TrainingConfig) -> None:
                 f"training.finetune.{unit}: received {last:g} with decay.kind=rewind; accepted: up "
                 f"to the dense phase's, {whole:g}"
             )
+
+
+def _check_dense_weights(path: str) -> None:
+    found = Path(path)
+    fits = found.is_file() and found.suffix in WEIGHT_FILES
+    need("training.dense_weights", path, fits, f"a file that is there, {' or '.join(WEIGHT_FILES)}")

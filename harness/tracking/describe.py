@@ -8,6 +8,7 @@ from harness.tracking.labels import sparsity_label
 #: The numbers a reader looks for first: metric -> (label, format).
 HEADLINE = {
     "test/accuracy": ("test accuracy", "{:.2%}"),
+    "test/top5_accuracy": ("test top-5 accuracy", "{:.2%}"),
     "test/loss": ("test loss", "{:.4f}"),
     "sparsity/prunable": ("zeros among prunable weights", "{:.2%}"),
     "sparsity/all": ("zeros among all weights", "{:.2%}"),

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from harness.config import Config
+from harness.config.files import digest
 from harness.config.sparsity import N_OF_M
 from harness.config.wording import group, technique
 
@@ -43,5 +44,7 @@ def flat(config: Config) -> dict[str, str]:
     # tracking and paths say where the run is kept, not what it is
     plain = dataclasses.asdict(config)
     del plain["tracking"], plain["work_dir"]
+    if config.training.dense_weights is not None:
+        plain["training"]["dense_weights"] = digest(config.training.dense_weights)
     walk("", plain)
     return params

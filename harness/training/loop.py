@@ -79,6 +79,10 @@ class FitResult:
     validation: Metrics = field(default_factory=dict)
 
 
+#: The result of a phase that has nothing to do: dense weights that were given.
+NOTHING = FitResult(steps=0, seconds=0.0, step_ms=None, history=[])
+
+
 def fit(
     model: keras.Model,
     data: Data,

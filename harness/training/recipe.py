@@ -146,11 +146,34 @@ def make_loss(label_smoothing: float) -> Any:
     return smoothed
 
 
+def set_l2(model: Any, strength: float | None) -> None:
+    """Adds `strength / 2` of each kernel's squared norm to the loss of a built model.
+
+    Which kernels follows the image models' sources (https://github.com/tensorflow/models,
+    research/slim): convolutions and dense layers, depthwise kernels, biases and batch
+    normalization left out.
+
+    Args:
+        model: built; its layers' configs are not changed, so saved models know nothing of it.
+        strength: None adds nothing.
+    """
+    import keras
+
+    from harness.pruning import kernels_of
+
+    if strength is None:
+        return
+    for kernel in kernels_of(model):
+        if kernel.axes is not None and kernel.role != "depthwise":
+            kernel.variable.regularizer = keras.regularizers.L2(strength / 2)
+
+
 def compile_model(model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length) -> None:
     """Gives a model the optimizer, loss and metrics of a phase, ready for `fit`."""
     import keras
 
     rate = phase_rate(phase, training, length)
+    set_l2(model, training.l2)
     with model.distribute_strategy.scope():
         model.compile(
             optimizer=make_optimizer(phase.optimizer, rate),

@@ -104,6 +104,7 @@ def test_exactly_what_decides_the_result_counts(overrides):
         ),
         "sparsity.schedule.kind": "cosine",
         "sparsity.method.kind": "straight_through",
+        "training.dense_weights": __file__,
         "training.dense.decay.kind": "exponential",
         "training.finetune.decay.kind": "exponential",
     }

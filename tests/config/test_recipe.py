@@ -53,6 +53,12 @@ def test_a_possible_recipe_passes():
             training(dense=phase(decay=DecayConfig(kind="rewind"))),
             r"training\.dense\.decay\.kind: received 'rewind'; accepted: constant, cosine, expo",
         ),
+        (training(l2=0.0), r"training\.l2: received 0\.0; accepted: a number above 0, or null"),
+        (
+            training(dense_weights="nowhere.h5"),
+            r"dense_weights: received 'nowhere.h5'; accepted: a file that is there, .keras or .h5",
+        ),
+        (training(dense_weights=__file__), "dense_weights: received .*py'; accepted: a file"),
         (rewound(start="scratch"), "decay.kind: received rewind with start=scratch; .*start=dense"),
         (
             rewound(epochs=2),

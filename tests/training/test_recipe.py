@@ -93,3 +93,28 @@ def test_precision_is_set_and_put_back():
     with pytest.raises(RuntimeError), recipe.precision(True):
         raise RuntimeError
     assert keras.config.dtype_policy().name == before
+
+
+def test_l2_pulls_kernels_and_only_those():
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            layers.DepthwiseConv2D(3),
+            layers.Conv2D(3, 1),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    training = TrainingConfig(name="t", l2=0.5, jit_compile="never")
+    sgd = phase(optimizer=OptimizerConfig("sgd", 0.1))
+    recipe.compile_model(model, sgd, training, Length(10, 10))
+    before = [weight.numpy() for weight in model.trainable_variables]
+    # No image reaches the logits' difference: only the pull moves the last kernel.
+    model.layers[-1].kernel.assign(np.ones((12, 2)))
+    model.train_on_batch(np.zeros((4, 4, 4, 2), np.float32), np.array([0, 1, 0, 1]))
+    np.testing.assert_allclose(model.layers[-1].kernel, np.full((12, 2), 0.95), rtol=1e-6)
+    conv = model.layers[1].kernel
+    np.testing.assert_allclose(conv, 0.95 * before[2], rtol=1e-5)
+    np.testing.assert_array_equal(model.layers[0].kernel, before[0])
