@@ -24,6 +24,9 @@ def check_images(dataset: DatasetConfig) -> None:
     for option in ("train_examples", "validation_examples", "test_examples"):
         value = getattr(dataset, option)
         need(f"dataset.{option}", value, value is None or value >= 1, "1 or more, or null")
+    if not isinstance(dataset, ImageFolderConfig):
+        held_out = dataset.validation_examples
+        need("dataset.validation_examples", held_out, held_out is not None, "1 or more")
     if isinstance(dataset, ImageFolderConfig):
         for option in ("validation_share", "test_share"):
             value = getattr(dataset, option)

