@@ -5,7 +5,13 @@ from typing import Any
 
 import keras
 
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D
+
+_STOCK = {
+    BatchNorm: keras.layers.BatchNormalization,
+    Conv2D: keras.layers.Conv2D,
+    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+}
 
 
 def plain(model: keras.Model) -> keras.Model:
@@ -45,7 +51,7 @@ def load_weights(model: keras.Model, path: Path | str) -> None:
 
 
 def _plain_layer(layer: keras.Layer) -> keras.Layer:
-    kind = keras.layers.BatchNormalization if isinstance(layer, BatchNorm) else type(layer)
+    kind = _STOCK.get(type(layer), type(layer))
     config: dict[str, Any] = layer.get_config()
     if "dtype" in config:
         config["dtype"] = "float32"
