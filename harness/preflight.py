@@ -61,7 +61,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     built = {} if built is None else built
     weights = config.training.dense_weights
     key = f"{config.model}/{config.dataset}/{weights}"
-    with strategy.scope(config.strategy, config.training.batch_size):
+    with strategy.rehearsal(config.strategy, config.training.batch_size):
         if key not in built:
             examples = data.load(config.dataset)
             model = models.build(config.model, examples.input_shape, examples.num_classes)

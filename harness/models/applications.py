@@ -2,8 +2,8 @@
 
 Keras' own definition is cloned layer by layer, so the architecture, the names and the order
 of the weights are Keras' by construction and its weight files fit. What is changed on the
-way: batch normalization becomes the fused one of `harness.models.layers`, the head gives
-logits, and a model for small images keeps its resolution through the first layers.
+way: convolutions and batch normalization become the faster ones of `harness.models.layers`,
+the head gives logits, and a model for small images keeps its resolution at first.
 
 Sources: https://arxiv.org/abs/1512.00567 (InceptionV3), https://arxiv.org/abs/1704.04861
 (MobileNetV1), https://arxiv.org/abs/1801.04381 (MobileNetV2).
@@ -18,8 +18,13 @@ import keras
 from harness.config.models import check_image_model
 from harness.config.schema import ImageModelConfig
 from harness.errors import ConfigError
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Conv2D
 
+#: Layer of Keras -> ours, of the same arguments, weights and outputs.
+_FASTER: dict[type, type] = {
+    keras.layers.BatchNormalization: BatchNorm,
+    keras.layers.Conv2D: Conv2D,
+}
 #: The stem of InceptionV3: its layers before the first concatenation's branches.
 _STEM = ("conv2d", "conv2d_1", "conv2d_2", "conv2d_3", "conv2d_4")
 #: The first convolution, whose stride a model for small images does without.
@@ -80,9 +85,7 @@ def _original(config: ImageModelConfig, shape: tuple[int, ...], classes: int) ->
 
 def _clone(layer: keras.layers.Layer, name: str, config: ImageModelConfig) -> keras.layers.Layer:
     options = {**layer.get_config(), "name": name}
-    kind = type(layer)
     if isinstance(layer, keras.layers.BatchNormalization):
-        kind = BatchNorm
         options["momentum"] = config.momentum or options["momentum"]
     if config.name == "inception_v3" and isinstance(layer, keras.layers.Conv2D):
         options["filters"] = _scaled(options["filters"], config.width)
@@ -93,6 +96,7 @@ def _clone(layer: keras.layers.Layer, name: str, config: ImageModelConfig) -> ke
             options["padding"] = "same"
     if name in _HEAD:
         options["dtype"] = "float32"
+    kind: Any = _FASTER.get(type(layer), type(layer))
     return kind.from_config(options)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.config.schema import PhaseConfig, TrainingConfig
 from harness.data.base import Data
-from harness.training import recipe, seeds, strategy
+from harness.training import recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 
@@ -181,6 +181,9 @@ def _train(
     """
     number, segments, steps = span
     begin = time.perf_counter()
+    if workers.is_distributed(model):
+        workers.train(model, batches, span, callbacks)
+        return time.perf_counter() - begin
     model.fit(
         batches,
         initial_epoch=number,
@@ -194,7 +197,11 @@ def _train(
 
 
 def _validate(model: keras.Model, data: Data, batch_size: int) -> Metrics:
-    values = model.evaluate(data.validation(batch_size), return_dict=True, verbose=0)
+    batches = data.validation(batch_size)
+    if workers.is_distributed(model):
+        values = workers.validate(model, batches)
+    else:
+        values = model.evaluate(batches, return_dict=True, verbose=0)
     return {f"val/{name}": float(value) for name, value in values.items()}
 
 
