@@ -69,7 +69,12 @@ def barrier(config: StrategyConfig) -> None:
         import tensorflow as tf
 
         strategy = _workers()
-        strategy.reduce("SUM", strategy.run(lambda: tf.constant(1.0)), axis=None)
+
+        @tf.function
+        def meet() -> Any:
+            return strategy.reduce("SUM", strategy.run(lambda: tf.constant(1.0)), axis=None)
+
+        meet()
 
 
 def _check_share(batch_size: int, replicas: int) -> None:
@@ -97,12 +102,10 @@ def unite(model: Any) -> None:
     distribution = model.distribute_strategy
     if distribution.num_replicas_in_sync == 1:
         return
-    several = workers.is_distributed(model)
+    if workers.is_distributed(model):
+        workers.unite(model)
+        return
     for variable in model.non_trainable_variables:
-        if several:
-            if variable.dtype.startswith(("float", "bfloat")):
-                variable.assign(workers.mean_over_workers(model, variable))
-            continue
         values = [np.asarray(v) for v in distribution.experimental_local_results(variable.value)]
         if np.issubdtype(values[0].dtype, np.floating):
             variable.assign(np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype))

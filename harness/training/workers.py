@@ -72,11 +72,19 @@ def validate(model: keras.Model, batches: Any) -> dict[str, float]:
     return {"loss": total / examples, "accuracy": float(hits.result())}
 
 
-def mean_over_workers(model: keras.Model, variable: Any) -> Any:
-    """The mean of a variable's copies over all processes."""
+def unite(model: keras.Model) -> None:
+    """Gives every process the mean of what the processes' moving averages have become."""
     strategy = model.distribute_strategy
-    copies = strategy.run(lambda: tf.convert_to_tensor(variable.value))
-    return strategy.reduce("MEAN", copies, axis=None)
+    averages = [v for v in model.non_trainable_variables if "float" in v.dtype]
+
+    @tf.function
+    def means() -> Any:
+        copies = strategy.run(lambda: [tf.convert_to_tensor(v.value) for v in averages])
+        return [strategy.reduce("MEAN", copy, axis=None) for copy in copies]
+
+    if averages:
+        for variable, mean in zip(averages, means(), strict=True):
+            variable.assign(mean)
 
 
 def _build_metrics(model: keras.Model, batches: Any) -> None:

@@ -1,6 +1,6 @@
 """Trains in one of two processes (TF_CONFIG), or alone; prints what the test compares.
 
-python -m tests.training.workers multi_worker|mirrored|single dense|pruned full|mixed
+python -m tests.training.workers multi_worker|mirrored|single small|image pruned|2:4 full|mixed
 """
 
 import json
@@ -12,9 +12,24 @@ import numpy as np
 from harness.config.schema import ImageModelConfig, StrategyConfig
 from harness.data.base import ArrayData, Split
 from harness.models import build
+from harness.models.layers import BatchNorm
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from tests.training import small
+
+
+def net(kind: str) -> keras.Model:
+    """A net of two layers, or MobileNetV1, without what depends on the share of a batch."""
+    if kind == "image":
+        model = build(ImageModelConfig(name="mobilenet_v1", width=0.125), (32, 32, 3), 2)
+    else:
+        layers = [keras.layers.Conv2D(8, 3, 4, use_bias=False), BatchNorm(), keras.layers.Flatten()]
+        model = keras.Sequential([keras.Input((32, 32, 3)), *layers, keras.layers.Dense(2)])
+    for layer in model.layers:
+        # A share's moments are not those of the whole batch: keep the moving ones.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    return model
 
 
 def photographs() -> ArrayData:
@@ -29,17 +44,12 @@ def photographs() -> ArrayData:
     return ArrayData("photographs", "0", "made here", 2, split(40), split(8), split(8))
 
 
-def main(kind: str, sparsity: str, precision: str) -> None:
+def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
     config = StrategyConfig(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
     seeds.seed_everything(4)
-    options = ImageModelConfig(name="mobilenet_v1", width=0.125)
     with strategy.scope(config, 8) as replicas, recipe.precision(precision == "mixed"):
-        model = build(options, (32, 32, 3), 2)
-        for layer in model.layers:
-            # A share's moments are not those of the whole batch: keep the moving ones.
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+        model = net(model_kind)
         pruner = None
         if sparsity == "pruned":
             pruner = Pruner(Unstructured(), Polynomial(0.2, 0.5, 0, 6, frequency=2))
