@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".bench"  # git-ignored
 
 TFMOT = ("tensorflow-model-optimization==0.8.1", "tf_keras~=2.21.0", "tensorflow~=2.21.0")
+TF_KERAS = ("tf_keras~=2.21.0", "tensorflow~=2.21.0")
 
 
 def environment(name: str, requirements: tuple[str, ...]) -> Path:

@@ -13,10 +13,11 @@ import numpy as np
 Batch = tuple[Any, Any]
 
 
-def _images(size: int, batch: int, classes: int = 1000) -> Batch:
+def images(size: int, batch: int, classes: int = 1000) -> Batch:
+    """A batch of noise, and classes."""
     random = np.random.default_rng(0)
-    images = random.normal(size=(batch, size, size, 3)).astype("float32")
-    return images, random.integers(0, classes, batch)
+    pixels = random.normal(size=(batch, size, size, 3)).astype("float32")
+    return pixels, random.integers(0, classes, batch)
 
 
 def mobilenet(keras: Any, alpha: float = 1.0, size: int = 96, batch: int = 32) -> Any:
@@ -24,7 +25,15 @@ def mobilenet(keras: Any, alpha: float = 1.0, size: int = 96, batch: int = 32) -
     model = keras.applications.MobileNet(
         (size, size, 3), alpha=alpha, weights=None, classifier_activation=None
     )
-    return model, _images(size, batch)
+    return model, images(size, batch)
+
+
+def mobilenet_v2(keras: Any, alpha: float = 1.0, size: int = 96, batch: int = 32) -> Any:
+    """MobileNetV2 (https://arxiv.org/abs/1801.04381) of keras.applications, 1,000 classes."""
+    model = keras.applications.MobileNetV2(
+        (size, size, 3), alpha=alpha, weights=None, classifier_activation=None
+    )
+    return model, images(size, batch)
 
 
 def inception(keras: Any, size: int = 96, batch: int = 4) -> Any:
@@ -32,7 +41,7 @@ def inception(keras: Any, size: int = 96, batch: int = 4) -> Any:
     model = keras.applications.InceptionV3(
         input_shape=(size, size, 3), weights=None, classifier_activation=None
     )
-    return model, _images(size, batch)
+    return model, images(size, batch)
 
 
 def ds_cnn_l(keras: Any, batch: int = 100) -> Any:
@@ -83,6 +92,7 @@ def table(keras: Any, rows: int, columns: int) -> Any:
 
 MODELS: dict[str, Callable[..., Any]] = {
     "MobileNetV1": mobilenet,
+    "MobileNetV2": mobilenet_v2,
     "InceptionV3": inception,
     "DS-CNN-L": ds_cnn_l,
     "LSTM encoder-decoder": seq2seq,

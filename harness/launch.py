@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.config import Config
+from harness.config.cluster import cluster
 from harness.errors import ConfigError
 from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
@@ -41,6 +42,7 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
     Raises:
         HarnessError: input that is refused before anything is spent.
     """
+    _leads(configs, jobs)
     cells = plan(configs)
     known = _finished(cells)
     _prepare(cells, known)
@@ -52,6 +54,20 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
     return _exit_code(cells, outcomes)
+
+
+def _leads(configs: Configs, jobs: int) -> bool:
+    """Whether this process keeps the sweep's run and report: all but the later workers do.
+
+    Raises:
+        ConfigError: `multi_worker` with a TF_CONFIG that is missing or malformed, or with
+            several jobs: workers meet at one address, and come to the cells in one order.
+    """
+    if all(config.strategy.name != "multi_worker" for config, _ in configs):
+        return True
+    if jobs > 1:
+        raise ConfigError(f"--jobs: received {jobs} with strategy=multi_worker; accepted: 1")
+    return cluster().is_chief
 
 
 def launch_sweep(
@@ -72,6 +88,8 @@ def launch_sweep(
         HarnessError: as `launch`.
     """
     configs = sweep.configs(extra)
+    if not _leads(configs, jobs):
+        return launch(configs, jobs=jobs)
     cells = plan(configs)
     began = time.monotonic()
     known = _finished(cells)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.export import Artifact
-    from harness.pruning import Summary
+    from harness.pruning import PermutationReport, Summary
     from harness.training.loop import FitResult
 
 _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as noise
@@ -30,6 +30,16 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
             name = layer.path.replace("/", ".")
             metrics[f"sparsity/layer/{name}"] = round(layer.sparsity, _DIGITS)
     return metrics
+
+
+def of_permutation(report: "PermutationReport | None") -> dict[str, float]:
+    """Share of the magnitude that the pattern keeps, before and after channels were reordered."""
+    if report is None:
+        return {}
+    return {
+        "permutation/kept_before": round(report.kept_before, _DIGITS),
+        "permutation/kept_after": round(report.kept_after, _DIGITS),
+    }
 
 
 def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:

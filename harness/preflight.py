@@ -54,17 +54,21 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
         HarnessError: see `preflight`.
     """
     from harness import tasks
+    from harness.models.weights import load_file
     from harness.pruning.from_config import from_config, summarize
     from harness.training import recipe, strategy
 
     task = tasks.of(config)
     task.require()
     built = {} if built is None else built
-    key = f"{config.model}/{config.dataset}"
-    with strategy.scope(config.strategy, config.training.batch_size):
+    weights = config.training.dense_weights
+    key = f"{config.model}/{config.dataset}/{weights}"
+    with strategy.rehearsal(config.strategy, config.training.batch_size):
         if key not in built:
             examples = data.load(config.dataset)
             model = task.build(config, examples)
+            if weights is not None:
+                load_file(model, weights)
             built[key] = examples.num_train, model
         num_train, model = built[key]
         phase = config.training.dense if is_dense(config) else config.training.finetune

@@ -126,5 +126,7 @@ class ProgressView:
 
 def length(config: Config) -> float:
     """How long a cell trains, to weigh it against the others of its plan: epochs or steps."""
+    if is_dense(config) and config.training.dense_weights is not None:
+        return 0.1  # an evaluation
     phase = config.training.dense if is_dense(config) else config.training.finetune
     return float(phase.epochs or phase.steps or 1)

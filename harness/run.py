@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from harness import measures
 from harness.config import is_dense
+from harness.config.cluster import cluster
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
 from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
@@ -50,6 +52,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
+    if not _is_chief(cell):
+        return _assist(cell, emit)
     with _lock(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
@@ -68,7 +72,35 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
             raise
         run.finish(describe.description(cell.config, metrics, cell.command, source))
         shutil.rmtree(work_path(cell), ignore_errors=True)
+        _wait_for_all(cell)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+
+
+def _is_chief(cell: Cell) -> bool:
+    return cell.config.strategy.name != "multi_worker" or cluster().is_chief
+
+
+def _wait_for_all(cell: Cell) -> None:
+    """Lets the other workers go on once the cell is finished: the next one may need its run."""
+    if cell.config.strategy.name == "multi_worker":
+        from harness.training import strategy
+
+        strategy.barrier(cell.config.strategy)
+
+
+def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
+    """The part of a worker that is not the chief: it trains along, and logs and writes nothing.
+
+    It reads the chief's checkpoint, for they share a work_dir.
+    """
+    tracking = cell.config.tracking
+    finished = cell_run.find_finished(tracking, cell.id)
+    if finished is None:
+        _train(cell, emit)
+        emit({"kind": "stage", "stage": "waiting for the chief"})
+        _wait_for_all(cell)
+        finished = cell_run.require_finished(tracking, cell.id)
+    return {"run_id": finished, "metrics": {}}
 
 
 def close_abandoned(cell: Cell, reason: str) -> None:
@@ -94,15 +126,23 @@ def _lock(cell: Cell) -> Iterator[None]:
         yield
 
 
-def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
-    """The page: data → model → dense baseline → pruner → train → evaluate → export → log.
+@dataclass(frozen=True)
+class _Trained:
+    """What training leaves to be measured."""
 
-    Returns:
-        The final metrics, and where the data are from.
-    """
-    from harness import data, export, tasks
+    model: Any
+    examples: Any
+    fitted: Any
+    summary: Any
+    permuted: Any
+
+
+def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
+    """Data → model → dense baseline → pruner → train; without a run, nothing is kept."""
+    from harness import data, tasks
     from harness.models.plain import load_weights
-    from harness.pruning.from_config import from_config, summarize
+    from harness.models.weights import load_file
+    from harness.pruning.from_config import from_config, permute, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
     from harness.training.checkpoint import Checkpoint
 
@@ -110,12 +150,14 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
     training = jit.settle(config.training, config.sparsity.pattern.kind)
+    strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
-    run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
-    inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
+    if run is not None:
+        run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+        inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
@@ -127,24 +169,44 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             load_weights(model, path)
         steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
         pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
+        permuted = None
         if pruner is not None:
+            permuted = permute(model, pruner, config.sparsity)
             pruner.attach(model)
-        fitted = loop.fit(
-            model,
-            examples,
-            phase,
-            training,
-            seed=seeds.derive(config.seed, phase_name),
-            objective=task.objective,
-            pruner=pruner,
-            checkpoint=Checkpoint(_checkpoint_file(cell)),
-            on_log=run.log,
-            on_progress=lambda progress: emit(_progress_event(progress)),
-            before_checkpoint=run.flush,
-        )
+        if pruner is None and config.training.dense_weights is not None:
+            load_file(model, config.training.dense_weights)
+            fitted = loop.NOTHING
+        else:
+            fitted = loop.fit(
+                model,
+                examples,
+                phase,
+                training,
+                seed=seeds.derive(config.seed, phase_name),
+                objective=task.objective,
+                pruner=pruner,
+                checkpoint=Checkpoint(_checkpoint_file(cell), writes=run is not None),
+                on_log=run.log if run is not None else lambda step, metrics: None,
+                on_progress=lambda progress: emit(_progress_event(progress)),
+                before_checkpoint=run.flush if run is not None else lambda: None,
+            )
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
+    return _Trained(model, examples, fitted, summary, permuted)
+
+
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
+    from harness import export, tasks
+
+    config, task = cell.config, tasks.of(cell.config)
+    trained = _train(cell, emit, run)
+    model, examples, fitted = trained.model, trained.examples, trained.fitted
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
@@ -154,14 +216,15 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         metrics = {
             **scores.metrics("test"),
             **task.rescore(exported, examples, config, scores),
-            **measures.of_sparsity(summary),
+            **measures.of_sparsity(trained.summary),
+            **measures.of_permutation(trained.permuted),
             **measures.of_size(exported),
             **measures.of_time(fitted),
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
-        artifacts.log_layers(run, summary.layers)
+        artifacts.log_layers(run, trained.summary.layers)
         artifacts.log_history(run, fitted.history)
         artifacts.log_tables(run, scores.tables())
         run.set_tags(dict(scores.tags()))

@@ -10,6 +10,9 @@ from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep import Sweep, names
 from harness.tracking.labels import flat
 
+#: Options that an identity leaves out while they are not set, which then decides too.
+_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
+
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
     """The table whose rows are these cells, seeds merged.
@@ -57,13 +60,13 @@ def deciding(config: Config) -> dict[str, str | None]:
     dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
     first.
     """
-    decided = set(_paths(identity(config, fingerprint=""), ""))
+    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
     return {
         key: value or None
         for key, value in flat(config).items()
         if key in decided
         or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an optimizer's option left out
+        or (not value and key.rpartition(".")[0] in decided)  # an option left out
     }
 
 

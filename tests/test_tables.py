@@ -56,6 +56,10 @@ def test_a_pattern_is_called_by_what_it_keeps():
         "sparsity=dense",
         "sparsity=random sparsity.target=0.875",
         "sparsity=structured_2x4",
+        "sparsity=structured_2x4_sr_ste",
+        "sparsity=structured_2x4_gradual",
+        "sparsity=random_rigl sparsity.target=0.9",
+        "sparsity=random_movement",
         "sparsity=block_1x4 sparsity.pattern.shape=[8,2]",
     ],
 )
@@ -78,3 +82,14 @@ def test_a_published_sweep_keeps_the_layout_whatever_it_adds():
     spec = table_spec(replace(SWEEP, published="keyword_spotting"), configs)
     assert spec.page[0].heading == "Non-sparse Accuracy"
     assert [row.model for row in spec.rows] == ["DS-CNN-L"] * 2
+
+
+def test_a_method_is_a_row_of_its_own():
+    plain, permuted, rigl = rows(
+        "sparsity=structured_2x4", "sparsity=structured_2x4_permuted", "sparsity=random_rigl"
+    )
+    assert [plain.sparsity, permuted.sparsity] == ["2 by 4", "2 by 4 permuted"]
+    assert rigl.sparsity == "random RigL 50%"
+    # Runs logged before there were methods have no such parameter.
+    key = "sparsity.method.kind"
+    assert (plain.where[key], permuted.where[key]) == ("None", "permutation")

@@ -11,7 +11,9 @@ import hashlib
 import json
 from typing import Any
 
+from harness.config.files import digest
 from harness.config.schema import Config, PatternConfig, SparsityConfig
+from harness.config.sparsity import N_OF_M
 
 #: Raised when the same config would give another result; old runs are then not found.
 FORMAT = 1
@@ -39,13 +41,21 @@ PATTERN_KEYS = {
     "none": (),
     "unstructured": (),
     "n_m": ("n", "m"),
+    "gradual_n_m": ("n", "m"),
     "block": ("shape", "pooling"),
+}
+METHOD_KEYS: dict[str, tuple[str, ...]] = {
+    "permutation": (),
+    "straight_through": ("update_pruned",),
+    "sr_ste": ("decay",),
+    "rigl": ("alpha",),
 }
 DECAY_KEYS: dict[str, tuple[str, ...]] = {
     "constant": (),
     "cosine": ("alpha",),
     "exponential": ("rate", "every"),
     "piecewise": ("boundaries", "factors"),
+    "rewind": (),
 }
 
 
@@ -76,6 +86,12 @@ def identity(config: Config, fingerprint: str) -> dict[str, Any]:
         training[phase] = _phase(training[phase])
     if is_dense(config):
         del training["finetune"]
+    if config.training.dense_weights is not None:  # what they are, not where; nothing is trained
+        training["dense_weights"] = digest(config.training.dense_weights)
+        del training["dense"]
+    for option in ("dense_weights", "l2"):
+        if training[option] is None:
+            del training[option]
     return {
         "format": FORMAT,
         "model": plain["model"],
@@ -116,6 +132,8 @@ def _pick(section: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def _phase(phase: dict[str, Any]) -> dict[str, Any]:
     set_only = {key: value for key, value in phase["optimizer"].items() if value is not None}
     decay = _pick(phase["decay"], DECAY_KEYS[phase["decay"]["kind"]])
+    if decay["kind"] == "rewind":
+        del set_only["learning_rate"]  # the dense phase's
     return {**phase, "optimizer": set_only, "decay": decay}
 
 
@@ -127,6 +145,9 @@ def _sparsity(sparsity: dict[str, Any]) -> dict[str, Any]:
     decided = {key: value for key, value in sparsity.items() if key != "name"}
     decided["pattern"] = _pick(sparsity["pattern"], PATTERN_KEYS[kind])
     decided["schedule"] = _pick(sparsity["schedule"], SCHEDULE_KEYS[sparsity["schedule"]["kind"]])
-    if kind == "n_m":
+    if kind in N_OF_M:
         del decided["target"]
+    method = decided.pop("method")
+    if method["kind"] is not None:
+        decided["method"] = _pick(method, METHOD_KEYS[method["kind"]])
     return decided

@@ -7,6 +7,7 @@ from harness.config.checks import need
 from harness.config.schema import (
     DsCnnLConfig,
     GnmtConfig,
+    ImageModelConfig,
     ImdbLstmConfig,
     MnistCnnConfig,
     ModelConfig,
@@ -58,6 +59,15 @@ def check_imdb_lstm(model: ImdbLstmConfig) -> None:
     need("model.dropout", model.dropout, 0 <= model.dropout < 1, "a rate in [0, 1)")
 
 
+def check_image_model(model: ImageModelConfig) -> None:
+    """A width above 0, a dropout rate, a momentum that forgets."""
+    need("model.width", model.width, 0 < model.width <= 4, "a factor in (0, 4]")
+    need("model.dropout", model.dropout, 0 <= model.dropout < 1, "a rate in [0, 1)")
+    momentum = model.momentum
+    forgets = momentum is None or 0 < momentum < 1
+    need("model.momentum", momentum, forgets, "a number in (0, 1), or null for its own")
+
+
 #: A model's config -> its check. A model with options of its own adds a line.
 CHECKS: dict[type, Callable[[Any], None]] = {
     ModelConfig: lambda model: None,
@@ -65,4 +75,5 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     DsCnnLConfig: check_ds_cnn_l,
     GnmtConfig: check_gnmt,
     ImdbLstmConfig: check_imdb_lstm,
+    ImageModelConfig: check_image_model,
 }

@@ -5,9 +5,12 @@ from harness.errors import ConfigError
 #: model.name -> what it takes
 MODELS = {
     "mnist_cnn": "images",
-    "ds_cnn_l": "speech",
     "gnmt": "text pairs",
     "imdb_lstm": "reviews",
+    "inception_v3": "images",
+    "mobilenet_v1": "images",
+    "mobilenet_v2": "images",
+    "ds_cnn_l": "speech",
 }
 #: dataset.name -> what it holds
 DATASETS = {

@@ -1,4 +1,4 @@
-"""Top-1 accuracy and cross-entropy of a classifier."""
+"""Top-1 and top-5 accuracy and cross-entropy of a classifier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ class Accuracy:
         examples: How many there were.
         predictions: Class predicted for each example, int64 [examples], in the data's order.
         labels: Class of each example, int64 [examples].
+        top5_accuracy: Share of examples whose label is among the five highest logits, in
+            [0, 1]; None where there are no more than five classes.
     """
 
     loss: float
@@ -24,10 +26,14 @@ class Accuracy:
     examples: int
     predictions: np.ndarray
     labels: np.ndarray
+    top5_accuracy: float | None = None
 
     def metrics(self, prefix: str) -> dict[str, float]:
-        """The two numbers by name: `<prefix>/loss` and `<prefix>/accuracy`."""
-        return {f"{prefix}/loss": self.loss, f"{prefix}/accuracy": self.accuracy}
+        """The numbers by name: `<prefix>/loss`, `/accuracy`, and `/top5_accuracy` if any."""
+        metrics = {f"{prefix}/loss": self.loss, f"{prefix}/accuracy": self.accuracy}
+        if self.top5_accuracy is not None:
+            metrics[f"{prefix}/top5_accuracy"] = self.top5_accuracy
+        return metrics
 
 
 def evaluate(model: Any, dataset: Any) -> Accuracy:
@@ -46,7 +52,7 @@ def evaluate(model: Any, dataset: Any) -> Accuracy:
     Example:
         >>> result = evaluate(model, data.test(batch_size=128))
         >>> result.metrics("test")
-        {'test/loss': 0.0712, 'test/accuracy': 0.978}
+        {'test/loss': 0.0712, 'test/accuracy': 0.978, 'test/top5_accuracy': 0.999}
     """
     import tensorflow as tf
 
@@ -64,21 +70,34 @@ def evaluate_function(forward: Callable[[Any], Any], dataset: Any) -> Accuracy:
     Raises:
         ValueError: If the data set is empty.
     """
-    logits, labels = [], []
+    losses, predictions, ranks, labels = [], [], [], []
+    classes = 0
     for inputs, truth in dataset:
-        logits.append(np.asarray(forward(inputs), np.float64))
+        logits = np.asarray(forward(inputs), np.float64)
         labels.append(np.asarray(truth, np.int64))
+        losses.append(_cross_entropy(logits, labels[-1]))
+        predictions.append(logits.argmax(axis=-1))
+        ranks.append(_rank(logits, labels[-1]))
+        classes = logits.shape[-1]
     if not labels:
         raise ValueError("nothing to evaluate: the data set is empty")
-    scores, truths = np.concatenate(logits), np.concatenate(labels)
-    predictions = scores.argmax(axis=-1)
+    truths, predicted = np.concatenate(labels), np.concatenate(predictions)
     return Accuracy(
-        loss=float(_cross_entropy(scores, truths).mean()),
-        accuracy=float((predictions == truths).mean()),
+        loss=float(np.concatenate(losses).mean()),
+        accuracy=float((predicted == truths).mean()),
         examples=len(truths),
-        predictions=predictions,
+        predictions=predicted,
         labels=truths,
+        top5_accuracy=float((np.concatenate(ranks) < 5).mean()) if classes > 5 else None,
     )
+
+
+def _rank(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many classes come before the label's: higher logits, lower classes of equal logits."""
+    true = np.take_along_axis(logits, labels[:, None], axis=-1)
+    not_before = (logits == true) & (np.arange(logits.shape[-1]) >= labels[:, None])
+    before = ~((logits < true) | not_before)  # NaN comes before: it earns no label a place
+    return np.asarray(before.sum(axis=-1))
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

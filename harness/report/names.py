@@ -3,20 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from harness.config.sparsity import N_OF_M
+from harness.config.wording import group, technique
 
-def sparsity_label(name: str, target: float | None) -> str:
+
+def sparsity_label(name: str, target: float | None, technique: str = "") -> str:
     """Names a sparsity the way the tables do.
 
     Args:
         name: The config's name: dense, random, structured_2x4, block_1x4, …
         target: The fraction of prunable weights set to zero; None where the name says it.
+        technique: What goes beyond masks by magnitude, in words (`harness.config.wording`).
 
     Example:
-        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None)
-        ('random 87.5%', '2 by 4')
+        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None, "SR-STE")
+        ('random 87.5%', '2 by 4 SR-STE')
     """
     words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
-    words = words.replace("_", " ")
+    words = f"{words.replace('_', ' ')} {technique}".rstrip()
     return words if target is None else f"{words} {target * 100:.6g}%"
 
 
@@ -26,9 +30,13 @@ def label_of(params: Mapping[str, Any]) -> str:
     What a pattern keeps says it better than the group's name, which an override of the
     pattern leaves as it was.
     """
-    name, target = str(params["sparsity.name"]), params.get("sparsity.target")
-    kind = params.get("sparsity.pattern.kind")
-    if kind == "n_m":
+    kind, target = str(params.get("sparsity.pattern.kind")), params.get("sparsity.target")
+    method = params.get("sparsity.method.kind")
+    words = technique(
+        kind, str(params.get("sparsity.score")), None if _is_unset(method) else method
+    )
+    name = group(str(params["sparsity.name"]), words)
+    if kind in N_OF_M:
         name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
         target = None
     elif kind == "none":
@@ -36,8 +44,11 @@ def label_of(params: Mapping[str, Any]) -> str:
     elif kind == "block" and (shape := _whole_numbers(params.get("sparsity.pattern.shape"))):
         outputs_by_inputs = "x".join(map(str, reversed(shape)))  # the config lists inputs first
         name = f"block_{outputs_by_inputs}"
-    is_unset = target is None or str(target) in ("", "None")
-    return sparsity_label(name, None if is_unset else float(str(target)))
+    return sparsity_label(name, None if _is_unset(target) else float(str(target)), words)
+
+
+def _is_unset(value: Any) -> bool:
+    return value is None or str(value) in ("", "None")
 
 
 def _whole_numbers(value: Any) -> list[int]:
@@ -59,12 +70,13 @@ def nominal(sparsity: str) -> float | None:
     """The share of zeros that a sparsity's name promises, in %; None where it says none.
 
     Example:
-        >>> nominal("random 87.5%"), nominal("2 by 4"), nominal("dense")
+        >>> nominal("random 87.5%"), nominal("2 by 4 SR-STE"), nominal("dense")
         (87.5, 50.0, 0.0)
     """
     if sparsity == "dense":
         return 0.0
     if sparsity.endswith("%"):
         return float(amount(sparsity).rstrip("%"))
-    kept, _, of = sparsity.partition(" by ")
+    kept, _, rest = sparsity.partition(" by ")
+    of = rest.partition(" ")[0]
     return 100 * (1 - int(kept) / int(of)) if kept.isdecimal() and of.isdecimal() else None

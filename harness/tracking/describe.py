@@ -8,6 +8,7 @@ from harness.tracking.labels import sparsity_label
 #: The numbers a reader looks for first: metric -> (label, format).
 HEADLINE = {
     "test/accuracy": ("test accuracy", "{:.2%}"),
+    "test/top5_accuracy": ("test top-5 accuracy", "{:.2%}"),
     "test/bleu": ("test BLEU, tokenised", "{:.2f}"),
     "test/bleu_13a": ("test BLEU, detokenised, 13a", "{:.2f}"),
     "test/chrf": ("test chrF", "{:.2f}"),

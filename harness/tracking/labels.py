@@ -4,6 +4,9 @@ import dataclasses
 from typing import Any
 
 from harness.config import Config
+from harness.config.files import digest
+from harness.config.sparsity import N_OF_M
+from harness.config.wording import group, technique
 
 _PARAM_LIMIT = 6000  # MLflow cuts longer parameters
 
@@ -14,18 +17,21 @@ def run_name(config: Config) -> str:
 
 
 def sparsity_label(config: Config) -> str:
-    """The cell's sparsity in words: `dense`, `random 75%`, `2 by 4`, as the tables do."""
+    """The cell's sparsity in words: `dense`, `random 75%`, `2 by 4 SR-STE`, as the tables do."""
     sparsity = config.sparsity
-    if sparsity.pattern.kind == "none":
+    pattern = sparsity.pattern
+    if pattern.kind == "none":
         return "dense"
-    if sparsity.pattern.kind == "n_m":
-        return f"{sparsity.pattern.n} by {sparsity.pattern.m}"
+    words = technique(pattern.kind, sparsity.score, sparsity.method.kind)
+    if pattern.kind in N_OF_M:
+        return f"{pattern.n} by {pattern.m} {words}".rstrip()
     assert sparsity.target is not None  # refused by validate otherwise
-    label = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
-    if sparsity.pattern.kind == "block":
-        inputs, outputs = sparsity.pattern.shape
-        return f"block {outputs} by {inputs} {label}"
-    return f"{sparsity.name.replace('_', ' ')} {label}"
+    amount = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
+    name = group(sparsity.name, words).replace("_", " ")
+    if pattern.kind == "block":
+        inputs, outputs = pattern.shape
+        name = f"block {outputs} by {inputs}"
+    return " ".join(filter(None, (name, words, amount)))
 
 
 def flat(config: Config) -> dict[str, str]:
@@ -42,6 +48,8 @@ def flat(config: Config) -> dict[str, str]:
     # tracking and paths say where the run is kept, not what it is
     plain = dataclasses.asdict(config)
     del plain["tracking"], plain["work_dir"]
+    if config.training.dense_weights is not None:
+        plain["training"]["dense_weights"] = digest(config.training.dense_weights)
     # the UI shows them in this order: what tells cells apart, then the sections
     first = ("seed", "scale")
     walk("", {**{key: plain[key] for key in first}, **plain})

@@ -37,14 +37,17 @@ class Checkpoint:
     """The latest checkpoint of one phase of one cell, in the file `path`.
 
     A save replaces the last one in a single rename: a process killed at any instant leaves
-    either the old state or the new one.
+    either the old state or the new one. Of several processes that share the file, one `writes`.
     """
 
-    def __init__(self, path: Path | str):
+    def __init__(self, path: Path | str, writes: bool = True):
         self.path = Path(path)
+        self._writes = writes
 
     def save(self, state: State) -> None:
         """Writes `state` in place of the last one."""
+        if not self._writes:
+            return
         notes = {"step": state.step, "history": state.history, "seconds": state.seconds}
         arrays: dict[str, Any] = {f"variable/{i}": v for i, v in enumerate(state.variables)}
         arrays |= {f"pruner/{name}": value for name, value in state.pruner.items()}

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.config.schema import PhaseConfig, TrainingConfig
 from harness.data.base import Data
-from harness.training import recipe, seeds, strategy
+from harness.training import recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 from harness.training.objective import Objective, classification
@@ -81,6 +81,10 @@ class FitResult:
     step_ms: float | None
     history: list[Metrics]
     validation: Metrics = field(default_factory=dict)
+
+
+#: The result of a phase that has nothing to do: dense weights that were given.
+NOTHING = FitResult(steps=0, seconds=0.0, step_ms=None, history=[])
 
 
 def fit(
@@ -185,6 +189,9 @@ def _train(
     """
     number, segments, steps = span
     begin = time.perf_counter()
+    if workers.is_distributed(model):
+        workers.train(model, batches, span, callbacks)
+        return time.perf_counter() - begin
     model.fit(
         batches,
         initial_epoch=number,
@@ -198,7 +205,11 @@ def _train(
 
 
 def _validate(model: keras.Model, data: Data, batch_size: int) -> Metrics:
-    values = model.evaluate(data.validation(batch_size), return_dict=True, verbose=0)
+    batches = data.validation(batch_size)
+    if workers.is_distributed(model):
+        values = workers.validate(model, batches)
+    else:
+        values = model.evaluate(batches, return_dict=True, verbose=0)
     return {f"val/{name}": float(value) for name, value in values.items()}
 
 
@@ -221,7 +232,7 @@ class _Monitor(keras.callbacks.Callback):
     ):
         super().__init__()
         self._pruner = pruner
-        self._rate = recipe.learning_rate(phase.optimizer, phase.decay, length)
+        self._rate = recipe.phase_rate(phase, training, length)
         self._log_every = training.log_every
         self._length = length
         self._step = self._first_step = step

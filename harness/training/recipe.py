@@ -67,8 +67,30 @@ def precision(mixed: bool) -> Iterator[str]:
         keras.config.set_dtype_policy(before)
 
 
+def phase_rate(phase: PhaseConfig, training: TrainingConfig, length: Length) -> Any:
+    """The learning rate of a phase of a recipe; a rewound one repeats the dense phase's end.
+
+    Raises:
+        ConfigError: A rewound phase that is longer than the dense one.
+    """
+    if phase.decay.kind != "rewind":
+        return learning_rate(phase.optimizer, phase.decay, length)
+    from harness.pruning import RewoundLearningRate
+
+    dense = training.dense
+    total = dense.steps or round((dense.epochs or 0) * length.steps_per_epoch)
+    if length.total_steps > total:
+        raise ConfigError(
+            f"training.finetune.decay.kind=rewind: received {length.total_steps} steps; accepted:"
+            f" up to the dense phase's {total}, whose rates are repeated"
+        )
+    whole = Length(total, length.steps_per_epoch)
+    rate = learning_rate(dense.optimizer, dense.decay, whole)
+    return RewoundLearningRate(rate, total, length.total_steps)
+
+
 def learning_rate(optimizer: OptimizerConfig, decay: DecayConfig, length: Length) -> Any:
-    """The learning rate of a phase: a float, or a Keras schedule over its steps."""
+    """A learning rate that falls: a float, or a Keras schedule over a phase's steps."""
     import keras
 
     initial = optimizer.learning_rate
@@ -108,11 +130,34 @@ def make_optimizer(config: OptimizerConfig, rate: Any) -> Any:
     return kinds[config.name](learning_rate=rate, **given)
 
 
+def set_l2(model: Any, strength: float | None) -> None:
+    """Adds `strength / 2` of each kernel's squared norm to the loss of a built model.
+
+    Which kernels follows the image models' sources (https://github.com/tensorflow/models,
+    research/slim): convolutions and dense layers, depthwise kernels, biases and batch
+    normalization left out.
+
+    Args:
+        model: built; its layers' configs are not changed, so saved models know nothing of it.
+        strength: None adds nothing.
+    """
+    import keras
+
+    from harness.pruning import kernels_of
+
+    if strength is None:
+        return
+    for kernel in kernels_of(model):
+        if kernel.axes is not None and kernel.role != "depthwise":
+            kernel.variable.regularizer = keras.regularizers.L2(strength / 2)
+
+
 def compile_model(
     model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length, objective: Objective
 ) -> None:
     """Gives a model the optimizer, loss and metrics of a phase, ready for `fit`."""
-    rate = learning_rate(phase.optimizer, phase.decay, length)
+    rate = phase_rate(phase, training, length)
+    set_l2(model, training.l2)
     with model.distribute_strategy.scope():
         model.compile(
             optimizer=make_optimizer(phase.optimizer, rate),

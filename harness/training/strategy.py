@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
+from harness.config.cluster import cluster
 from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
 
@@ -28,15 +29,60 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
     """
     if config.virtual_cpus:
         _split_cpu(config.virtual_cpus)
-    strategy = _mirrored(config) if config.name == "mirrored" else None
+    strategy = _strategy(config)
     replicas = strategy.num_replicas_in_sync if strategy else 1
+    _check_share(batch_size, replicas)
+    with strategy.scope() if strategy else nullcontext():
+        yield replicas
+
+
+@contextmanager
+def rehearsal(config: StrategyConfig, batch_size: int) -> Iterator[int]:
+    """`scope` to try what a cell would build: several processes are not waited for.
+
+    Raises:
+        ConfigError: As `scope`, and for a TF_CONFIG that is missing or malformed.
+    """
+    if config.name == "multi_worker":
+        workers = cluster().workers
+        _check_share(batch_size, workers)
+        yield workers
+    else:
+        with scope(config, batch_size) as replicas:
+            yield replicas
+
+
+def connect(config: StrategyConfig) -> None:
+    """Waits for the other processes of `multi_worker`, before TensorFlow computes anything."""
+    if config.name == "multi_worker":
+        _workers()
+
+
+def is_chief(config: StrategyConfig) -> bool:
+    """Whether this process is the one that logs and writes: all but the other workers are."""
+    return config.name != "multi_worker" or cluster().is_chief
+
+
+def barrier(config: StrategyConfig) -> None:
+    """Waits until all processes of `multi_worker` have come here."""
+    if config.name == "multi_worker":
+        import tensorflow as tf
+
+        strategy = _workers()
+
+        @tf.function
+        def meet() -> Any:
+            return strategy.reduce("SUM", strategy.run(lambda: tf.constant(1.0)), axis=None)
+
+        meet()
+
+
+def _check_share(batch_size: int, replicas: int) -> None:
     if batch_size % replicas:
         raise ConfigError(
             f"training.batch_size={batch_size}: does not divide among {replicas} devices;"
             f" choose a multiple of {replicas}"
         )
-    with strategy.scope() if strategy else nullcontext():
-        yield replicas
 
 
 def unite(model: Any) -> None:
@@ -51,13 +97,32 @@ def unite(model: Any) -> None:
     """
     import numpy as np
 
+    from harness.training import workers
+
     distribution = model.distribute_strategy
     if distribution.num_replicas_in_sync == 1:
+        return
+    if workers.is_distributed(model):
+        workers.unite(model)
         return
     for variable in model.non_trainable_variables:
         values = [np.asarray(v) for v in distribution.experimental_local_results(variable.value)]
         if np.issubdtype(values[0].dtype, np.floating):
             variable.assign(np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype))
+
+
+def _strategy(config: StrategyConfig) -> Any:
+    if config.name == "mirrored":
+        return _mirrored(config)
+    return _workers() if config.name == "multi_worker" else None
+
+
+@lru_cache(maxsize=1)
+def _workers() -> Any:
+    import tensorflow as tf
+
+    cluster()  # TensorFlow takes a missing TF_CONFIG for a cluster of one
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _mirrored(config: StrategyConfig) -> Any:

@@ -16,6 +16,10 @@ SPARSE = {
     "n_m": ("sparsity=structured_2x4",),
     "block": ("sparsity=block_1x4",),
 }
+METHODS = {
+    name: (f"sparsity={name}",)
+    for name in ("structured_2x4_sr_ste", "structured_2x4_gradual", "random_rigl")
+}
 DATA = "f" * 64
 
 
@@ -59,15 +63,21 @@ def ignored(config):
     }
     kind = config.sparsity.pattern.kind
     for key in ("n", "m"):
-        if kind != "n_m":
+        if kind not in ("n_m", "gradual_n_m"):
             always.add(f"sparsity.pattern.{key}")
     for key in ("shape", "pooling"):
         if kind != "block":
             always.add(f"sparsity.pattern.{key}")
-    if kind == "n_m":
+    if kind in ("n_m", "gradual_n_m"):
         always |= {"sparsity.target"}
     if config.sparsity.schedule.kind == "one_shot":
         always |= {f"sparsity.schedule.{key}" for key in ("initial", "power", "end", "frequency")}
+    if config.sparsity.schedule.kind == "constant":
+        always |= {f"sparsity.schedule.{key}" for key in ("initial", "power")}
+    used = {"sr_ste": "decay", "rigl": "alpha"}.get(config.sparsity.method.kind)
+    for key in ("decay", "update_pruned", "alpha"):
+        if key != used:
+            always.add(f"sparsity.method.{key}")
     decays = {"alpha", "rate", "every", "boundaries", "factors"}
     for phase in ("dense", "finetune"):
         read = {"alpha"} if getattr(config.training, phase).decay.kind == "cosine" else set()
@@ -79,14 +89,22 @@ def ignored(config):
     return always
 
 
-@pytest.mark.parametrize("overrides", [(), *SPARSE.values()], ids=["dense", *SPARSE])
+@pytest.mark.parametrize(
+    "overrides",
+    [(), *SPARSE.values(), *METHODS.values()],
+    ids=["dense", *SPARSE, *METHODS],
+)
 def test_exactly_what_decides_the_result_counts(overrides):
     config = compose(overrides)
     before = cell_id(config, DATA)
     skipped = ignored(config)
     valid = {  # names that pick other fields, so that any other text will not do
-        "sparsity.pattern.kind": "unstructured" if overrides != SPARSE["random"] else "block",
-        "sparsity.schedule.kind": "constant",
+        "sparsity.pattern.kind": (
+            "block" if config.sparsity.pattern.kind == "unstructured" else "unstructured"
+        ),
+        "sparsity.schedule.kind": "cosine",
+        "sparsity.method.kind": "straight_through",
+        "training.dense_weights": __file__,
         "training.dense.decay.kind": "exponential",
         "training.finetune.decay.kind": "exponential",
     }
@@ -135,6 +153,14 @@ def test_the_order_of_overrides_does_not_count(overrides):
         (
             ["training.finetune.epochs=1", "training.finetune.optimizer.name=sgd"],
             ["training.finetune.start=scratch"],
+        ),
+        (
+            ["sparsity=random", "training.finetune.decay.kind=rewind"],
+            [
+                "sparsity=random",
+                "training.finetune.decay.kind=rewind",
+                "training.finetune.optimizer.learning_rate=1",
+            ],
         ),
     ],
 )

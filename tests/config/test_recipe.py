@@ -22,6 +22,11 @@ def phase(**options):
     return PhaseConfig(**({"epochs": 1} | options))
 
 
+def rewound(**options):
+    decay = DecayConfig(kind="rewind")
+    return training(finetune=FinetuneConfig(**({"epochs": 1, "decay": decay} | options)))
+
+
 def test_a_possible_recipe_passes():
     check_training(training())
 
@@ -44,6 +49,21 @@ def test_a_possible_recipe_passes():
         ),
         (training(dense=phase(steps=3)), r"training\.dense: received epochs=1, steps=3; .*one"),
         (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1; .*above 0"),
+        (
+            training(dense=phase(decay=DecayConfig(kind="rewind"))),
+            r"training\.dense\.decay\.kind: received 'rewind'; accepted: constant, cosine, expo",
+        ),
+        (training(l2=0.0), r"training\.l2: received 0\.0; accepted: a number above 0, or null"),
+        (
+            training(dense_weights="nowhere.h5"),
+            r"dense_weights: received 'nowhere.h5'; accepted: a file that is there, .keras or .h5",
+        ),
+        (training(dense_weights=__file__), "dense_weights: received .*py'; accepted: a file"),
+        (rewound(start="scratch"), "decay.kind: received rewind with start=scratch; .*start=dense"),
+        (
+            rewound(epochs=2),
+            "finetune.epochs: received 2 with decay.kind=rewind; .* 1",
+        ),
         (
             training(finetune=FinetuneConfig(epochs=1, optimizer=OptimizerConfig(name="lion"))),
             r"training\.finetune\.optimizer\.name: received 'lion'; accepted: adam, sgd, rmsprop",

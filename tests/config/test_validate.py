@@ -24,8 +24,61 @@ CASES = [
     (
         "sparsity=structured_2x4 sparsity.schedule.kind=polynomial",
         "sparsity.schedule.kind",
-        "polynomial with an N:M pattern",
-        "one_shot",
+        r"polynomial with an N:M pattern \(n_m\)",
+        "one_shot, constant with sparsity.pattern.kind=n_m or polynomial, cosine with",
+    ),
+    (
+        "sparsity=structured_2x4 sparsity.pattern.kind=gradual_n_m",
+        "sparsity.schedule.kind",
+        r"one_shot with an N:M pattern \(gradual_n_m\)",
+        "polynomial, cosine with sparsity.pattern.kind=gradual_n_m",
+    ),
+    (
+        "sparsity=structured_2x4_gradual sparsity.schedule.initial=0.6",
+        "sparsity.schedule.initial",
+        "0.6",
+        "0 to the target, 0.5",
+    ),
+    # methods
+    ("sparsity=random sparsity.method.kind=x", "sparsity.method.kind", "'x'", "permutation, str"),
+    ("sparsity.method.kind=sr_ste", "sparsity.method.kind", "'sr_ste'", "null with sparsity=dense"),
+    ("sparsity=random sparsity.method.decay=-1", "sparsity.method.decay", "-1.0", "0 or more"),
+    ("sparsity=random sparsity.method.alpha=0", "sparsity.method.alpha", "0.0", "a share in"),
+    (
+        "sparsity=random sparsity.method.kind=permutation",
+        "sparsity.pattern.kind",
+        "unstructured with method.kind=permutation",
+        "n_m, gradual_n_m",
+    ),
+    (
+        "sparsity=structured_2x4_sr_ste sparsity.method.kind=rigl",
+        "sparsity.pattern.kind",
+        "n_m with method.kind=rigl",
+        "unstructured, block",
+    ),
+    (
+        "sparsity=structured_2x4 sparsity.method.kind=sr_ste",
+        "sparsity.schedule.kind",
+        "one_shot with method.kind=sr_ste",
+        "constant, polynomial, cosine",
+    ),
+    (
+        "sparsity=random_rigl sparsity.schedule.begin=0.1",
+        "sparsity.schedule",
+        "begin=0.1, end=0.75 with method.kind=rigl",
+        "begin=0",
+    ),
+    (
+        "sparsity=random_movement sparsity.schedule.begin=0",
+        "sparsity.schedule.begin",
+        "0 with score=movement",
+        "above 0",
+    ),
+    (
+        "sparsity=structured_2x4_permuted training.finetune.start=scratch",
+        "training.finetune.start",
+        "scratch with method.kind=permutation",
+        "dense",
     ),
     (
         "sparsity=structured_2x4 sparsity.allocation=erk",

@@ -33,6 +33,25 @@ def test_by_hand():
     assert result.metrics("test") == {"test/loss": result.loss, "test/accuracy": result.accuracy}
 
 
+def test_top_5_by_hand():
+    logits = np.zeros((4, 7))
+    logits[0] = [7, 6, 5, 4, 3, 2, 1]  # label 4 is the fifth, label 5 the sixth
+    logits[1] = logits[0]
+    logits[3] = np.nan
+    # In the third all are equal: the five lowest classes come first. NaN earns nothing.
+    for labels, expected in (([4, 5, 4, 0], 0.5), ([0, 6, 5, 6], 0.25)):
+        result = evaluate(Identity(), dataset(logits, labels))
+        assert result.top5_accuracy == expected
+        assert result.metrics("test")["test/top5_accuracy"] == expected
+    top5 = keras.metrics.SparseTopKCategoricalAccuracy(5)
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(50, 20)), rng.integers(0, 20, 50)
+    top5.update_state(labels, logits.astype(np.float32))
+    assert evaluate(Identity(), dataset(logits, labels)).top5_accuracy == pytest.approx(
+        float(top5.result())
+    )
+
+
 def test_a_short_last_batch_counts_each_example_once():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(7, 4)), rng.integers(0, 4, 7)

@@ -30,6 +30,11 @@ def at(target):
         (["sparsity=structured_2x4", "sparsity.pattern.n=1"], "1 by 4"),
         (["sparsity=block_1x4"], "block 1 by 4 50%"),
         (["sparsity=block_1x4", "sparsity.pattern.shape=[8,2]"], "block 2 by 8 50%"),
+        (["sparsity=structured_2x4_permuted"], "2 by 4 permuted"),
+        (["sparsity=structured_2x4_gradual"], "2 by 4 gradual"),
+        (["sparsity=random", "sparsity.method.kind=sr_ste"], "random SR-STE 50%"),
+        (["sparsity=random_rigl", "sparsity.target=0.9"], "random RigL 90%"),
+        (["sparsity=random_movement"], "random movement straight-through 50%"),
     ],
 )
 def test_labels(overrides, label):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig
+from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
 from harness.training import objective, recipe
 from harness.training.recipe import Length
@@ -50,6 +50,17 @@ def test_learning_rates():
     assert rates(piecewise, [9, 10, 29, 30, 99]) == pytest.approx([0.8, 0.4, 0.4, 0.2, 0.2])
 
 
+def test_a_rewound_rate_repeats_the_dense_phases_end():
+    dense = phase(epochs=10, optimizer=OptimizerConfig(learning_rate=0.8))
+    dense.decay = DecayConfig(kind="exponential", rate=0.5, every=2.0)
+    training = TrainingConfig(name="t", dense=dense)
+    again = phase(epochs=5, decay=DecayConfig(kind="rewind"))
+    rate = recipe.phase_rate(again, training, Length(50, 10))
+    assert [float(rate(step)) for step in (0, 9, 10, 49)] == pytest.approx([0.2, 0.2, 0.1, 0.05])
+    with pytest.raises(ConfigError, match=r"received 101 steps; accepted: up to the dense.* 100,"):
+        recipe.phase_rate(again, training, Length(101, 10))
+
+
 def test_options_reach_the_optimizer():
     config = OptimizerConfig(
         "rmsprop", 0.1, momentum=0.8, rho=0.7, epsilon=0.5, weight_decay=0.01, clip_norm=3.0
@@ -82,3 +93,28 @@ def test_precision_is_set_and_put_back():
     with pytest.raises(RuntimeError), recipe.precision(True):
         raise RuntimeError
     assert keras.config.dtype_policy().name == before
+
+
+def test_l2_pulls_kernels_and_only_those():
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            layers.DepthwiseConv2D(3),
+            layers.Conv2D(3, 1),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    training = TrainingConfig(name="t", l2=0.5, jit_compile="never")
+    sgd = phase(optimizer=OptimizerConfig("sgd", 0.1))
+    recipe.compile_model(model, sgd, training, Length(10, 10))
+    before = [weight.numpy() for weight in model.trainable_variables]
+    # No image reaches the logits' difference: only the pull moves the last kernel.
+    model.layers[-1].kernel.assign(np.ones((12, 2)))
+    model.train_on_batch(np.zeros((4, 4, 4, 2), np.float32), np.array([0, 1, 0, 1]))
+    np.testing.assert_allclose(model.layers[-1].kernel, np.full((12, 2), 0.95), rtol=1e-6)
+    conv = model.layers[1].kernel
+    np.testing.assert_allclose(conv, 0.95 * before[2], rtol=1e-5)
+    np.testing.assert_array_equal(model.layers[0].kernel, before[0])

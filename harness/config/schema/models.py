@@ -61,3 +61,18 @@ class GnmtConfig(ModelConfig):
     units: int = 1024
     dropout: float = 0.2
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+
+@dataclass
+class ImageModelConfig(ModelConfig):
+    """InceptionV3, MobileNetV1 or MobileNetV2.
+
+    `width` multiplies the filters of every layer; `small_images` leaves out the first
+    stride, for images of 32 to 96 pixels; `momentum` is batch normalization's (null: the
+    architecture's own).
+    """
+
+    width: float = 1.0
+    small_images: bool = False
+    dropout: float = 0.0
+    momentum: float | None = None

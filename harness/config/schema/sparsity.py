@@ -1,4 +1,4 @@
-"""The five axes of a pruner, typed."""
+"""The five axes of a pruner and its method, typed."""
 
 from dataclasses import dataclass, field
 
@@ -9,8 +9,9 @@ from omegaconf import MISSING
 class PatternConfig:
     """Which weights may be zero together.
 
-    `kind` is none, unstructured, n_m (n kept of every m along the input channels) or
-    block (`shape` in weights, scored by `pooling`).
+    `kind` is none, unstructured, n_m (n kept of every m along the input channels),
+    gradual_n_m (from m:m to n:m at the pace of the schedule) or block (`shape` in weights,
+    scored by `pooling`).
     """
 
     kind: str = MISSING
@@ -47,8 +48,24 @@ class ScopeConfig:
 
 
 @dataclass
+class MethodConfig:
+    """A sparse training method, where masks by score are not all (docs/methods.md).
+
+    `kind` is null (none), permutation (channels are reordered before the first mask, so that
+    N:M keeps more), straight_through or sr_ste (dense weights are trained behind the mask; off
+    it they learn unless `update_pruned` is false, and with sr_ste they fade by `decay`), or
+    rigl (`alpha` of the weights move at first, none by the schedule's end).
+    """
+
+    kind: str | None = None
+    decay: float = 2e-4
+    update_pruned: bool = True
+    alpha: float = 0.3
+
+
+@dataclass
 class SparsityConfig:
-    """The five axes of a pruner, and the sparsity it aims at.
+    """The five axes of a pruner, the sparsity it aims at, and the method it trains by.
 
     `target` is the fraction of prunable weights set to zero; an N:M pattern sets its own
     (1 - n/m), so it takes none.
@@ -61,3 +78,4 @@ class SparsityConfig:
     allocation: str = "uniform"
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     scope: ScopeConfig = field(default_factory=ScopeConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)

@@ -23,7 +23,9 @@ class DecayConfig:
     """How the learning rate falls over a phase.
 
     constant; cosine (to `alpha` × the initial rate); exponential (× `rate` every `every`
-    epochs); piecewise (× `factors[i]` from `boundaries[i]`, cumulative steps, on).
+    epochs); piecewise (× `factors[i]` from `boundaries[i]`, cumulative steps, on); in the
+    fine-tuning phase, rewind (the rates of the dense phase's last steps once more, whatever
+    the phase's own learning rate is).
     """
 
     kind: str = "constant"
@@ -55,15 +57,20 @@ class FinetuneConfig(PhaseConfig):
 class TrainingConfig:
     """A recipe: the dense phase, and the fine-tuning phase of sparse cells.
 
-    `checkpoint_epochs` is how often a checkpoint is written and validation runs;
-    `log_every` is in steps. Neither changes a result.
+    With `dense_weights`, the path of a file that Keras wrote (`.keras`, `.weights.h5` or
+    `.h5`), the dense baseline is those weights, evaluated and not trained. `l2` pulls the
+    kernels towards zero, depthwise ones aside: it is added to the gradient times the weight,
+    as weight decay was before it was decoupled. `checkpoint_epochs` is how often a checkpoint
+    is written and validation runs; `log_every` is in steps. Neither changes a result.
     """
 
     name: str = MISSING
     batch_size: int = 128
     label_smoothing: float = 0.0
+    l2: float | None = None
     mixed_precision: bool = False
     jit_compile: str = "auto"
+    dense_weights: str | None = None
     dense: PhaseConfig = field(default_factory=PhaseConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     checkpoint_epochs: float = 1.0

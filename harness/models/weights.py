@@ -1,0 +1,44 @@
+"""Dense weights by path: of a model's like, in any of the files that Keras writes."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from harness.errors import ConfigError
+from harness.models.plain import load_weights, plain
+
+
+def load_file(model: keras.Model, path: Path | str) -> None:
+    """Gives a model the weights of a file.
+
+    Args:
+        model: built.
+        path: a whole model (`.keras`, or the older `.h5`), or weights alone (`.weights.h5`, or
+            the older `.h5`, as `keras.applications` downloads them) of this architecture. A
+            softmax at its end does not matter.
+
+    Raises:
+        ConfigError: the file is of another architecture, width or number of classes, or is
+            none of these. Some weights may have been taken over by then.
+    """
+    try:
+        if Path(path).suffix == ".keras":
+            load_weights(model, path)
+        else:
+            copy = plain(model)
+            copy.load_weights(path)
+            model.set_weights(copy.get_weights())
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(_refusal(model, path, error)) from None
+
+
+def _refusal(model: Any, path: Path | str, error: Exception) -> str:
+    said = " ".join(str(error).split())
+    classes = model.output_shape[-1]
+    return (
+        f"training.dense_weights: received {path}, which does not fit {model.name} with "
+        f"{len(model.weights)} weights and {classes} classes ({said[:300]}); accepted: a file of "
+        "the same architecture and width that tells as many classes apart (a file for 1,000 "
+        "classes fits a data set of 1,000, not its subsets)"
+    )
