@@ -141,7 +141,7 @@ def test_unknown_keys(override, key, accepted):
         (
             "~sparsity",
             "sparsity: received nothing; accepted: its keys, name, target, pattern, score, "
-            "allocation, schedule, scope",
+            "allocation, schedule, scope, method",
         ),
         ("model=schema/mnist_cnn", "model.name: received nothing; accepted: a text"),
         (

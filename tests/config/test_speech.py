@@ -15,7 +15,7 @@ SPEECH = ["model=ds_cnn_l", "dataset=fsdd"]
     ("model", "dataset", "complaint"),
     [
         ("ds_cnn_l", "mnist", r"received mnist \(images\) with model=ds_cnn_l; accepted: speech"),
-        ("mnist_cnn", "fsdd", r"received fsdd \(speech\) with model=mnist_cnn.*dataset=mnist\)"),
+        ("mnist_cnn", "fsdd", r"received fsdd \(speech\) with model=mnist_cnn.*dataset=mnist\b"),
         ("mnist_cnn", "speech_commands", "accepted: images"),
     ],
 )
