@@ -16,7 +16,7 @@ from harness.config.schema import Config, PatternConfig, SparsityConfig
 from harness.config.sparsity import N_OF_M
 
 #: Raised when the same config would give another result; old runs are then not found.
-FORMAT = 1
+FORMAT = 2
 
 #: Where things lie and how often they are looked at: never part of an identity.
 NOT_IDENTITY = {

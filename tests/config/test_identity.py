@@ -188,10 +188,10 @@ def test_the_dense_recipe_counts_in_a_sparse_cell():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ((), "741818a2d0f418f4bce4c7ae36cec5aee4255126fa67d65905da59650d66f94d"),
-        (SPARSE["random"], "9902c33cd9ecba84a8c62a8ca25f263f5cd5fb27ab54cdea2081ac15f6993df6"),
-        (SPARSE["n_m"], "2902a1d2ea25d1c569b0a87148d6475a5e8a2a51c8ab6de747905c2be4024016"),
-        (SPARSE["block"], "6d1d59cd4f70d68c76566ce1ef2acb40def64f07dbcb3fa5b28cc36b82b1cfa5"),
+        ((), "37dbbe3f219bf29e5771838ecf8d2b6f129d4e99e3acdf50ef6265d49061e68d"),
+        (SPARSE["random"], "2beed23ba300916f40f706b11a114fbe7388d6f2914c76e8ef61ca33c04512d5"),
+        (SPARSE["n_m"], "a6dd2f58293a955288999b31cdc4131d031c7176fe370082d652c6390f90913d"),
+        (SPARSE["block"], "08c623a0d6ac8725de482b8ece4b6ba2f303fc0e0f0c471dadc104a96eb3683e"),
     ],
 )
 def test_ids_do_not_move(overrides, expected):
