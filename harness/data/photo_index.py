@@ -8,6 +8,8 @@ the names, sizes and times of the files. It holds nothing else, and may be delet
 import hashlib
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -77,7 +79,7 @@ def _load(path: Path) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as columns:
             return {name: columns[name] for name in ("which", "group", "name", "offset", "size")}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None  # not there, or damaged: found again
 
 
@@ -85,6 +87,7 @@ def _save(path: Path, columns: dict[str, np.ndarray]) -> None:
     """Keeps the index where that is possible; without it, it is found again."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, allow_pickle=False, **columns)
-        os.replace(file.name, path)
+        with tempfile.TemporaryDirectory(prefix=".photos-", dir=path.parent) as temporary:
+            new = Path(temporary, "new.npz")
+            np.savez(new, allow_pickle=False, **columns)
+            os.replace(new, path)
