@@ -15,7 +15,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
-  harness ui                                          browse the runs
+  harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
 accepted. `python -m harness.run` is the same job as an ordinary Hydra application.
@@ -81,8 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
     _overrides(report)
-    report.add_argument("--uri", default=None, help="the MLflow store")
-    report.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    _report_options(report)
     report.set_defaults(command=_report)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
@@ -98,9 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(data)
     data.set_defaults(command=_data)
 
-    ui = commands.add_parser("ui", help="open MLflow on the store, at 127.0.0.1")
+    ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
+    ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
+    _overrides(ui)
     ui.add_argument("--uri", default=None, help="the MLflow store")
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
+    ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
     ui.set_defaults(command=_ui)
     return parser
 
@@ -127,6 +129,26 @@ def _prepare_parser() -> argparse.ArgumentParser:
 
 def _overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
+    parser.add_argument(
+        "--experiment", help="the MLflow experiment to read; without TABLE, whatever it holds"
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="keep runs by parameter, metric or tag (=, !=, <, <=, >, >=); may be repeated",
+    )
+    parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
+    parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots")
+    parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument("--ui", help="the MLflow address that run ids link to")
+    parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
@@ -158,14 +180,29 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.launch import print_page_table, print_report
-    from harness.sweep import load, names
+    from harness.report import FORMATS, Selection, parse_filter, parse_since
+    from harness.reporting import Request, print_reports
 
-    if parsed.name and parsed.name not in names() and not parsed.name.endswith((".yaml", ".yml")):
-        print_page_table(parsed.name, uri=parsed.uri, out=parsed.out)
-        return 0
-    for name in [parsed.name] if parsed.name else names():
-        print_report(load(name), extra=parsed.overrides, uri=parsed.uri, out=parsed.out)
+    # `harness report --table demo seed=1`: the first word is an override, not a table
+    words = [parsed.name] if parsed.name else []
+    overrides = [word for word in words if "=" in word] + parsed.overrides
+    selection = Selection(
+        tuple(parse_filter(text) for text in parsed.filter),
+        parse_since(parsed.since) if parsed.since else None,
+    )
+    print_reports(
+        Request(
+            tables=tuple([word for word in words if "=" not in word] + parsed.table),
+            overrides=tuple(overrides),
+            experiment=parsed.experiment,
+            selection=selection,
+            formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
+            plots=not parsed.no_plots,
+            uri=parsed.uri,
+            out=parsed.out,
+            ui=parsed.ui,
+        )
+    )
     return 0
 
 
@@ -195,9 +232,16 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
 
 def _ui(parsed: argparse.Namespace) -> int:
-    from harness.ui import serve
+    from harness.config import compose
+    from harness.ui import show
 
-    return serve(parsed.uri, parsed.port)
+    name, overrides = parsed.name, parsed.overrides
+    if name and "=" in name:
+        name, overrides = None, [name, *overrides]
+    elif name and name.endswith((".yaml", ".yml")):
+        name = Path(name).stem
+    uri = parsed.uri or compose(overrides).tracking.uri
+    return show(uri, name, parsed.port, opened=parsed.open)
 
 
 if __name__ == "__main__":

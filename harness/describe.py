@@ -43,7 +43,8 @@ def describe_data(dataset: DatasetConfig) -> str:
     data.check(dataset)
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(dataset)
-    shape = "×".join(map(str, examples.input_shape))
+    sides = ("any length" if side is None else str(side) for side in examples.input_shape)
+    shape = "×".join(sides)
     return "\n".join(
         [
             f"{dataset.name} from {examples.source}",

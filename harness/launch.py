@@ -7,20 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
-from harness.config import Config, compose
+from harness.config import Config
 from harness.errors import ConfigError
 from harness.execute import done, execute, log_path
 from harness.plan import Cell, plan
 from harness.preflight import preflight
 from harness.progress import ProgressView
-from harness.report import ReportResult, report
-from harness.report.pages import page_tables
+from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
-from harness.sweep import Sweep, names
-from harness.tables import table_spec
-from harness.tracking import cell_run, store
+from harness.reporting import write_report
+from harness.sweep import Sweep
+from harness.tables import quality_of, table_spec
+from harness.tracking import cell_run, store, view
 from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.worker import Outcome
@@ -45,6 +44,9 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
     cells = plan(configs)
     known = _finished(cells)
     _prepare(cells, known)
+    if any(cell.id not in known.cells for cell in cells):
+        tracking = cells[0].config.tracking
+        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
     outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
@@ -76,7 +78,7 @@ def launch_sweep(
     took = ""
     if known.whole(sweep.name, [cell.id for cell in cells]):
         _nothing_to_do(cells, known.cells)
-        _report(sweep, configs, None, out)
+        _report(sweep, configs, extra, out)
         code = 0
     else:
         code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
@@ -88,7 +90,8 @@ def launch_sweep(
         _console.print(f"\n{took}To look further:")
         again = shlex.join(["harness", "report", sweep.name, *extra])
         _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
-        shown = f"  {'harness ui':{len(again)}}    every run: metrics, models, plots"
+        look = shlex.join(["harness", "ui", sweep.name])
+        shown = f"  {look:{len(again)}}    every run in MLflow: metrics, models, plots"
         _console.print(shown, soft_wrap=True)
     return code
 
@@ -106,56 +109,24 @@ def _run_below_parent(
     _prepare(cells, known)
     command = shlex.join(["harness", "sweep", sweep.name, *extra])
     with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
+        quality = _spec(sweep, configs, extra).quality.metric
+        view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
-            result = _report(sweep, configs, None, out)
+            result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
+            view.save_view(tracking, quality, parent.summary())
         if any(outcome.status != "done" for outcome in outcomes.values()):
             parent.status = "FAILED"
     return _exit_code(cells, outcomes)
 
 
-def print_page_table(name: str, *, uri: str | None = None, out: Path | None = None) -> None:
-    """Writes and prints a table of the pruning guide that has no sweep yet: published values.
-
-    Raises:
-        ConfigError: there is neither a sweep nor a published table of this name.
-    """
-    pages = page_tables()
-    if name not in pages:
-        accepted = ", ".join(sorted({*names(), *pages}))
-        raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
-    _show(report(pages[name], uri=uri or compose().tracking.uri, out_dir=out or _folder(name)))
+def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
+    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
 
 
-def print_report(
-    sweep: Sweep, *, extra: Sequence[str] = (), uri: str | None = None, out: Path | None = None
-) -> ReportResult:
-    """Writes a sweep's table and prints it.
-
-    Args:
-        sweep: from `harness.sweep.load`.
-        extra: the overrides that the sweep was run with.
-        uri: the MLflow store; None for the config's.
-        out: the folder of the files; None for `results/NAME`.
-    """
-    return _report(sweep, sweep.configs(extra), uri, out)
-
-
-def _report(sweep: Sweep, configs: Configs, uri: str | None, out: Path | None) -> ReportResult:
-    spec = table_spec(sweep, [config for config, _ in configs])
-    uri = uri or configs[0][0].tracking.uri
-    return _show(report(spec, uri=uri, out_dir=out or _folder(sweep.name), width=_console.width))
-
-
-def _folder(name: str) -> Path:
-    return Path("results", name)
-
-
-def _show(result: ReportResult) -> ReportResult:
-    _console.print(result.text, markup=False, soft_wrap=True)
-    _console.print(f"[dim]wrote {escape(', '.join(map(str, result.paths)))}", soft_wrap=True)
-    return result
+def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    return table_spec(sweep, [config for config, _ in configs], extra)
 
 
 def _finished(cells: Sequence[Cell]) -> Finished:

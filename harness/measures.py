@@ -26,7 +26,9 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
     }
     for layer in summary.layers:
         if layer.prunable:
-            metrics[f"sparsity/layer/{layer.path}"] = round(layer.sparsity, _DIGITS)
+            # one group for all layers: a slash in a layer's name would begin another
+            name = layer.path.replace("/", ".")
+            metrics[f"sparsity/layer/{name}"] = round(layer.sparsity, _DIGITS)
     return metrics
 
 
@@ -37,6 +39,8 @@ def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
         metrics[f"size/{artifact.kind}_bytes"] = float(artifact.bytes)
         metrics[f"size/{artifact.kind}_gzip_bytes"] = float(artifact.gzip_bytes)
         metrics[f"size/{artifact.kind}_max_error"] = artifact.max_error
+        if artifact.agreement is not None:
+            metrics[f"size/{artifact.kind}_agreement"] = round(artifact.agreement, _DIGITS)
     return metrics
 
 

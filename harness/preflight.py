@@ -53,16 +53,18 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     Raises:
         HarnessError: see `preflight`.
     """
-    from harness import models
+    from harness import tasks
     from harness.pruning.from_config import from_config, summarize
     from harness.training import recipe, strategy
 
+    task = tasks.of(config)
+    task.require()
     built = {} if built is None else built
     key = f"{config.model}/{config.dataset}"
     with strategy.scope(config.strategy, config.training.batch_size):
         if key not in built:
             examples = data.load(config.dataset)
-            model = models.build(config.model, examples.input_shape, examples.num_classes)
+            model = task.build(config, examples)
             built[key] = examples.num_train, model
         num_train, model = built[key]
         phase = config.training.dense if is_dense(config) else config.training.finetune

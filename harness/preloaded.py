@@ -4,6 +4,7 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
+import harness.tracking  # its settings come before MLflow
 from harness.quiet import captured
 
 with captured():
@@ -15,11 +16,11 @@ with captured():
     import tensorflow
 
     import harness.data.base
-    import harness.evaluation.accuracy
     import harness.export.keras_file
     import harness.export.tflite
     import harness.models.plain
     import harness.pruning.from_config
+    import harness.tasks.classification
     import harness.training.loop
     import harness.training.strategy
 

@@ -22,7 +22,7 @@ from harness.plan import Cell
 from harness.worker import Outcome
 
 #: Metrics worth a place beside the bar, in this order.
-SHOWN = ("train/loss", "val/accuracy", "val/loss")
+SHOWN = ("train/loss", "val/accuracy", "val/word_accuracy", "val/loss")
 
 
 class ProgressView:

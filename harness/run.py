@@ -20,14 +20,15 @@ from harness import measures
 from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
-from harness.tracking import artifacts, cell_run, describe, store
+from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
 from harness.worker import Busy, Emit, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
-MODEL_FILE = "model/model.keras"
-#: Converted models are compared with the Keras model on so many test examples.
-EXPORT_SAMPLES = 64
+MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -53,11 +54,11 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run))
+        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            metrics = _measure(cell, run, emit)
+            metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -65,7 +66,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command))
+        run.finish(describe.description(cell.config, metrics, cell.command, source))
         shutil.rmtree(work_path(cell), ignore_errors=True)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
@@ -93,10 +94,13 @@ def _lock(cell: Cell) -> Iterator[None]:
         yield
 
 
-def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
-    """The page: data → model → dense baseline → pruner → train → evaluate → export → log."""
-    from harness import data, export, models
-    from harness.evaluation.accuracy import evaluate
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: data → model → dense baseline → pruner → train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
+    from harness import data, export, tasks
     from harness.models.plain import load_weights
     from harness.pruning.from_config import from_config, summarize
     from harness.training import devices, jit, loop, recipe, seeds, strategy
@@ -107,14 +111,16 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     phase = getattr(config.training, phase_name)
     training = jit.settle(config.training, config.sparsity.pattern.kind)
     seeds.seed_everything(config.seed, training.jit_compile)
+    task = tasks.of(config)
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+    inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
     ):
-        model = models.build(config.model, examples.input_shape, examples.num_classes)
+        model = task.build(config, examples)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
@@ -129,6 +135,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
             phase,
             training,
             seed=seeds.derive(config.seed, phase_name),
+            objective=task.objective,
             pruner=pruner,
             checkpoint=Checkpoint(_checkpoint_file(cell)),
             on_log=run.log,
@@ -139,32 +146,30 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> dict[str, float]:
     if pruner is not None:
         pruner.detach(model)
     emit({"kind": "stage", "stage": "evaluating"})
-    scores = evaluate(model, examples.test(config.training.batch_size))
+    scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = _first_inputs(examples.test(EXPORT_SAMPLES))
+        samples = task.samples(examples, config)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
+            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(summary),
             **measures.of_size(exported),
             **measures.of_time(fitted),
         }
-        run.log(fitted.steps, metrics)
+        run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
-        artifacts.log_files(run, [artifact.path for artifact in exported])
+        artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, summary.layers)
         artifacts.log_history(run, fitted.history)
-        artifacts.log_predictions(run, scores.predictions, scores.labels)
-    return metrics
+        artifacts.log_tables(run, scores.tables())
+        run.set_tags(dict(scores.tags()))
+    return metrics, examples.source
 
 
 def _checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
-
-
-def _first_inputs(batches: Any) -> Any:
-    return next(batches.as_numpy_iterator())[0]
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:
@@ -183,7 +188,6 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
         "harness.format": str(FORMAT),
         "harness.scale": cell.config.scale,
         "harness.data_fingerprint": cell.fingerprint,
-        "harness.command": cell.command,
     }
     if cell.dense is not None:
         tags["harness.dense_cell_id"] = cell.dense

@@ -1,8 +1,8 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Sweep:
         seeds: each cell is run once with each.
         blocks: `(overrides, cells)`: overrides shared by a block's cells, and each cell's own.
         published: the file under `results/published/` to compare with, or None.
+        aliases: short names that overrides on the command line may use -> the keys.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Sweep:
     seeds: tuple[int, ...]
     blocks: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
     published: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def overrides(self, extra: Sequence[str] = ()) -> list[tuple[str, ...]]:
         """The overrides of every cell, in the table's order.
@@ -41,6 +43,7 @@ class Sweep:
             extra: what the user adds to every cell; `seed=…` replaces the file's seeds, and
                 `a=1,2` makes cells for both.
         """
+        extra = [self._unaliased(override) for override in extra]
         seeded = any(override.startswith("seed=") for override in extra)
         seeds = [()] if seeded else [(f"seed={seed}",) for seed in self.seeds]
         own = (f"scale={self.scale}", f"tracking.experiment={self.name}")
@@ -50,6 +53,10 @@ class Sweep:
             for cell in cells
             for seed, more in product(seeds, expand(extra))
         ]
+
+    def _unaliased(self, override: str) -> str:
+        key, equals, value = override.partition("=")
+        return f"{self.aliases.get(key, key)}{equals}{value}"
 
     def configs(self, extra: Sequence[str] = ()) -> list[tuple[Config, tuple[str, ...]]]:
         """The validated config of every cell, with its overrides.
@@ -88,7 +95,7 @@ def load(name: str) -> Sweep:
     return _parse(path, content)
 
 
-_KEYS = {"title", "scale", "seeds", "blocks", "published"}
+_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases"}
 
 
 def _parse(path: Path, content: Any) -> Sweep:
@@ -114,6 +121,11 @@ def _fields(content: Any) -> dict[str, Any]:
     if content.get("published") is not None:
         tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
         one_of("published", content["published"], tables)
+    aliases = content.get("aliases", {})
+    named = isinstance(aliases, dict) and all(
+        isinstance(text, str) for pair in aliases.items() for text in pair
+    )
+    need("aliases", aliases, named, "a mapping from short names to keys")
     blocks = content["blocks"]
     need("blocks", blocks, isinstance(blocks, list) and bool(blocks), "a list of blocks")
     return {
@@ -122,6 +134,7 @@ def _fields(content: Any) -> dict[str, Any]:
         "seeds": tuple(seeds),
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
+        "aliases": aliases,
     }
 
 

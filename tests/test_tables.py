@@ -1,8 +1,13 @@
 """A sweep's rows are told by what decides its cells."""
 
+from dataclasses import replace
+
+import pytest
+
 from harness.config import compose
 from harness.sweep import Sweep
 from harness.tables import table_spec
+from harness.tracking.labels import sparsity_label
 
 SWEEP = Sweep("s", "A title", "small", (1,), ())
 
@@ -43,3 +48,33 @@ def test_a_pattern_is_called_by_what_it_keeps():
         "sparsity=random sparsity.target=0.75",
     )
     assert [row.sparsity for row in found] == ["2 by 4", "1 by 4", "random 75%"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "sparsity=dense",
+        "sparsity=random sparsity.target=0.875",
+        "sparsity=structured_2x4",
+        "sparsity=block_1x4 sparsity.pattern.shape=[8,2]",
+    ],
+)
+def test_runs_and_tables_call_a_cell_alike(cell):
+    (row,) = rows(cell)
+    assert sparsity_label(compose(cell.split())) == row.sparsity
+
+
+def test_cells_that_differ_in_what_is_exported_are_rows_of_their_own():
+    found = rows("sparsity=random", "sparsity=random export.formats=[]")
+    assert [row.variant for row in found] == [
+        "export.formats=['tflite']",
+        "export.formats=[]",
+    ]
+
+
+def test_a_published_sweep_keeps_the_layout_whatever_it_adds():
+    words = "model=ds_cnn_l dataset=fsdd training=ds_cnn_l_small sparsity=random sparsity.target="
+    configs = [compose(f"{words}{target}".split()) for target in (0.5, 0.6)]
+    spec = table_spec(replace(SWEEP, published="keyword_spotting"), configs)
+    assert spec.page[0].heading == "Non-sparse Accuracy"
+    assert [row.model for row in spec.rows] == ["DS-CNN-L"] * 2

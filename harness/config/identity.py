@@ -18,7 +18,14 @@ FORMAT = 1
 
 #: Where things lie and how often they are looked at: never part of an identity.
 NOT_IDENTITY = {
-    "dataset": ("data_dir",),
+    "dataset": (
+        "data_dir",
+        "cache_dir",
+        "train_files",
+        "validation_files",
+        "test_files",
+        "vocabulary_file",
+    ),
     "training": ("checkpoint_epochs", "log_every"),
 }
 #: Schedule kind -> the settings it reads.
@@ -63,7 +70,7 @@ def identity(config: Config, fingerprint: str) -> dict[str, Any]:
     plain = dataclasses.asdict(config)
     for group, keys in NOT_IDENTITY.items():
         for key in keys:
-            del plain[group][key]
+            plain[group].pop(key, None)  # not every data set has each
     training = plain["training"]
     for phase in ("dense", "finetune"):
         training[phase] = _phase(training[phase])

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.config.checks import need
-from harness.config.schema import DsCnnLConfig, MnistCnnConfig, ModelConfig
+from harness.config.schema import (
+    DsCnnLConfig,
+    GnmtConfig,
+    ImdbLstmConfig,
+    MnistCnnConfig,
+    ModelConfig,
+)
 
 
 def check_model(model: ModelConfig) -> None:
@@ -31,9 +37,32 @@ def check_ds_cnn_l(model: DsCnnLConfig) -> None:
     need("model.momentum", model.momentum, 0 <= model.momentum < 1, "a number in [0, 1)")
 
 
+def check_gnmt(model: GnmtConfig) -> None:
+    """Two layers or more, a dropout rate, a search that can be made."""
+    need("model.layers", model.layers, model.layers >= 2, "2 or more")
+    need("model.units", model.units, model.units >= 1, "1 or more")
+    need("model.dropout", model.dropout, 0 <= model.dropout < 1, "a rate in [0, 1)")
+    decoding, key = model.decoding, "model.decoding"
+    need(f"{key}.beam", decoding.beam, 1 <= decoding.beam <= 100, "1 to 100")
+    penalty, ratio = decoding.length_penalty, decoding.max_ratio
+    need(f"{key}.length_penalty", penalty, penalty >= 0, "0 or more")
+    need(f"{key}.max_ratio", ratio, ratio > 0, "a number above 0")
+
+
+def check_imdb_lstm(model: ImdbLstmConfig) -> None:
+    """Widths of at least 1, room for a word beside the special numbers, a dropout rate."""
+    size = model.vocabulary_size
+    need("model.vocabulary_size", size, size >= 4, "4 or more words")
+    need("model.embedding", model.embedding, model.embedding >= 1, "1 or more")
+    need("model.units", model.units, model.units >= 1, "1 or more")
+    need("model.dropout", model.dropout, 0 <= model.dropout < 1, "a rate in [0, 1)")
+
+
 #: A model's config -> its check. A model with options of its own adds a line.
 CHECKS: dict[type, Callable[[Any], None]] = {
     ModelConfig: lambda model: None,
     MnistCnnConfig: check_mnist_cnn,
     DsCnnLConfig: check_ds_cnn_l,
+    GnmtConfig: check_gnmt,
+    ImdbLstmConfig: check_imdb_lstm,
 }

@@ -5,10 +5,12 @@ import re
 from harness.config.checks import need, one_of
 from harness.config.schema import (
     AugmentationConfig,
+    ClipConfig,
     DatasetConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
+    WordsConfig,
 )
 
 FEATURES = ("mfcc", "waveform")
@@ -23,6 +25,8 @@ def check_speech(dataset: DatasetConfig) -> None:
     if isinstance(dataset, SpeechConfig):
         one_of("dataset.features", dataset.features, FEATURES)
         _augmentation(dataset.augmentation)
+    if isinstance(dataset, WordsConfig):
+        _clip(dataset.clip)
     if isinstance(dataset, SpeechFolderConfig):
         _folder(dataset)
     if isinstance(dataset, SpeechCommandsConfig):
@@ -34,11 +38,19 @@ def _augmentation(augmentation: AugmentationConfig) -> None:
     shift, speed = augmentation.time_shift_ms, augmentation.speed
     need(f"{key}.time_shift_ms", shift, 0 <= shift <= 1000, "milliseconds from 0 to 1000")
     need(f"{key}.speed", speed, 0 <= speed <= 0.5, "a share from 0 to 0.5, e.g. 0.1 for ±10 %")
-    gain = augmentation.gain_db
-    need(f"{key}.gain_db", gain, 0 <= gain <= 60, "decibels from 0 to 60")
+    for option in ("gain_db", "equalizer_db"):
+        decibels = getattr(augmentation, option)
+        need(f"{key}.{option}", decibels, 0 <= decibels <= 60, "decibels from 0 to 60")
     for option in ("noise_probability", "noise_volume"):
         value = getattr(augmentation, option)
         need(f"{key}.{option}", value, 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _clip(clip: ClipConfig) -> None:
+    for option in ("level_db", "floor_db"):
+        value = getattr(clip, option)
+        below = value is None or -120 <= value <= 0
+        need(f"dataset.clip.{option}", value, below, "decibels from -120 to 0, or null")
 
 
 def _folder(dataset: SpeechFolderConfig) -> None:

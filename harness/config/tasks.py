@@ -3,7 +3,12 @@
 from harness.errors import ConfigError
 
 #: model.name -> what it takes
-MODELS = {"mnist_cnn": "images", "ds_cnn_l": "speech"}
+MODELS = {
+    "mnist_cnn": "images",
+    "ds_cnn_l": "speech",
+    "gnmt": "text pairs",
+    "imdb_lstm": "reviews",
+}
 #: dataset.name -> what it holds
 DATASETS = {
     "mnist": "images",
@@ -11,8 +16,12 @@ DATASETS = {
     "imagenet": "images",
     "image_folder": "images",
     "fsdd": "speech",
+    "imdb": "reviews",
+    "multi30k": "text pairs",
+    "parallel_text": "text pairs",
     "speech_commands": "speech",
     "speech_folder": "speech",
+    "wmt16": "text pairs",
 }
 
 

@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from harness.config.checks import need, one_of
+from harness.config.export import check_export
 from harness.config.images import check_images
 from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
     Config,
-    ExportConfig,
     ScheduleConfig,
     SparsityConfig,
     StrategyConfig,
@@ -21,6 +21,7 @@ from harness.config.schema import (
 )
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
+from harness.config.text import check_text
 from harness.errors import ConfigError
 
 PATTERNS = ("none", "unstructured", "n_m", "block")
@@ -30,7 +31,6 @@ ALLOCATIONS = ("uniform", "global", "erk")
 SCHEDULES = ("constant", "polynomial", "one_shot", "cosine")
 UNITS = ("fraction", "step")
 POLICIES = ("all_kernels", "all_but_first_and_last")
-FORMATS = ("tflite",)
 SCALES = ("small", "full")
 
 
@@ -54,11 +54,12 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_model(config.model)
     check_speech(config.dataset)
     check_images(config.dataset)
+    check_text(config.model, config.dataset)
     _sparsity(config.sparsity)
     check_training(config.training)
     _compiled(config)
     _strategy(config.strategy)
-    _export(config.export)
+    check_export(config.export, config.dataset)
     _tracking(config.tracking)
 
 
@@ -180,14 +181,6 @@ def _strategy(strategy: StrategyConfig) -> None:
             f"strategy.devices: received {devices} with strategy=single; accepted: 1, or "
             "strategy=mirrored"
         )
-
-
-def _export(export: ExportConfig) -> None:
-    for kind in export.formats:
-        one_of("export.formats", kind, FORMATS)
-    formats = list(export.formats)
-    need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
-    need("export.tolerance", export.tolerance, export.tolerance > 0, "a number above 0")
 
 
 def _tracking(tracking: TrackingConfig) -> None:

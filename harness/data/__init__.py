@@ -17,9 +17,13 @@ DATASETS = {
     "fsdd": "harness.data.fsdd",
     "image_folder": "harness.data.image_folder",
     "imagenet": "harness.data.imagenet",
+    "imdb": "harness.data.imdb",
     "mnist": "harness.data.mnist",
+    "multi30k": "harness.data.multi30k",
+    "parallel_text": "harness.data.parallel_text",
     "speech_commands": "harness.data.speech_commands",
     "speech_folder": "harness.data.speech_folder",
+    "wmt16": "harness.data.wmt16",
 }
 
 
@@ -56,6 +60,19 @@ def load(config: DatasetConfig) -> Data:
         (4000, (28, 28, 1))
     """
     return _module(config).load(config)
+
+
+def sizes(data: Data) -> dict[str, int]:
+    """Examples in each part: train, validation, test; without those that cannot be told.
+
+    Counted by `tf.data` from what a part is made of, without reading it.
+    """
+    known = {"train": data.num_train}
+    for part, examples in {"validation": data.validation, "test": data.test}.items():
+        count = int(examples(1).cardinality())
+        if count >= 0:  # negative where only reading the part would tell
+            known[part] = count
+    return known
 
 
 def _module(config: DatasetConfig) -> ModuleType:

@@ -113,6 +113,10 @@ class SpeechData:
         """Every test clip in a fixed order, the last batch short."""
         return _finite(self._test_inputs, self.test_split.labels, batch_size)
 
+    def waveforms(self, count: int) -> np.ndarray:
+        """The sounds of the first `count` test clips, float32 [count, 16000] in [-1, 1)."""
+        return np.asarray(scaled(self.test_split.sounds[:count]))
+
     @cached_property
     def _train_inputs(self) -> np.ndarray:
         return self._computed(self.train_split)
@@ -128,7 +132,8 @@ class SpeechData:
     def _varied(self) -> bool:
         given = self.augmentation
         mixed = given.noise_probability * given.noise_volume > 0 and len(self.noise) > 0
-        return mixed or max(given.time_shift_ms, given.speed, given.gain_db) > 0
+        amounts = (given.time_shift_ms, given.speed, given.gain_db, given.equalizer_db)
+        return mixed or max(amounts) > 0
 
     def _variation(self, seed: int) -> Any:
         from harness.data.augment import Variation

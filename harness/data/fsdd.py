@@ -62,7 +62,7 @@ def load(config: FsddConfig) -> SpeechData:
     held_out = np.array([_speaker(name) == config.test_speaker for name in names])
     others = np.flatnonzero(~held_out)
     train, validation = stratified(labels[others], [_VALIDATION], config.split_seed)
-    sounds = recordings.clips(found, names)
+    sounds = recordings.clips(found, names, config.clip)
 
     def split(index: np.ndarray) -> Clips:
         return Clips(sounds[index], labels[index])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from harness.config.schema import ClipConfig
 from harness.data import wav
 from harness.data.base import digest
 from harness.errors import DataError
@@ -95,8 +96,16 @@ def check(recordings: Recordings, names: Iterable[str]) -> None:
         wav.check(recordings.content(name), recordings.place(name))
 
 
-def clips(recordings: Recordings, names: Sequence[str]) -> np.ndarray:
-    """Recordings as clips of one second: longer ones cut, shorter ones followed by zeros.
+def clips(
+    recordings: Recordings, names: Sequence[str], config: ClipConfig | None = None
+) -> np.ndarray:
+    """Recordings as clips of one second: longer ones cut, shorter ones amid zeros.
+
+    Args:
+        recordings: Where they are.
+        names: Which.
+        config: Level, background and place in the second; as recorded, at its beginning, if
+            there is none.
 
     Returns:
         int16 [len(names), 16000].
@@ -105,10 +114,37 @@ def clips(recordings: Recordings, names: Sequence[str]) -> np.ndarray:
         DataError: names the file that cannot be read.
     """
     found = np.zeros((len(names), CLIP), np.int16)
+    shape = config or ClipConfig()
+    floor = _floor(shape.floor_db)
     for clip, name in zip(found, names, strict=True):
-        sound = sound_of(recordings, name)[:CLIP]
-        clip[: len(sound)] = sound
+        sound = _levelled(sound_of(recordings, name), shape.level_db)[:CLIP]
+        start = (CLIP - len(sound)) // 2 if shape.centered else 0
+        clip[start : start + len(sound)] = sound
+        if floor is not None:
+            clip[:] = _int16(clip + floor)
     return found
+
+
+def _levelled(sound: np.ndarray, decibels: float | None) -> np.ndarray:
+    loudness = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) if len(sound) else 0.0
+    if decibels is None or not loudness:
+        return sound
+    return _int16(sound * (_amplitude(decibels) / loudness))
+
+
+def _floor(decibels: float | None) -> np.ndarray | None:
+    """White noise, the same below every clip: features of silence stay finite and alike."""
+    if decibels is None:
+        return None
+    return np.random.RandomState(0).standard_normal(CLIP) * _amplitude(decibels)
+
+
+def _amplitude(decibels: float) -> float:
+    return float(2**15 * 10 ** (decibels / 20))
+
+
+def _int16(samples: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(samples), -(2**15), 2**15 - 1).astype(np.int16)
 
 
 def sound_of(recordings: Recordings, name: str) -> np.ndarray:

@@ -12,6 +12,8 @@ TensorFlow Datasets orders the classes otherwise, keeps all unknown words in its
 split and cuts silence from the noise recordings. Here its labels are mapped by name, the
 unknown of training and validation sampled as above, and its silent training clips serve as
 the noise; its test split is taken as it is.
+
+A folder that `harness data prepare speech` made is named by its marker: synthetic speech.
 """
 
 import math
@@ -25,6 +27,7 @@ from harness.data import recordings, tfds_files
 from harness.data.base import digest
 from harness.data.clips import Clips, SpeechData
 from harness.data.noise import NOISE, noise_names, noises
+from harness.data.prepare import marker_of, source_of
 from harness.data.recordings import CLIP, Folder
 from harness.errors import DataError
 
@@ -55,6 +58,7 @@ def check(config: SpeechCommandsConfig) -> None:
         tfds_files.require()
         return
     found = _open(config)
+    marker_of(found.root)
     chosen = _choose(config, found)
     recordings.check(found, [name for split in chosen.splits for name in split])
     noises(found, chosen.noise)
@@ -201,8 +205,9 @@ def _load_raw(config: SpeechCommandsConfig) -> SpeechData:
         kinds = [_word(name) if _word(name) in config.words else UNKNOWN for name in names]
         labels = [order.index(kind) for kind in kinds] + [order.index(SILENCE)] * silence
         splits.append(Clips(sounds, np.array(labels, np.int64)))
+    origin = source_of(found.root, "Speech Commands")
     found_print = _raw_fingerprint(found, chosen)
-    return _data(config, splits, noises(found, chosen.noise), "Speech Commands", found_print)
+    return _data(config, splits, noises(found, chosen.noise), origin, found_print)
 
 
 # TensorFlow Datasets -----------------------------------------------------------------
@@ -215,7 +220,15 @@ def _tfds_folder(config: SpeechCommandsConfig) -> Path:
             f"dataset.words: received {', '.join(unknown)} with source=tfds, which has only"
             f" {', '.join(TFDS_CLASSES[:10])}; accepted: those, or source=raw"
         )
-    return tfds_files.folder("speech_commands", config.data_dir, _TFDS_SPLITS)
+    folder = tfds_files.folder("speech_commands", config.data_dir, _TFDS_SPLITS)
+    listed = folder / "label.labels.txt"
+    found = listed.read_text().split() if listed.is_file() else []
+    if found and tuple(found) != TFDS_CLASSES:
+        raise DataError(
+            f"{listed}: classes {', '.join(found)}; accepted: those of version 0.0.3, in its"
+            f" order: {', '.join(TFDS_CLASSES)}"
+        )
+    return folder
 
 
 def _load_tfds(config: SpeechCommandsConfig) -> SpeechData:

@@ -16,6 +16,7 @@ from harness.data import recordings
 from harness.data.base import stratified
 from harness.data.clips import Clips, SpeechData
 from harness.data.noise import NOISE, noise_names, noises
+from harness.data.prepare import marker_of, source_of
 from harness.data.recordings import Folder
 from harness.errors import DataError
 
@@ -30,6 +31,7 @@ def check(config: SpeechFolderConfig) -> None:
         DataError: names the folder or file.
     """
     found = _open(config)
+    marker_of(found.root)
     names = _names(found)
     noise = _noise_names(config, found)
     recordings.check(found, [*names, *noise])
@@ -58,13 +60,14 @@ def load(config: SpeechFolderConfig) -> SpeechData:
     noise = _noise_names(config, found)
     classes = tuple(sorted({_label(name) for name in names}))
     labels = np.array([classes.index(_label(name)) for name in names], np.int64)
-    sounds = recordings.clips(found, names)
+    sounds = recordings.clips(found, names, config.clip)
     splits = [Clips(sounds[index], labels[index]) for index in _split(config, names)]
     apart = "split by speaker" if config.speaker_pattern else "split by recording"
+    origin = source_of(found.root, "recordings")
     return SpeechData(
         name="speech_folder",
         fingerprint=recordings.fingerprint(found, [*names, *noise]),
-        source=f"{len(names)} recordings of {len(classes)} words, {apart}",
+        source=f"{origin}: {len(names)} clips of {len(classes)} words, {apart}",
         classes=classes,
         train_split=splits[0],
         validation_split=splits[1],

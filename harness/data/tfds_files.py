@@ -10,20 +10,23 @@ from typing import Any
 from harness.errors import DataError
 
 
-def folder(name: str, data_dir: str | None, splits: Sequence[str]) -> Path:
-    """The newest prepared version's folder: <data_dir>/<name>/<version>/.
+def folder(
+    name: str, data_dir: str | None, splits: Sequence[str], variant: str | None = None
+) -> Path:
+    """The newest prepared version's folder: <data_dir>/<name>[/<variant>]/<version>/.
 
     Raises:
         DataError: it is not there, or incomplete; the message says how to prepare it.
     """
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     root = Path(data_dir or default).expanduser()
-    advice = f"prepare it with: tfds build {name} --data_dir={root}"
+    place = name if variant is None else f"{name}/{variant}"
+    advice = f"prepare it with: tfds build {place} --data_dir={root}"
     if not root.is_dir():
         raise DataError(f"dataset.data_dir={root}: no such folder; {advice}")
-    versions = [path for path in (root / name).glob("*") if _version(path)]
+    versions = [path for path in (root / place).glob("*") if _version(path)]
     if not versions:
-        raise DataError(f"{root}: no {name}/VERSION folder there; {advice}")
+        raise DataError(f"{root}: no {place}/VERSION folder there; {advice}")
     newest = max(versions, key=_version)
     needed = ["dataset_info.json", *(f"{name}-{split}.tfrecord*" for split in splits)]
     missing = [pattern for pattern in needed if not any(newest.glob(pattern))]

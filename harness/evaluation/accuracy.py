@@ -1,5 +1,6 @@
 """Top-1 accuracy and cross-entropy of a classifier."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,15 @@ def evaluate(model: Any, dataset: Any) -> Accuracy:
     forward = tf.function(
         lambda inputs: model(inputs, training=False), input_signature=[dataset.element_spec[0]]
     )
+    return evaluate_function(forward, dataset)
+
+
+def evaluate_function(forward: Callable[[Any], Any], dataset: Any) -> Accuracy:
+    """As `evaluate`, for any function from a batch of inputs to logits: a converted model's.
+
+    Raises:
+        ValueError: If the data set is empty.
+    """
     logits, labels = [], []
     for inputs, truth in dataset:
         logits.append(np.asarray(forward(inputs), np.float64))

@@ -1,7 +1,9 @@
 """TensorFlow Lite files, checked against the model that they were made of."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,50 +35,133 @@ def to_tflite(model: keras.Model, path: Path, samples: np.ndarray, tolerance: fl
         ExportError: If the conversion fails, the file does not run, or the difference is
             beyond the tolerance.
     """
-    content = convert(model)
-    outputs = run(content, samples)
-    error = compare("model.tflite", outputs, np.asarray(model(samples, training=False)), tolerance)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    content = convert(model, path.name)
+    expected = np.asarray(model(samples, training=False))
+    error = compare(path.name, run(content, samples, path.name), expected, tolerance)
+    write(path, content)
     return error
 
 
-def convert(model: keras.Model) -> bytes:
-    """A model as the bytes of a float32 TensorFlow Lite file.
+def write(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def convert(
+    model: keras.Model,
+    name: str = "model.tflite",
+    options: Callable[[Any], None] = lambda converter: None,
+) -> bytes:
+    """A model as the bytes of a TensorFlow Lite file, float32 unless `options` say otherwise.
+
+    Args:
+        model: See `to_tflite`.
+        name: What to call the file in a refusal.
+        options: Sets a `tf.lite.TFLiteConverter`'s attributes.
 
     Raises:
         ExportError: If the converter refuses it; the message ends with the converter's.
     """
-    with captured() as written:
+    with captured() as written, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it does by default
         try:
-            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            converter = _converter(model)
             # The runtimes bring the front end's operations, as custom ones.
             converter.allow_custom_ops = takes_waveforms(model)
+            options(converter)
             return converter.convert()
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
-            raise ExportError(
-                f"model.tflite: {model.name} cannot be converted: {reason}"
-            ) from error
+            raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
 
 
-def run(content: bytes, inputs: np.ndarray) -> np.ndarray:
-    """Outputs of a TensorFlow Lite model with one input and one output.
+def _converter(model: keras.Model) -> Any:
+    """For any batch size, but for recurrent layers: their loops only convert for a known one."""
+    layers = model._flatten_layers()  # nested ones too
+    if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        return tf.lite.TFLiteConverter.from_keras_model(model)
+    (slot,) = model.inputs
+    one = keras.Input(batch_shape=(1, *slot.shape[1:]), dtype=slot.dtype)
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, model(one, training=False)))
+
+
+def run(content: bytes, inputs: np.ndarray, name: str = "model.tflite") -> np.ndarray:
+    """Outputs of a TensorFlow Lite model for a batch of inputs, [n, ...].
 
     Raises:
         ExportError: If the runtime refuses the file.
     """
-    try:
+    return Runner(content, name)(inputs)
+
+
+class Runner:
+    """Runs a TensorFlow Lite model of one input and one output, batch by batch.
+
+    Inputs and outputs are real numbers: for a model of 8-bit integers they are quantized on
+    the way in and scaled back on the way out, as its input and output tensors say.
+
+    Args:
+        content: The file's bytes.
+        name: What to call it in a refusal.
+
+    Raises:
+        ExportError: If the runtime refuses the file.
+
+    Example:
+        >>> logits = Runner(Path("model_int8.tflite").read_bytes())(images)
+    """
+
+    def __init__(self, content: bytes, name: str = "model.tflite"):
+        self._name = name
+        self._shape: tuple[int, ...] = ()
         with captured(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # announces that the interpreter will move
-            interpreter = tf.lite.Interpreter(model_content=content)
-            slot = interpreter.get_input_details()[0]
-            interpreter.resize_tensor_input(slot["index"], inputs.shape)
-            interpreter.allocate_tensors()
-            interpreter.set_tensor(slot["index"], inputs.astype(slot["dtype"]))
-            interpreter.invoke()
-            return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    except (RuntimeError, ValueError) as error:
-        raise ExportError(f"model.tflite: does not run: {str(error).splitlines()[0]}") from error
+            try:
+                self._interpreter = tf.lite.Interpreter(model_content=content)
+            except (RuntimeError, ValueError) as error:
+                raise self._refusal(error) from error
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    def __call__(self, inputs: Any) -> np.ndarray:
+        """Outputs for a batch, [n, ...].
+
+        Raises:
+            ExportError: If the model does not run on such inputs.
+        """
+        values = _quantized(np.asarray(inputs), self._input)
+        if self._input["shape_signature"][0] == 1:  # a recurrent model: one by one
+            return np.concatenate([self._run(values[i : i + 1]) for i in range(len(values))])
+        return self._run(values)
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
+        try:
+            if values.shape != self._shape:
+                with captured():
+                    self._interpreter.resize_tensor_input(self._input["index"], values.shape)
+                    self._interpreter.allocate_tensors()
+                self._shape = values.shape
+            self._interpreter.set_tensor(self._input["index"], values)
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise self._refusal(error) from error
+        return _real(self._interpreter.get_tensor(self._output["index"]), self._output)
+
+    def _refusal(self, error: Exception) -> ExportError:
+        return ExportError(f"{self._name}: does not run: {str(error).splitlines()[0]}")
+
+
+def _quantized(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    scale, zero = tensor["quantization"]
+    if not scale:
+        return values.astype(tensor["dtype"])
+    limits = np.iinfo(tensor["dtype"])
+    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def _real(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * scale if scale else values

@@ -13,17 +13,22 @@ from harness.errors import ConfigError
 #: model.name -> module with `build(config, input_shape, num_classes)`
 MODELS = {
     "ds_cnn_l": "harness.models.ds_cnn_l",
+    "gnmt": "harness.models.gnmt",
+    "imdb_lstm": "harness.models.imdb_lstm",
     "mnist_cnn": "harness.models.mnist_cnn",
 }
 
 
-def build(config: ModelConfig, input_shape: tuple[int, ...], num_classes: int) -> Any:
+def build(
+    config: ModelConfig, input_shape: tuple[int, ...], num_classes: int, **options: Any
+) -> Any:
     """Builds a model with fresh weights, decided by the global seed.
 
     Args:
         config: The model's own config.
         input_shape: Shape of one example, without the batch.
         num_classes: Width of the logits.
+        **options: What else this model's `build` takes.
 
     Returns:
         A built, uncompiled `keras.Model`.
@@ -36,4 +41,4 @@ def build(config: ModelConfig, input_shape: tuple[int, ...], num_classes: int) -
             f"model={config.name}: unknown model; accepted: {', '.join(sorted(MODELS))}"
         )
     module = importlib.import_module(MODELS[config.name])
-    return module.build(config, input_shape, num_classes)
+    return module.build(config, input_shape, num_classes, **options)

@@ -13,7 +13,7 @@ from harness.config.models import check_ds_cnn_l
 from harness.config.schema import DsCnnLConfig
 from harness.errors import ConfigError
 from harness.models.front_end import WINDOW, Mfcc
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D
 
 _BLOCKS = 5
 
@@ -33,15 +33,15 @@ def build(config: DsCnnLConfig, input_shape: tuple[int, ...], num_classes: int) 
     check_ds_cnn_l(config)
     inputs = keras.Input(input_shape, name="waveform" if len(input_shape) == 1 else "mfcc")
     x = _features(inputs, input_shape)
-    x = keras.layers.Conv2D(config.filters, (10, 4), (2, 1), "same", name="conv_1")(x)
+    x = Conv2D(config.filters, (10, 4), (2, 1), "same", name="conv_1")(x)
     x = _normalized(x, config, "conv_1")
     for block in range(1, _BLOCKS + 1):
         strides = 2 if block == 1 else 1
         name = f"depthwise_{block}"
-        x = keras.layers.DepthwiseConv2D(3, strides, "same", name=name)(x)
+        x = DepthwiseConv2D(3, strides, "same", name=name)(x)
         x = _normalized(x, config, name)
         name = f"pointwise_{block}"
-        x = keras.layers.Conv2D(config.filters, 1, name=name)(x)
+        x = Conv2D(config.filters, 1, name=name)(x)
         x = _normalized(x, config, name)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     # Logits stay in float32 under mixed precision, or the softmax loses digits.

@@ -1,56 +1,115 @@
-"""Batch normalization through TensorFlow's fused kernel.
+"""The layers of Keras that training spends its time in, computed in fewer passes over memory.
 
-Keras 3 computes its moments and the normalization as separate elementwise operations; one
-fused kernel does the same arithmetic in fewer passes over memory
-(`benchmarks/batch_norm.py` prints what that gains on this machine).
+Keras 3 computes the moments of a batch normalization and the normalization as separate
+elementwise operations; TensorFlow's fused kernel does the same arithmetic at once
+(`benchmarks/batch_norm.py`). What the convolutions gain is told in `harness.models.fused`.
+
+All have the arguments, weights, outputs and gradients of the Keras layers that they subclass,
+to rounding, and leave to them what they cannot do faster. `harness.models.plain` turns them
+into those for saving, so that files load without this package.
 """
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from harness.models import fused
+
 # The least epsilon that cuDNN's kernel takes (CUDNN_BN_MIN_EPSILON, rounded up as floats).
 _LEAST_EPSILON = 1.001e-5
+# Patches are cut out where the outputs are so many times as large.
+_PATCH_RATIO = 4
+
+
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`: as matrix products where the kernel is 1×1, or has few inputs.
+
+    The gradient of a bias in front of `BatchNorm` is exactly zero here, where the Keras
+    layer has the rounding errors of that zero.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Convolves [batch, height, width, channels]."""
+        if not _computable(self, inputs) or self.groups != 1:
+            return super().call(inputs)
+        kernel, bias = tf.convert_to_tensor(self.kernel), _bias(self)
+        size = kernel.shape[:-1].num_elements()
+        if math.prod((*self.kernel_size, *self.strides)) == 1:
+            outputs = fused.products(inputs, kernel[0, 0], bias)
+        elif size * _PATCH_RATIO <= self.filters and set(self.dilation_rate) == {1}:
+            patches = self._patches(inputs, size)
+            matrix = tf.reshape(kernel, [size, self.filters])
+            outputs = fused.products(patches, matrix, bias, remember=True)
+        else:
+            outputs = self.convolution_op(inputs, kernel)
+            if bias is not None:
+                outputs = fused.add_bias(outputs, bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _patches(self, inputs: Any, size: int) -> Any:
+        """What each output sees of the inputs, in the order of the kernel."""
+        # By a convolution, which is several times as fast as tf.image.extract_patches.
+        one = tf.reshape(tf.eye(size, dtype=inputs.dtype), [*self.kernel.shape[:-1], size])
+        return tf.nn.conv2d(inputs, one, self.strides, self.padding.upper())
+
+
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D`, whose bias costs nothing in front of `BatchNorm`."""
+
+    def call(self, inputs: Any) -> Any:
+        """Convolves each channel of [batch, height, width, channels]."""
+        if not _computable(self, inputs) or not self.use_bias:
+            return super().call(inputs)
+        outputs = keras.ops.depthwise_conv(
+            inputs, self.kernel, self.strides, self.padding, dilation_rate=self.dilation_rate
+        )
+        outputs = fused.add_bias(outputs, _bias(self))
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 class BatchNorm(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, computed by one fused kernel for images.
 
-    Arguments, weights, moving averages (of the biased variance, as Keras 3 has it) and
-    gradients are those of the Keras layer, to rounding. Anything but channels-last rank-4
-    inputs in plain batch normalization is left to the Keras layer itself.
-
-    `harness.models.plain` turns it into the Keras layer for saving, so that files load
-    without this package.
+    The moving averages are those of Keras 3, of the biased variance. Anything but
+    channels-last rank-4 inputs in plain batch normalization is left to the Keras layer.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalizes `inputs`, [batch, height, width, channels], over all but channels."""
         if not self._fusable(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
-        fresh = bool(training and self.trainable)
         channels = inputs.shape[-1]
-        output, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(channels),
-            offset=tf.convert_to_tensor(self.beta) if self.center else tf.zeros(channels),
-            mean=tf.zeros(0) if fresh else tf.convert_to_tensor(self.moving_mean),
-            variance=tf.zeros(0) if fresh else tf.convert_to_tensor(self.moving_variance),
-            epsilon=self.epsilon,
-            is_training=fresh,
-        )
-        if fresh:
-            self._update(mean, variance, tf.size(inputs) // channels)
+        gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(channels)
+        beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(channels)
+        if training and self.trainable:
+            output = self._normalized(inputs, gamma, beta)
+        else:
+            output, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=gamma,
+                offset=beta,
+                mean=tf.convert_to_tensor(self.moving_mean),
+                variance=tf.convert_to_tensor(self.moving_variance),
+                epsilon=self.epsilon,
+                is_training=False,
+            )
         return tf.cast(output, self.compute_dtype)
 
-    def _update(self, mean: Any, variance: Any, count: Any) -> None:
-        # The kernel returns the unbiased variance, for moving averages as legacy Keras
-        # kept them; Keras 3 keeps the biased one.
-        count = tf.cast(count, tf.float32)
-        biased = variance * ((count - 1.0) / count)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, biased)):
+    def _normalized(self, inputs: Any, gamma: Any, beta: Any) -> Any:
+        source = fused.source_of(inputs)
+        if source is not None and inputs.dtype == "float32":
+            output, mean, variance = fused.normalize_products(source, gamma, beta, self.epsilon)
+        else:
+            output, mean, variance = fused.normalize(inputs, gamma, beta, self.epsilon)
+            # The kernel returns the unbiased variance, for moving averages as legacy Keras
+            # kept them; Keras 3 keeps the biased one.
+            count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+            variance *= (count - 1.0) / count
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        return output
 
     def _fusable(self, inputs: Any, mask: Any) -> bool:
         return (
@@ -63,3 +122,15 @@ class BatchNorm(keras.layers.BatchNormalization):
             and inputs.dtype in ("float32", "float16", "bfloat16")
             and self.variable_dtype == "float32"
         )
+
+
+def _computable(layer: Any, inputs: Any) -> bool:
+    return (
+        layer.data_format == "channels_last"
+        and layer.padding in ("same", "valid")
+        and inputs.dtype == layer.compute_dtype
+    )
+
+
+def _bias(layer: Any) -> Any:
+    return tf.convert_to_tensor(layer.bias) if layer.use_bias else None

@@ -5,7 +5,14 @@ from typing import Any
 
 import keras
 
-from harness.models.layers import BatchNorm
+from harness.errors import ExportError
+from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D
+
+_STOCK = {
+    BatchNorm: keras.layers.BatchNormalization,
+    Conv2D: keras.layers.Conv2D,
+    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+}
 
 
 def plain(model: keras.Model) -> keras.Model:
@@ -38,14 +45,40 @@ def load_weights(model: keras.Model, path: Path | str) -> None:
         path: a `.keras` file.
 
     Raises:
+        ExportError: the file's model was trained with another vocabulary.
         ValueError: the file holds another architecture.
     """
     stored = keras.models.load_model(path, compile=False)
+    check_vocabulary(stored, _vocabulary(model), path)
     model.set_weights(stored.get_weights())
 
 
+def check_vocabulary(model: keras.Model, vocabulary: str, origin: object) -> None:
+    """Refuses a model whose ids mean other words.
+
+    Args:
+        model: read from a file.
+        vocabulary: the sha256 that the data have; empty if they have none.
+        origin: the model's file.
+
+    Raises:
+        ExportError: names both vocabularies.
+    """
+    theirs = _vocabulary(model)
+    if theirs != vocabulary:
+        raise ExportError(
+            f"{origin}: trained with vocabulary {theirs[:12] or 'none'}, received data with"
+            f" {vocabulary[:12] or 'none'}; accepted: the model's own (dataset.vocabulary_file)"
+        )
+
+
+def _vocabulary(model: keras.Model) -> str:
+    named = [layer.vocabulary for layer in model.layers if hasattr(layer, "vocabulary")]
+    return named[0] if named else ""
+
+
 def _plain_layer(layer: keras.Layer) -> keras.Layer:
-    kind = keras.layers.BatchNormalization if isinstance(layer, BatchNorm) else type(layer)
+    kind = _STOCK.get(type(layer), type(layer))
     config: dict[str, Any] = layer.get_config()
     if "dtype" in config:
         config["dtype"] = "float32"

@@ -114,7 +114,7 @@ def _padding(layer: Any, graph: _Graph) -> set[int] | None:
 
 def _stem_misfit(layer: Any, graph: _Graph) -> str:
     """Why a layer cannot be the stem; "" if it can."""
-    if type(layer) is not keras.layers.Conv2D or _pair(layer.kernel_size) != (3, 3):
+    if not isinstance(layer, keras.layers.Conv2D) or _pair(layer.kernel_size) != (3, 3):
         return "no 3×3 Conv2D"
     if layer.input.shape[-1] != 3:
         return f"{layer.name!r} takes {layer.input.shape[-1]} channels, not 3"

@@ -70,6 +70,7 @@ class Pruner:
         self._engine: Engine | None = None
         self._rows: list[tuple[Kernel, str]] = []
         self._tap: GradientTap | None = None
+        self._counted: tuple[int | None, float] = (None, 0.0)
 
     def __repr__(self) -> str:
         axes = (self.pattern, self.schedule, self.score, self.allocation, self.scope, self.method)
@@ -191,7 +192,7 @@ class Pruner:
         for weight in weights:
             weight.user_constraint = weight.variable.constraint
             weight.variable.constraint = OnMask(engine, weight)
-        self._engine, self._rows = engine, rows
+        self._engine, self._rows, self._counted = engine, rows, (None, 0.0)
         self.watch_optimizer()
         _forget_traces(model)
         return self
@@ -299,6 +300,7 @@ class Pruner:
             PruningError: the state is of another pruner or model.
         """
         self.engine.load(dict(state))
+        self._counted = (None, 0.0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `get_state` to an .npz file, beside the model's own file.
@@ -323,6 +325,24 @@ class Pruner:
         self.set_state(read_state(path))
 
     # --- reporting --------------------------------------------------------------------------
+
+    def progress(self) -> tuple[float, float]:
+        """How sparse the last refresh was to make the weights, and how sparse they are.
+
+        Counts the masks only after a refresh, so it may be called at any step.
+
+        Returns:
+            `(scheduled, reached)`, fractions of the prunable weights in [0, 1].
+        """
+        last = self.schedule.last_update(self.step)
+        if last is None:
+            return 0.0, 0.0
+        if self._counted[0] != last:
+            weights = self.engine.weights
+            kept = sum(weight.count() for weight in weights)
+            size = sum(weight.kernel.size for weight in weights)
+            self._counted = (last, 1 - kept / size)
+        return float(self.schedule.sparsity(last)), self._counted[1]
 
     def preview(self, model: Any) -> Summary:
         """What attaching would do, with the counts of the schedule's end; touches nothing."""

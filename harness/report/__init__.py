@@ -1,6 +1,8 @@
 """From MLflow runs to tables and plots. Reads runs only; never imports TensorFlow."""
 
-from harness.report.report import FORMATS, ReportResult, report
+from harness.report.filters import Selection, parse_filter, parse_since
+from harness.report.report import FORMATS, ReportResult, report, write_index
+from harness.report.rows import rows_from_cells, rows_from_runs
 from harness.report.spec import (
     ACCURACY,
     BLEU,
@@ -8,7 +10,6 @@ from harness.report.spec import (
     Quality,
     RowSpec,
     TableSpec,
-    rows_from_cells,
 )
 
 __all__ = [
@@ -19,7 +20,12 @@ __all__ = [
     "Quality",
     "ReportResult",
     "RowSpec",
+    "Selection",
     "TableSpec",
+    "parse_filter",
+    "parse_since",
     "report",
     "rows_from_cells",
+    "rows_from_runs",
+    "write_index",
 ]

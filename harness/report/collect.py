@@ -1,13 +1,15 @@
 """Chooses the runs that a table shows, and accounts for every one that it does not."""
 
-import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from harness.report.spec import TableSpec
+from harness.report.filters import Selection
+from harness.report.spec import RowSpec, TableSpec
+from harness.report.values import canonical, is_finite, is_set
 
 _SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
@@ -15,13 +17,13 @@ _TIES = ["start_time", "run_id"]
 
 @dataclass(frozen=True)
 class Run:
-    """One run behind a number. `quality` is in the table's unit; `metrics` as logged."""
+    """One run behind a number. `quality` is in the table's unit; `metrics` are as logged."""
 
     run_id: str
+    experiment_id: str
     seed: str
     quality: float
     metrics: Mapping[str, float]
-    params: Mapping[str, str]
     tags: Mapping[str, str]
 
 
@@ -49,33 +51,40 @@ class Collection:
     excluded: list[Exclusion] = field(default_factory=list)
 
 
-def collect(frame: pd.DataFrame, spec: TableSpec) -> Collection:
+def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = None) -> Collection:
     """Chooses the runs that belong to a table.
 
     Kept are finished, complete cells of the table's scale whose parameters match a row, with
-    a quality that is a number; of several runs of one cell, the newest. Work is linear in
-    the number of runs.
+    a quality that is a number, that the selection keeps; of several runs of one cell, the
+    newest. Work is linear in the number of runs.
 
     Args:
         frame: Runs, as `harness.tracking.reader.read_runs` returns them.
         spec: The table.
+        selection: What is asked for; all by default. The dense baselines of the runs shown
+            count whether it keeps them or not.
 
     Returns:
         The kept runs by row and seed, and the reason for each of the others.
+
+    Raises:
+        ReportError: A filter names what no run has.
     """
     cells = frame[_column(frame, "tags.harness.kind") != "sweep"].reset_index(drop=True)
     reasons = _reasons(cells, spec)
-    complete = cells[reasons == ""]
     trained = cells[reasons.isin(["", _SUPERSEDED])]
+    for reason, holds in (selection or Selection()).reasons(cells).items():
+        reasons[(reasons == "") & holds] = reason
+    complete = cells[reasons == ""]
     rows = _row_of(complete, spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
-    order = complete.assign(row=rows).sort_values(_TIES, ascending=[False, True], kind="stable")
-    cell_ids = _column(order, "tags.harness.cell_id")
-    seeds = _column(order, "params.seed")
+    order = _columns(complete, "run_id", "start_time", "tags.harness.cell_id", "params.seed")
+    order = order.assign(row=rows).sort_values(_TIES, ascending=[False, True], kind="stable")
+    cell_ids = order["tags.harness.cell_id"]
     duplicate = cell_ids.notna() & cell_ids.duplicated()
     reasons.loc[order.index[duplicate]] = "superseded by a newer run of the same cell"
-    rival = ~duplicate & order.assign(seed=seeds)[~duplicate].duplicated(["row", "seed"]).reindex(
+    rival = ~duplicate & order[~duplicate].duplicated(["row", "params.seed"]).reindex(
         order.index, fill_value=False
     )
     reasons.loc[order.index[rival]] = (
@@ -83,14 +92,15 @@ def collect(frame: pd.DataFrame, spec: TableSpec) -> Collection:
         "older than the one shown"
     )
     shown = order[~(duplicate | rival)]
+    runs = complete.loc[shown.index]
     collection = Collection([{} for _ in spec.rows])
-    for run, row in zip(_runs(shown, spec), shown["row"], strict=True):
+    for run, row in zip(_runs(runs, spec), shown["row"], strict=True):
         collection.runs[row][run.seed] = run
-    own_dense = trained["run_id"].isin(_column(shown, "tags.harness.dense_run_id").dropna())
+    own_dense = trained["run_id"].isin(_column(runs, "tags.harness.dense_run_id").dropna())
     collection.baselines = {run.run_id: run for run in _runs(trained[own_dense], spec)}
     collection.excluded = [
         Exclusion(str(reason), tuple(group["run_id"]))
-        for reason, group in cells.groupby(reasons, sort=True)
+        for reason, group in cells[["run_id"]].groupby(reasons, sort=True)
         if reason
     ]
     return collection
@@ -101,6 +111,10 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
     if name in frame:
         return frame[name]
     return pd.Series([None] * len(frame), index=frame.index, dtype=object)
+
+
+def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    return pd.DataFrame({name: _column(frame, name) for name in names}, index=frame.index)
 
 
 def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
@@ -114,9 +128,9 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
         "failed": status.isin(["FAILED", "KILLED"]),
         "incomplete (finished without its last step)": _column(cells, "tags.harness.complete")
         != "true",
-        _SUPERSEDED: _column(cells, "tags.harness.superseded").map(_is_set),
+        _SUPERSEDED: _column(cells, "tags.harness.superseded").map(is_set),
         f"of another scale than {spec.scale}": scale != spec.scale,
-        f"without a finite {spec.quality.metric}": ~quality.map(_is_finite),
+        f"without a finite {spec.quality.metric}": ~quality.map(is_finite),
     }
     reasons = pd.Series("", index=cells.index, dtype=object)
     for reason, holds in checks.items():
@@ -125,72 +139,68 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
 
 
 def _row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
-    """Returns the number of the first row of the table that each run matches, or -1."""
-    found = pd.Series(-1, index=cells.index, dtype=int)
-    columns = {
-        key: _column(cells, f"params.{key}").map(canonical)
-        for key in sorted({key for row in spec.rows for key in row.where})
-    }
-    seeds = _column(cells, "params.seed").map(canonical)
-    for number, row in enumerate(spec.rows):
-        match = found == -1
-        for key, value in row.where.items():
-            match &= columns[key] == canonical(value)
-        if row.seeds:
-            match &= seeds.isin([canonical(seed) for seed in row.seeds])
-        found[match] = number
-    return found
+    """Returns the number of the first row of the table that each run matches, or -1.
 
-
-def canonical(value: Any) -> str:
-    """Returns the one spelling under which equal parameter values compare equal.
-
-    Example:
-        >>> canonical("0.50") == canonical(0.5), canonical(None) == canonical("null")
-        (True, True)
+    Rows that ask for the same parameters are looked up at once: a table of many rows is as
+    quick as one of few.
     """
-    text = "" if value is None or value != value else str(value).strip()  # NaN is not itself
-    if text.lower() in ("", "none", "null"):
-        return ""
-    try:
-        return repr(float(text))
-    except ValueError:
-        return text.lower() if text.lower() in ("true", "false") else text
+    by_keys: dict[tuple[str, ...], list[tuple[int, RowSpec]]] = defaultdict(list)
+    for number, row in enumerate(spec.rows):
+        by_keys[tuple(sorted(row.where))].append((number, row))
+    columns: dict[str, list[str]] = {
+        key: _canonical(_column(cells, f"params.{key}"))
+        for key in {"seed"}.union(*by_keys)  # each once, however many rows ask for it
+    }
+    found = [-1] * len(cells)
+    for keys, rows in by_keys.items():
+        table: dict[tuple[str, ...], list[tuple[int, frozenset[str]]]] = defaultdict(list)
+        for number, row in rows:
+            wanted = tuple(canonical(row.where[key]) for key in keys)
+            table[wanted].append((number, frozenset(canonical(seed) for seed in row.seeds)))
+        values = zip(*(columns[key] for key in keys), strict=True) if keys else [()] * len(cells)
+        for i, (value, seed) in enumerate(zip(values, columns["seed"], strict=True)):
+            for number, seeds in table.get(value, ()):
+                if (not seeds or seed in seeds) and not 0 <= found[i] < number:
+                    found[i] = number
+    return pd.Series(found, index=cells.index, dtype=int)
 
 
-def _is_set(value: Any) -> bool:
-    return canonical(value) not in ("", "false")
-
-
-def _is_finite(value: float) -> bool:
-    # MLflow stores an infinity as the largest double.
-    return math.isfinite(value) and abs(value) < 1e300
+def _canonical(column: pd.Series) -> list[str]:
+    """Returns a column's values in their one spelling; each different text is read once."""
+    known: dict[Any, str] = {}
+    spelled = []
+    for value in column:
+        if value not in known:
+            known[value] = canonical(value)
+        spelled.append(known[value])
+    return spelled
 
 
 def _runs(frame: pd.DataFrame, spec: TableSpec) -> list[Run]:
-    columns = {
-        prefix: [c for c in frame.columns if c.startswith(f"{prefix}.")]
-        for prefix in ("metrics", "params", "tags")
+    parts: dict[str, list[dict[str, Any]]] = {
+        prefix: [{} for _ in range(len(frame))] for prefix in ("metrics", "tags")
     }
-    runs = []
-    for record in frame.to_dict("records"):
-        parts: dict[str, dict[str, Any]] = {
-            prefix: {
-                name.partition(".")[2]: record[name]
-                for name in names
-                if record[name] is not None and record[name] == record[name]
-            }
-            for prefix, names in columns.items()
-        }
-        runs.append(
-            Run(
-                run_id=record["run_id"],
-                seed=parts["params"].get("seed", ""),
-                quality=parts["metrics"][spec.quality.metric] * spec.quality.factor,
-                **parts,
-            )
+    for name in frame.columns:
+        prefix, _, key = name.partition(".")
+        if prefix in parts:  # column by column: several times quicker than row by row
+            for found, value in zip(parts[prefix], frame[name].tolist(), strict=True):
+                if value is not None and value == value:
+                    found[key] = value
+    seeds = _column(frame, "params.seed").tolist()
+    experiments = _column(frame, "experiment_id").tolist()
+    return [
+        Run(
+            run_id=run_id,
+            experiment_id=experiment or "",
+            seed=seed or "",
+            quality=metrics[spec.quality.metric] * spec.quality.factor,
+            metrics=metrics,
+            tags=tags,
         )
-    return runs
+        for run_id, experiment, seed, metrics, tags in zip(
+            frame["run_id"], experiments, seeds, parts["metrics"], parts["tags"], strict=True
+        )
+    ]
 
 
 def total_excluded(excluded: list[Exclusion]) -> int:

@@ -1,11 +1,13 @@
-"""Lays a table out as a grid of text: the plain table, or the published page's.
+"""Lays a table out as grids of text: the published page's, and those of its own.
 
 A grid is what every format draws; it knows nothing of Markdown, HTML or LaTeX.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from harness.report.spec import PageColumn, Quality, amount, family
+from harness.report.names import amount, family
+from harness.report.spec import PageColumn, Quality
 from harness.report.statistics import Estimate
 from harness.report.tables import Entry, Table
 
@@ -13,16 +15,50 @@ NOT_RUN = "not run"
 NOT_AVAILABLE = "n/a"
 NOT_APPLICABLE = "–"
 
-#: A place of the grid; None continues the place above it (a merged cell).
-Place = str | None
+
+@dataclass(frozen=True)
+class Place:
+    """A place of a grid: its text, what may stand in lines of its own below it, its kind.
+
+    Kinds: `name`, `measured`, `published`, `not run` or `none`. A measured place says of which
+    of the table's entries it is, so that a reader can get from the number to its runs.
+    """
+
+    text: str
+    kind: str = "measured"
+    below: tuple[str, ...] = ()
+    entry: int | None = None
+
+    @property
+    def line(self) -> str:
+        """All of it, in one line."""
+        return " ".join((self.text, *self.below))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; neighbours of the same `group` stand under its name together."""
+
+    text: str
+    group: str = ""
+
+    @property
+    def line(self) -> str:
+        """The heading in one line."""
+        return f"{self.group}: {self.text}" if self.group else self.text
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Headings and lines of text. `left` counts the leading columns of names."""
+    """A titled table of places; None continues the place above it (a merged cell).
 
-    headings: tuple[str, ...]
-    lines: tuple[tuple[Place, ...], ...]
+    `left` counts the leading columns of names. `key` is its name in links.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    lines: tuple[tuple[Place | None, ...], ...]
     left: int = 1
 
 
@@ -50,51 +86,6 @@ def estimate(value: Estimate | None, *, signed: bool = False) -> str:
     return mean if value.half_width is None else f"{mean} ± {number(value.half_width, 2)}"
 
 
-def plain_grid(table: Table) -> Grid:
-    """One line a row of cells, with everything measured about it."""
-    unit = f" ({table.spec.quality.unit})" if table.spec.quality.unit else ""
-    name = table.spec.quality.name
-    headings = [
-        "model",
-        "sparsity",
-        "seeds",
-        f"{name}{unit}",
-        "vs own dense",
-        "zeros of prunable (%)",
-        "zeros of all (%)",
-        "bytes",
-        "gzip bytes",
-        "× smaller (gzip)",
-    ]
-    has_published = any(entry.published for entry in table.entries)
-    lines = [_plain_line(entry) for entry in table.entries]
-    if has_published:
-        headings.append("published")
-        lines = [
-            [*line, published_text(e, table.spec.quality)]
-            for line, e in zip(lines, table.entries, strict=True)
-        ]
-    return Grid(tuple(headings), tuple(tuple(line) for line in lines), left=2)
-
-
-def _plain_line(entry: Entry) -> list[Place]:
-    names: list[Place] = [entry.spec.model, entry.spec.sparsity]
-    if entry.quality is None:
-        return [*names, "0", *[NOT_RUN] * 7]
-    ratio = entry.gzip_reduction
-    return [
-        *names,
-        seeds_text(entry),
-        estimate(entry.quality),
-        NOT_APPLICABLE if entry.is_dense else estimate(entry.difference, signed=True),
-        _percent(entry.sparsity_prunable),
-        _percent(entry.sparsity_all),
-        number(entry.bytes_raw, 0),
-        number(entry.bytes_gzip, 0),
-        NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×",
-    ]
-
-
 def seeds_text(entry: Entry) -> str:
     """Says how many seeds were measured, and of how many planned if fewer."""
     planned = len(entry.spec.seeds)
@@ -103,59 +94,244 @@ def seeds_text(entry: Entry) -> str:
 
 
 def published_text(entry: Entry, quality: Quality) -> str:
-    """Formats a published value as printed, with its difference from its own dense."""
+    """Formats a published value as printed."""
     if entry.published is None:
         return NOT_APPLICABLE
+    return f"{entry.published.text}{entry.published.unit or quality.unit}"
+
+
+def published_difference_text(entry: Entry) -> str:
+    """Formats a published value's difference from its own dense."""
     delta = entry.published_difference
-    text = f"{entry.published.text}{entry.published.unit or quality.unit}"
-    if delta is None:
-        return text
-    return f"{text} ({estimate(Estimate(delta, None, 1), signed=True)})"
+    return NOT_APPLICABLE if delta is None else estimate(Estimate(delta, None, 1), signed=True)
 
 
-def _percent(fraction: float | None) -> str:
+def percent(fraction: float | None) -> str:
+    """Formats a fraction in %."""
     return NOT_AVAILABLE if fraction is None else number(fraction * 100, 2)
 
 
+def times(ratio: float | None) -> str:
+    """Formats a ratio."""
+    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"
+
+
+def grids(table: Table) -> list[Grid]:
+    """Returns a table's grids: the page's, where it has one; results; size; cost."""
+    page = [page_grid(table)] if table.spec.page else []
+    return [*page, results_grid(table), size_grid(table), cost_grid(table)]
+
+
+def measured_heading(table: Table) -> str:
+    """What stands over measured values: with the scale, as published ones may differ in it."""
+    return f"measured ({table.spec.scale} scale)"
+
+
+PUBLISHED_HEADING = "published (full scale)"
+
+# --- the published page's layout ------------------------------------------------------------
+
+
 def page_grid(table: Table) -> Grid:
-    """The published page's layout: a line a sparsity, model and dense cells merged."""
-    columns = table.spec.page
-    headings = ["Model"]
-    for column in columns:
-        headings.append(column.heading)
+    """The published page's layout: a line a sparsity, model and dense cells merged.
+
+    Each of the page's columns of numbers is a pair: as published, and as measured here. A
+    sparsity that the page has no column for is in the grid of results alone.
+    """
+    spec = table.spec
+    headings = [Column("Model")]
+    for column in spec.page:
+        headings += [
+            Column(text, column.heading) for text in (PUBLISHED_HEADING, measured_heading(table))
+        ]
         if column.sparsity_heading:
-            headings.append(column.sparsity_heading)
-    lines: list[tuple[Place, ...]] = []
-    for model in dict.fromkeys(entry.spec.model for entry in table.entries):
+            headings.append(Column(column.sparsity_heading))
+    numbers = {id(entry): i for i, entry in enumerate(table.entries)}
+    lines: list[tuple[Place | None, ...]] = []
+    for model in table.models:
         entries = [entry for entry in table.entries if entry.spec.model == model]
-        stacks = [[e for e in entries if family(e.spec.sparsity) == c.family] for c in columns]
+        stacks = [[e for e in entries if takes(column, e)] for column in spec.page]
         for i in range(max(1, *(len(stack) for stack in stacks))):
-            line: list[Place] = [model if i == 0 else None]
-            for column, stack in zip(columns, stacks, strict=True):
-                line += _page_places(column, stack, i, table.spec.quality)
+            line: list[Place | None] = [Place(model, "name") if i == 0 else None]
+            for column, stack in zip(spec.page, stacks, strict=True):
+                places = _page_places(column, stack, i, spec.quality)
+                line += [
+                    _of(p, numbers[id(stack[i])]) if p and i < len(stack) else p for p in places
+                ]
             lines.append(tuple(line))
-    return Grid(tuple(headings), tuple(lines))
+    return Grid("page", "In the guide's layout", tuple(headings), tuple(lines))
 
 
-def _page_places(column: PageColumn, stack: list[Entry], i: int, quality: Quality) -> list[Place]:
-    places: list[Place]
-    width = 2 if column.sparsity_heading else 1
+def _of(place: Place, entry: int) -> Place:
+    return replace(place, entry=entry) if place.kind == "measured" else place
+
+
+def takes(column: PageColumn, entry: Entry) -> bool:
+    """Whether a row of the table stands in a column of the page."""
+    sparsity = entry.spec.sparsity
+    return family(sparsity) == column.family and column.only in (None, sparsity)
+
+
+def _page_places(
+    column: PageColumn, stack: list[Entry], i: int, quality: Quality
+) -> list[Place | None]:
+    width = 3 if column.sparsity_heading else 2
     if i >= len(stack):
-        places = [NOT_APPLICABLE if i == 0 else None]
-        return places * width
+        return [Place(NOT_APPLICABLE, "none") if i == 0 else None] * width
     entry = stack[i]
-    places = [_page_text(entry, quality)]
-    return [*places, amount(entry.spec.sparsity)] if column.sparsity_heading else places
+    places: list[Place | None] = [_page_published(entry, quality), _page_measured(entry, quality)]
+    return (
+        [*places, Place(amount(entry.spec.sparsity), "name")] if column.sparsity_heading else places
+    )
 
 
-def _page_text(entry: Entry, quality: Quality) -> str:
-    if entry.quality is None:
-        measured = NOT_RUN
-    else:
-        measured = f"{estimate(entry.quality)}{quality.unit}"
-        if not entry.is_dense and entry.difference is not None:
-            measured += f" ({estimate(entry.difference, signed=True)})"
-        measured += f", n={entry.quality.n}"
+def _page_published(entry: Entry, quality: Quality) -> Place:
     if entry.published is None:
-        return measured
-    return f"{measured} [published {published_text(entry, quality)}]"
+        return Place(NOT_APPLICABLE, "published")
+    has_difference = entry.published_difference is not None
+    below = (f"({published_difference_text(entry)})",) if has_difference else ()
+    return Place(published_text(entry, quality), "published", below)
+
+
+def _page_measured(entry: Entry, quality: Quality) -> Place:
+    variant = (f"[{entry.spec.variant}]",) if entry.spec.variant else ()
+    if entry.quality is None:
+        return Place(NOT_RUN, "not run", variant)
+    below = () if entry.difference is None else (f"({estimate(entry.difference, signed=True)})",)
+    seeds = f"n={entry.quality.n}"
+    return Place(f"{estimate(entry.quality)}{quality.unit}", "measured", (*below, seeds, *variant))
+
+
+# --- a line a row of cells ------------------------------------------------------------------
+
+_Draw = Callable[[Entry], Place]
+
+
+def _measured(draw: Callable[[Entry], str]) -> _Draw:
+    """A column of what was measured: not run where nothing was."""
+
+    def place(entry: Entry) -> Place:
+        if entry.quality is None:
+            return Place(NOT_RUN, "not run")
+        text = draw(entry)
+        return Place(text, "none" if text in (NOT_AVAILABLE, NOT_APPLICABLE) else "measured")
+
+    return place
+
+
+def _published(draw: Callable[[Entry], str]) -> _Draw:
+    def place(entry: Entry) -> Place:
+        return Place(draw(entry), "published")
+
+    return place
+
+
+def _seeds_place(entry: Entry) -> Place:
+    return Place(seeds_text(entry), "measured" if entry.runs else "not run")
+
+
+def _row_grid(table: Table, key: str, title: str, columns: Sequence[tuple[str, _Draw]]) -> Grid:
+    names: list[tuple[str, _Draw]] = [
+        ("model", lambda e: Place(e.spec.model, "name")),
+        ("sparsity", lambda e: Place(e.spec.sparsity, "name")),
+    ]
+    if any(entry.spec.variant for entry in table.entries):
+        names.append(("variant", lambda e: Place(e.spec.variant or NOT_APPLICABLE, "name")))
+    every = [*names, *columns]
+    return Grid(
+        key,
+        title,
+        tuple(Column(heading) for heading, _ in every),
+        tuple(
+            tuple(_of(draw(entry), i) for _, draw in every) for i, entry in enumerate(table.entries)
+        ),
+        left=len(names),
+    )
+
+
+def results_grid(table: Table) -> Grid:
+    """Every row: measured, its difference from its own dense, and what was published."""
+    quality = table.spec.quality
+    return _row_grid(
+        table, "results", "Results", _results(table, quality, f", {measured_heading(table)}")
+    )
+
+
+def _results(table: Table, quality: Quality, heading: str) -> list[tuple[str, _Draw]]:
+    unit = f" ({quality.unit})" if quality.unit else ""
+    columns: list[tuple[str, _Draw]] = [
+        ("seeds", _seeds_place),
+        (f"{quality.name}{unit}{heading}", _measured(_quality_text)),
+        ("vs own dense", _measured(difference_text)),
+    ]
+    if any(entry.published for entry in table.entries):
+        columns += [
+            (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
+            ("published vs its dense", _published(published_difference_text)),
+        ]
+    return columns
+
+
+def _quality_text(entry: Entry) -> str:
+    return estimate(entry.quality)
+
+
+def difference_text(entry: Entry) -> str:
+    """Formats a row's difference from its own dense."""
+    return NOT_APPLICABLE if entry.is_dense else estimate(entry.difference, signed=True)
+
+
+def size_grid(table: Table) -> Grid:
+    """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
+    return _row_grid(
+        table,
+        "size",
+        "Sparsity reached, and size",
+        [
+            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
+            ("prunable weights", _measured(lambda e: number(e.prunable_params, 0))),
+            ("zeros of all (%)", _measured(lambda e: percent(e.sparsity_all))),
+            ("all parameters", _measured(lambda e: number(e.total_params, 0))),
+            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
+            ("bytes", _measured(lambda e: number(e.bytes_raw, 0))),
+            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
+            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
+        ],
+    )
+
+
+def cost_grid(table: Table) -> Grid:
+    """Every row: what training cost, and FLOPs and latency once any run has logged them."""
+    columns: list[tuple[str, _Draw]] = [
+        ("seeds", _seeds_place),
+        ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
+        ("a step (ms)", _measured(lambda e: number(e.step_ms, 1))),
+    ]
+    if any(e.flops_dense is not None or e.flops_effective is not None for e in table.entries):
+        columns += [
+            ("FLOPs, dense", _measured(lambda e: number(e.flops_dense, 0))),
+            ("FLOPs, without zeros", _measured(lambda e: number(e.flops_effective, 0))),
+        ]
+    if any(entry.latency_ms is not None for entry in table.entries):
+        columns += [
+            ("latency (ms)", _measured(lambda e: number(e.latency_ms, 3))),
+            ("× faster", _measured(lambda e: times(e.latency_reduction))),
+        ]
+    return _row_grid(table, "cost", "Cost", columns)
+
+
+def summary_grid(table: Table) -> Grid:
+    """What a terminal has room for: results, and of size what is asked first."""
+    return _row_grid(
+        table,
+        "summary",
+        table.spec.title,
+        [
+            *_results(table, table.spec.quality, heading=""),
+            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
+            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
+            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
+            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
+            ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
+        ],
+    )

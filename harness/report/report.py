@@ -1,6 +1,6 @@
 """One table, from the store to its files: read → collect → compute → draw → write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +9,25 @@ import pandas as pd
 from harness.errors import ReportError
 from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
+from harness.report.filters import Selection
 from harness.report.published import read_published
 from harness.report.render import to_csv, to_html, to_latex, to_markdown
+from harness.report.render.html_index import to_index
+from harness.report.render.html_page import UI
 from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
-from harness.tracking.reader import NoRunsError, read_runs
+from harness.tracking.reader import NoRunsError, read_histories, read_runs
 
-_DRAW: dict[str, Callable[[Table], str]] = {"csv": to_csv, "tex": to_latex, "html": to_html}
+_Plots = Mapping[str, bytes]
+_DRAW: dict[str, Callable[[Table, _Plots, str], str]] = {
+    "md": lambda table, plots, ui: to_markdown(table, [p for p in plots if p.endswith(".svg")]),
+    "csv": lambda table, plots, ui: to_csv(table),
+    "tex": lambda table, plots, ui: to_latex(table),
+    "html": to_html,
+}
 #: The formats a table can be written in; each is also its file's extension.
-FORMATS = ("md", *_DRAW)
+FORMATS = tuple(_DRAW)
 
 
 @dataclass(frozen=True)
@@ -45,19 +54,26 @@ def report(
     *,
     uri: str,
     out_dir: Path,
-    formats: Sequence[str] = ("md", "csv"),
+    formats: Sequence[str] = FORMATS,
     plots: bool = True,
     width: int = 120,
+    selection: Selection | None = None,
+    ui: str | None = None,
+    without_runs: bool = False,
 ) -> ReportResult:
     """Regenerates a table and its plots from an MLflow store.
 
     Args:
-        spec: The table; `spec.name` is the experiment read.
+        spec: The table; `spec.reads` is the experiment read.
         uri: The MLflow tracking URI.
         out_dir: The folder of the files: `table.<format>` and the plots.
         formats: Of `FORMATS`.
         plots: Whether to draw plots (nothing is drawn where nothing sparse was measured).
         width: Columns of the terminal text.
+        selection: The runs to keep; all by default.
+        ui: Address of the MLflow interface that run ids link to; None for the server that
+            `uri` names, or else for that of `harness ui`.
+        without_runs: Draw a table without runs where there are none.
 
     Returns:
         The files written, the text for a terminal, and what must be said of the runs.
@@ -65,44 +81,75 @@ def report(
     Raises:
         TrackingError: The store cannot be read, or holds no such experiment. A table with
             published values is drawn without runs instead, and its notes say so.
-        ReportError: A format is unknown, or the folder cannot be written to.
+        ReportError: A format or the key of a filter is unknown, or the folder cannot be
+            written to.
 
     Example:
         >>> result = report(spec, uri="sqlite:///mlflow.db", out_dir=Path("results/demo"))
         >>> print(result.text)
     """
+    check_formats(formats)
+    try:
+        table = read_table(spec, uri, selection or Selection())
+    except NoRunsError as error:
+        if spec.published is None and not without_runs:
+            raise
+        table = _table(spec, no_runs(), Selection(), (f"No runs yet: {error}.",))
+    drawn = _draw_plots(table, uri) if plots else {}
+    address = ui or (uri if uri.startswith(("http://", "https://")) else UI)
+    files = {f"table.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
+    paths = write_files(out_dir, {**files, **drawn})
+    return ReportResult(tuple(paths), to_text(table, width), table.notes, table.excluded, table)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuses a format that is not of `FORMATS`.
+
+    Raises:
+        ReportError: Says which there are.
+    """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ReportError(f"formats={','.join(unknown)}: accepted: {', '.join(FORMATS)}")
-    published = read_published(spec.published)
-    absent: tuple[str, ...] = ()
-    try:
-        frame = read_runs(uri, spec.name)
-    except NoRunsError as error:
-        if spec.published is None:
-            raise
-        frame, absent = _no_runs(), (f"No runs yet: {error}.",)
-    collection = collect(frame, spec)
-    table = build_table(spec, collection, published, absent)
-    drawn = _draw_plots(table) if plots else {}
-    files = {f"table.{name}": _draw(table, name, drawn).encode() for name in formats}
-    paths = write_files(out_dir, {**files, **drawn})
-    return ReportResult(
-        tuple(paths), to_text(table, width), table.notes, tuple(collection.excluded), table
-    )
 
 
-def _draw(table: Table, name: str, plots: dict[str, bytes]) -> str:
-    if name == "md":
-        return to_markdown(table, [plot for plot in plots if plot.endswith(".svg")])
-    return _DRAW[name](table)
+def read_table(spec: TableSpec, uri: str, selection: Selection) -> Table:
+    """Computes a table from the runs of a store, and writes nothing.
+
+    Raises:
+        TrackingError: As `report`.
+        ReportError: As `report`.
+    """
+    return _table(spec, read_runs(uri, spec.reads), selection)
 
 
-def _draw_plots(table: Table) -> dict[str, bytes]:
-    from harness.report.plots import draw_plots  # matplotlib: half a second of import
+def _table(
+    spec: TableSpec, frame: pd.DataFrame, selection: Selection, notes: tuple[str, ...] = ()
+) -> Table:
+    collection = collect(frame, spec, selection)
+    return build_table(spec, collection, read_published(spec.published), notes, selection.texts)
 
-    return draw_plots(table)
+
+def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
+    """Writes `index.html`, which leads to the HTML pages of several tables below a folder.
+
+    Raises:
+        ReportError: The folder cannot be written to.
+    """
+    tables = []
+    for result in results:
+        pages = [path for path in result.paths if path.suffix == ".html"]
+        tables += [(page.relative_to(folder).as_posix(), result.table) for page in pages]
+    (path,) = write_files(folder, {"index.html": to_index(tables).encode()})
+    return path
 
 
-def _no_runs() -> pd.DataFrame:
-    columns = ["run_id", "status", "start_time", "end_time"]
+def _draw_plots(table: Table, uri: str) -> dict[str, bytes]:
+    from harness.report.plots import HISTORY_KEYS, draw_plots, runs_drawn  # matplotlib: slow
+
+    return draw_plots(table, read_histories(uri, runs_drawn(table), HISTORY_KEYS))
+
+
+def no_runs() -> pd.DataFrame:
+    """A frame of runs without any."""
+    columns = ["run_id", "experiment_id", "status", "start_time", "end_time"]
     return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})

@@ -1,22 +1,7 @@
 """What a table shows: its rows, which runs belong to each, and how a page lays them out."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-#: Configuration that does not decide which row of a table a run belongs to: where things
-#: lie and how they are watched, and the seed, over which a row is averaged.
-_NOT_OF_A_ROW = (
-    "seed",
-    "scale",
-    "work_dir",
-    "dataset.data_dir",
-    "training.log_every",
-    "training.checkpoint_epochs",
-    "tracking.",
-    "strategy.",
-    "export.",
-)
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -47,12 +32,25 @@ class RowSpec:
         where: Flattened configuration, such as `{"sparsity.target": "0.5"}`, that a run's
             logged parameters must have to belong here.
         seeds: The seeds that the sweep plans; empty accepts and counts any.
+        variant: What tells this row from others of the same model and sparsity, such as
+            `training.finetune.epochs=3`; empty where nothing has to.
     """
 
     model: str
     sparsity: str
     where: Mapping[str, str]
     seeds: tuple[int, ...] = ()
+    variant: str = ""
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether this is a dense baseline, with nothing to be compared to."""
+        return self.sparsity == "dense"
+
+    @property
+    def name(self) -> str:
+        """The sparsity, and the variant where there is one."""
+        return f"{self.sparsity} ({self.variant})" if self.variant else self.sparsity
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,14 @@ class PageColumn:
     """A column of a page layout: the rows of one family, one under the other.
 
     `family` is a sparsity's name without its amount (`dense`, `random`, `2 by 4`).
-    `sparsity_heading` adds a column that says each one's sparsity.
+    `sparsity_heading` adds a column that says each one's sparsity. A column whose heading
+    names a sparsity takes that one `only`.
     """
 
     heading: str
     family: str
     sparsity_heading: str | None = None
+    only: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class TableSpec:
     """One table.
 
     Attributes:
-        name: The MLflow experiment that holds the runs, and the sweep that makes them.
+        name: The table's own, that of its sweep.
         title: The heading.
         scale: `small` or `full`; runs of another scale are not shown.
         rows: The rows, in the order shown.
@@ -81,6 +81,8 @@ class TableSpec:
         published: The published values to join: a name under `results/published`, or None.
         page: The columns of the page layout; empty shows the plain table alone.
         source: Where the published table is to be read (URL), or empty.
+        command: What runs its cells, or empty.
+        experiment: The MLflow experiment that holds the runs; empty for that of its name.
     """
 
     name: str
@@ -91,64 +93,10 @@ class TableSpec:
     published: str | None = None
     page: tuple[PageColumn, ...] = field(default=())
     source: str = ""
+    command: str = ""
+    experiment: str = ""
 
-
-def family(sparsity: str) -> str:
-    """Returns a sparsity's name without its amount: `random 50%` -> `random`."""
-    return sparsity.rpartition(" ")[0] if sparsity.endswith("%") else sparsity
-
-
-def amount(sparsity: str) -> str:
-    """Returns the amount in a sparsity's name, or the whole name: `random 50%` -> `50%`."""
-    return sparsity.rpartition(" ")[2] if sparsity.endswith("%") else sparsity
-
-
-def sparsity_label(name: str, target: float | None) -> str:
-    """Names a sparsity the way the tables do.
-
-    Args:
-        name: The config's name: dense, random, structured_2x4, block_1x4, …
-        target: The fraction of prunable weights set to zero; None where the name says it.
-
-    Example:
-        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None)
-        ('random 87.5%', '2 by 4')
-    """
-    words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
-    words = words.replace("_", " ")
-    return words if target is None else f"{words} {target * 100:.6g}%"
-
-
-def rows_from_cells(
-    cells: Iterable[tuple[Mapping[str, Any], int]], labels: Mapping[str, str] | None = None
-) -> tuple[RowSpec, ...]:
-    """Makes a table's rows from the cells of a sweep, merging those that differ in the seed.
-
-    Args:
-        cells: The flattened configuration of each cell (at least `model.name`,
-            `sparsity.name`, and `sparsity.target` where there is one), and its seed.
-        labels: Config name of a model -> its name in the table, where they differ.
-
-    Returns:
-        The rows, in the order in which the sweep first names them.
-    """
-    rows: dict[tuple[tuple[str, str], ...], RowSpec] = {}
-    for params, seed in cells:
-        where = {k: str(v) for k, v in params.items() if not k.startswith(_NOT_OF_A_ROW)}
-        key = tuple(sorted(where.items()))
-        if key in rows:
-            seeds = dict.fromkeys((*rows[key].seeds, seed))
-            rows[key] = replace(rows[key], seeds=tuple(seeds))
-            continue
-        model, name = str(params["model.name"]), str(params["sparsity.name"])
-        target = params.get("sparsity.target")
-        if params.get("sparsity.pattern.kind") == "n_m":  # says it better than the group's name
-            name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
-            target = None
-        rows[key] = RowSpec(
-            model=(labels or {}).get(model, model),
-            sparsity=sparsity_label(name, None if target is None else float(target)),
-            where=where,
-            seeds=(seed,),
-        )
-    return tuple(rows.values())
+    @property
+    def reads(self) -> str:
+        """The experiment whose runs the table shows."""
+        return self.experiment or self.name

@@ -1,23 +1,31 @@
 """Joins measured and published values into the entries of a table."""
 
 import math
+import re
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.collect import Collection, Exclusion, Run, total_excluded
+from harness.report.collect import Collection, Exclusion, Run
+from harness.report.notes import notes_of
 from harness.report.published import Published, PublishedTable
 from harness.report.spec import RowSpec, TableSpec
 from harness.report.statistics import Estimate, mean_interval, paired_difference
+from harness.report.values import is_finite
 
-_DENSE = "dense"
+#: A run's metrics of its layers: this prefix and the weight's path.
+_LAYER = "sparsity/layer/"
+_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One row of cells: measured over its seeds, and published.
 
-    Measured values are None where no run was measured, or none logged that value. Counts
-    and bytes are means over seeds; sparsities are fractions in [0, 1].
+    Measured values are None where no run was measured, or none logged that value. Counts,
+    bytes, seconds, FLOPs and milliseconds are means over seeds; sparsities are fractions in
+    [0, 1]; reductions say how many times less than its own dense baseline a run needs.
+    `layers` is the sparsity reached by weight.
     """
 
     spec: RowSpec
@@ -33,13 +41,19 @@ class Entry:
     bytes_gzip: float | None
     gzip_reduction: float | None
     train_seconds: float | None
+    step_ms: float | None
+    flops_dense: float | None
+    flops_effective: float | None
+    latency_ms: float | None
+    latency_reduction: float | None
+    layers: Mapping[str, float]
     published: Published | None
     published_baseline: Published | None
 
     @property
     def is_dense(self) -> bool:
         """Whether this is a dense baseline, with nothing to be compared to."""
-        return _is_dense(self.spec)
+        return self.spec.is_dense
 
     @property
     def published_difference(self) -> float | None:
@@ -51,12 +65,33 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's entries, in the order shown, and what must be said under it."""
+    """A table's entries, in the order shown, and what must be said under it.
+
+    Attributes:
+        spec: What was asked for.
+        entries: A row each.
+        data: What the runs were trained and tested on, in the data sets' own words.
+        notes: What must be said of the runs: conflicts first, exclusions last.
+        excluded: The runs not shown, by reason.
+        selection: What the runs were narrowed down to, in words; empty for all.
+    """
 
     spec: TableSpec
     entries: tuple[Entry, ...]
     data: tuple[str, ...]
     notes: tuple[str, ...]
+    excluded: tuple[Exclusion, ...] = ()
+    selection: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> list[str]:
+        """The models, in the order shown."""
+        return list(dict.fromkeys(entry.spec.model for entry in self.entries))
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any of the data were made by a program rather than gathered."""
+        return any("synthetic" in words.lower() for words in self.data)
 
 
 def build_table(
@@ -64,6 +99,7 @@ def build_table(
     collection: Collection,
     published: PublishedTable,
     first_notes: tuple[str, ...] = (),
+    selection: Sequence[str] = (),
 ) -> Table:
     """Computes every number of a table.
 
@@ -71,35 +107,45 @@ def build_table(
     `harness.dense_run_id` or else the dense run of the same model and seed, and their
     interval is over these pairs.
     """
-    dense = {
-        row.model: runs
+    dense = [
+        (row, runs)
         for row, runs in zip(spec.rows, collection.runs, strict=True)
-        if _is_dense(row)
-    }
+        if row.is_dense and runs
+    ]
+    shown = {run.run_id for _, runs in dense for run in runs.values()}
     entries = []
     strays = 0
     for row, runs in zip(spec.rows, collection.runs, strict=True):
+        alike = {} if row.is_dense else _dense_of(row, dense)
         own = {
             run.run_id: base
             for seed, run in runs.items()
-            if (base := _baseline(run, dense.get(row.model, {}).get(seed), collection))
+            if (base := _baseline(run, alike.get(seed), collection))
         }
-        shown = {run.run_id for run in dense.get(row.model, {}).values()}
-        strays += sum(base.run_id not in shown for base in own.values() if not _is_dense(row))
+        strays += sum(base.run_id not in shown for base in own.values() if not row.is_dense)
         entries.append(_entry(row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, published))
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
-    notes = (*first_notes, *_notes(entries, collection, strays))
-    return Table(spec, tuple(entries), tuple(data), notes)
+    notes = (*first_notes, *notes_of(entries, collection.excluded, strays))
+    return Table(
+        spec, tuple(entries), tuple(data), notes, tuple(collection.excluded), tuple(selection)
+    )
+
+
+def _dense_of(row: RowSpec, dense: list[tuple[RowSpec, dict[str, Run]]]) -> dict[str, Run]:
+    """Returns the dense runs of a row's model; of several variants, those set up alike."""
+
+    def unlike(other: RowSpec) -> int:
+        shared = {key for key in other.where if not key.startswith("sparsity.")}
+        return sum(row.where.get(key, other.where[key]) != other.where[key] for key in shared)
+
+    of_model = [(other, runs) for other, runs in dense if other.model == row.model]
+    return min(of_model, key=lambda each: unlike(each[0]))[1] if of_model else {}
 
 
 def _baseline(run: Run, same_seed: Run | None, collection: Collection) -> Run | None:
     """Returns the dense run that a run started from; None where that one is gone."""
     named = run.tags.get("harness.dense_run_id")
     return collection.baselines.get(named) if named else same_seed
-
-
-def _is_dense(row: RowSpec) -> bool:
-    return row.sparsity == _DENSE
 
 
 def _seed(seed: str) -> tuple[float, str]:
@@ -113,13 +159,13 @@ def _entry(
     row: RowSpec, runs: tuple[Run, ...], own: dict[str, Run], published: PublishedTable
 ) -> Entry:
     qualities = {run.run_id: run.quality for run in runs}
-    is_dense = _is_dense(row)
     baselines = {run_id: base.quality for run_id, base in own.items()}
+    compared = {run.run_id: run for run in runs} if row.is_dense else own
     return Entry(
         spec=row,
         runs=runs,
         quality=mean_interval(list(qualities.values())) if runs else None,
-        difference=None if is_dense else paired_difference(qualities, baselines),
+        difference=None if row.is_dense else paired_difference(qualities, baselines),
         sparsity_prunable=_mean(runs, "sparsity/prunable"),
         sparsity_all=_mean(runs, "sparsity/all"),
         prunable_params=_mean(runs, "params/prunable"),
@@ -127,99 +173,42 @@ def _entry(
         nonzero_params=_mean(runs, "params/nonzero"),
         bytes_raw=_mean(runs, "size/tflite_bytes"),
         bytes_gzip=_mean(runs, "size/tflite_gzip_bytes"),
-        gzip_reduction=_reduction(runs, {r.run_id: r for r in runs} if is_dense else own),
+        gzip_reduction=_reduction(runs, compared, "size/tflite_gzip_bytes"),
         train_seconds=_mean(runs, "time/train_seconds"),
+        step_ms=_mean(runs, "time/step_ms"),
+        flops_dense=_mean(runs, "flops/dense"),
+        flops_effective=_mean(runs, "flops/effective"),
+        latency_ms=_mean(runs, "latency/ms"),
+        latency_reduction=_reduction(runs, compared, "latency/ms"),
+        layers=_layers(runs),
         published=published.get(row.model, row.sparsity),
-        published_baseline=None if is_dense else published.baseline(row.model, row.sparsity),
+        published_baseline=None if row.is_dense else published.baseline(row.model, row.sparsity),
     )
 
 
 def _mean(runs: tuple[Run, ...], metric: str) -> float | None:
-    values = [run.metrics[metric] for run in runs if metric in run.metrics]
+    values = [run.metrics[metric] for run in runs if is_finite(run.metrics.get(metric, math.nan))]
     return statistics.fmean(values) if values else None
 
 
-def _reduction(runs: tuple[Run, ...], own: dict[str, Run]) -> float | None:
-    """Returns how many times smaller than its dense baseline's the gzipped file is."""
-    key = "size/tflite_gzip_bytes"
+def _natural(name: str) -> list[tuple[int, str]]:
+    """The order in which `conv2d_2` comes before `conv2d_10`."""
+    return [
+        (int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(_DIGITS.split(name))
+    ]
+
+
+def _layers(runs: tuple[Run, ...]) -> dict[str, float]:
+    names = {name for run in runs for name in run.metrics if name.startswith(_LAYER)}
+    means = {name.removeprefix(_LAYER): _mean(runs, name) for name in sorted(names, key=_natural)}
+    return {path: mean for path, mean in means.items() if mean is not None}
+
+
+def _reduction(runs: tuple[Run, ...], own: dict[str, Run], metric: str) -> float | None:
+    """Returns how many times smaller a metric is than that of its dense baseline."""
     ratios = [
-        own[run.run_id].metrics[key] / run.metrics[key]
+        own[run.run_id].metrics[metric] / run.metrics[metric]
         for run in runs
-        if run.run_id in own and run.metrics.get(key) and key in own[run.run_id].metrics
+        if run.run_id in own and run.metrics.get(metric) and metric in own[run.run_id].metrics
     ]
     return statistics.fmean(ratios) if ratios else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _notes(entries: list[Entry], collection: Collection, strays: int) -> list[str]:
-    notes = _seed_notes(entries)
-    if strays:
-        notes.append(
-            f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
-            "differences are from the one started from."
-        )
-    return [
-        *notes,
-        *_conflict_notes(entries),
-        *_exclusion_notes(collection.excluded),
-    ]
-
-
-def _seed_notes(entries: list[Entry]) -> list[str]:
-    notes = []
-    if any(e.quality is not None and e.quality.n == 1 for e in entries):
-        notes.append("Rows with 1 seed have no interval: one run says nothing about its spread.")
-    missing = sum(max(0, len(e.spec.seeds) - len(e.runs)) for e in entries if e.runs)
-    if missing:
-        notes.append(f"Not run (yet) of measured rows: {_count(missing, 'planned seed')}.")
-    unpaired = sum(
-        len(e.runs) - (e.difference.n if e.difference else 0) for e in entries if not e.is_dense
-    )
-    if unpaired:
-        notes.append(
-            f"The dense baseline of {_count(unpaired, 'sparse run')} is not in the experiment: "
-            "no difference or ratio counts them."
-        )
-    return notes
-
-
-def _conflict_notes(entries: list[Entry]) -> list[str]:
-    """Says where runs that are compared were not made alike."""
-    notes = []
-    runs = [run for entry in entries for run in entry.runs]
-    for tag, what in (("harness.git_commit", "code versions"), ("harness.format", "formats")):
-        values = sorted({run.tags.get(tag, "unknown") for run in runs})
-        if len(values) > 1:
-            notes.append(
-                f"CONFLICT: the runs were made by {len(values)} {what} "
-                f"({', '.join(v[:12] for v in values)})."
-            )
-    dirty = sum(run.tags.get("harness.git_dirty", "").lower() == "true" for run in runs)
-    if dirty:
-        notes.append(
-            f"{dirty} of {_count(len(runs), 'run')} made by code with uncommitted changes."
-        )
-    for model in dict.fromkeys(entry.spec.model for entry in entries):
-        prints = {
-            run.tags.get("harness.data_fingerprint", "unknown")
-            for entry in entries
-            if entry.spec.model == model
-            for run in entry.runs
-        }
-        if len(prints) > 1:
-            notes.append(
-                f"CONFLICT: the runs of {model} saw {len(prints)} different data sets "
-                f"(fingerprints {', '.join(sorted(p[:12] for p in prints))})."
-            )
-    return notes
-
-
-def _exclusion_notes(excluded: list[Exclusion]) -> list[str]:
-    total = total_excluded(excluded)
-    if not total:
-        return []
-    reasons = "; ".join(f"{len(e.run_ids)} {e.reason}" for e in excluded)
-    return [f"Not shown of the experiment: {_count(total, 'run')} ({reasons})."]

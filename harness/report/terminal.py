@@ -1,9 +1,10 @@
 """Draws a table for a terminal, in the width there is."""
 
 import textwrap
+from dataclasses import replace
 
-from harness.report.layout import Grid, plain_grid
-from harness.report.render import caption, one_line
+from harness.report.layout import Grid, summary_grid
+from harness.report.render.caption import caption, one_line
 from harness.report.tables import Table
 
 _RULE = "─"
@@ -19,12 +20,12 @@ def to_text(table: Table, width: int = 120) -> str:
         table: The table.
         width: The terminal's columns.
     """
-    grid = plain_grid(table)
+    grid = summary_grid(table)
     title = table.spec.title
-    models = {entry.spec.model for entry in table.entries}
-    if len(models) == 1:  # said once, it leaves its column's width to the numbers
-        title = f"{title} ({models.pop()})"
-        grid = Grid(grid.headings[1:], tuple(line[1:] for line in grid.lines), grid.left - 1)
+    if len(table.models) == 1:  # said once, it leaves its column's width to the numbers
+        title = f"{title} ({table.models[0]})"
+        lines = tuple(line[1:] for line in grid.lines)
+        grid = replace(grid, columns=grid.columns[1:], lines=lines, left=grid.left - 1)
     drawn = _draw(grid, broken=False)
     if max(len(line) for line in drawn) > width:
         drawn = _draw(grid, broken=True)
@@ -34,15 +35,16 @@ def to_text(table: Table, width: int = 120) -> str:
 
 def _draw(grid: Grid, *, broken: bool) -> list[str]:
     """Returns the lines of a grid; with `broken`, intervals stand below their means."""
-    rows = [[_pieces(place or "", broken) for place in line] for line in grid.lines]
+    rows = [[_pieces(place.line if place else "", broken) for place in line] for line in grid.lines]
+    headings_of = [one_line(column.line) for column in grid.columns]
     widths = [
         max(
             *(len(word) for word in heading.split()),
             *(len(piece) for row in rows for piece in row[i]),
         )
-        for i, heading in enumerate(grid.headings)
+        for i, heading in enumerate(headings_of)
     ]
-    headings = [textwrap.wrap(h, w) for h, w in zip(grid.headings, widths, strict=True)]
+    headings = [textwrap.wrap(h, w) for h, w in zip(headings_of, widths, strict=True)]
     tallest = max(len(pieces) for pieces in headings)
     headings = [[""] * (tallest - len(pieces)) + pieces for pieces in headings]
     gap = " " if broken else "  "

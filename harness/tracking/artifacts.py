@@ -1,8 +1,9 @@
-"""The files of a cell's run: config, models, per-layer sparsity, curves, predictions."""
+"""The files of a cell's run: config, models, per-layer sparsity, curves, tables."""
 
 import csv
 import dataclasses
 import io
+import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from harness.config import Config
 from harness.tracking.cell_run import CellRun
+from harness.tracking.packaging import FOLDER, write_model_files
 
 
 def log_config(run: CellRun, config: Config) -> None:
@@ -19,10 +21,19 @@ def log_config(run: CellRun, config: Config) -> None:
     _log_text(run, "config.yaml", yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
 
 
-def log_files(run: CellRun, paths: Iterable[Path], folder: str = "model") -> None:
-    """Exported files, under `model/`."""
-    for path in paths:
-        run.artifact(path, folder)
+def log_model(run: CellRun, model: Any, folder: Path) -> None:
+    """A folder of exported files as `runs:/RUN_ID/model`, a model in MLflow's format.
+
+    Args:
+        run: an open run.
+        model: the `keras.Model` that they were made of.
+        folder: with `model.keras` and what else was exported.
+    """
+    packaged = write_model_files(folder, run.run_id, model)
+    for path in sorted(folder.iterdir()):
+        run.artifact(path, FOLDER)
+    # what tells MLflow's UI that the folder is a model
+    run.set_tags({"mlflow.log-model.history": json.dumps([packaged.get_tags_dict()])})
 
 
 def log_layers(run: CellRun, layers: Sequence[Any]) -> None:
@@ -55,10 +66,10 @@ def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
         _log_figure(run, figure, f"{name}.png", "curves")
 
 
-def log_predictions(run: CellRun, predictions: Iterable[Any], labels: Iterable[Any]) -> None:
-    """The test examples' labels and predictions, in the data's order, as `predictions.csv`."""
-    rows = [[i, int(y), int(p)] for i, (y, p) in enumerate(zip(labels, predictions, strict=True))]
-    _log_text(run, "predictions.csv", _csv(["example", "label", "prediction"], rows))
+def log_tables(run: CellRun, tables: Mapping[str, Any]) -> None:
+    """Tables (a header and rows), each as a CSV file of its name."""
+    for name, table in tables.items():
+        _log_text(run, name, _csv(table.header, table.rows))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -88,5 +99,5 @@ def _log_figure(run: CellRun, figure: Any, name: str, folder: str) -> None:
 def _log_text(run: CellRun, name: str, text: str, folder: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary, name)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         run.artifact(path, folder)

@@ -5,6 +5,7 @@ logging loses values without a word, so step metrics wait in a buffer of our own
 out in synchronous batches, always before a checkpoint that claims them is written.
 """
 
+import math
 import os
 import platform
 import time
@@ -42,7 +43,9 @@ class CellRun:
         self._flushed = time.monotonic()
 
     @classmethod
-    def begin(cls, config: Config, cell_id: str, tags: Mapping[str, str]) -> "CellRun":
+    def begin(
+        cls, config: Config, cell_id: str, tags: Mapping[str, str], command: str = "harness run"
+    ) -> "CellRun":
         """Takes up the cell's unfinished run, or makes it.
 
         The caller holds the cell's lock, so a run that is still marked running belongs to
@@ -57,7 +60,7 @@ class CellRun:
             order_by=["attributes.start_time DESC"],
         )
         all_tags = {
-            **provenance_tags(),
+            **provenance_tags(command),
             **tags,
             "harness.kind": "cell",
             "harness.cell_id": cell_id,
@@ -97,7 +100,7 @@ class CellRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._waiting += [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        self._waiting += [Metric(key, readable(value), now, step) for key, value in metrics.items()]
         late = time.monotonic() - self._flushed > FLUSH_SECONDS
         if late or len(self._waiting) >= BATCH:
             self.flush()
@@ -114,6 +117,10 @@ class CellRun:
         """Logs a file as an artifact, under `folder` if given."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
+    def log_inputs(self, datasets: list[Any]) -> None:
+        """Logs MLflow dataset inputs; the same ones again change nothing."""
+        self._client.log_inputs(self.run_id, datasets)
+
     def finish(self, description: str) -> None:
         """Closes the run; only from here on does the cell count as done."""
         self.flush()
@@ -125,6 +132,15 @@ class CellRun:
         self.flush()
         self.set_tags({"harness.failure": reason})
         self._client.set_terminated(self.run_id, status)
+
+
+def readable(value: float) -> float:
+    """A metric as the UI should print it: whole numbers as they are, others to six digits.
+
+    Means in float32 have no more, and what follows would be read as noise.
+    """
+    value = float(value)
+    return value if not math.isfinite(value) or value == int(value) else float(f"{value:.6g}")
 
 
 def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:

@@ -14,15 +14,18 @@ def run_name(config: Config) -> str:
 
 
 def sparsity_label(config: Config) -> str:
-    """The cell's sparsity in words: `dense`, `random 75%`, `structured 2:4`."""
+    """The cell's sparsity in words: `dense`, `random 75%`, `2 by 4`, as the tables do."""
     sparsity = config.sparsity
     if sparsity.pattern.kind == "none":
         return "dense"
     if sparsity.pattern.kind == "n_m":
-        return f"structured {sparsity.pattern.n}:{sparsity.pattern.m}"
+        return f"{sparsity.pattern.n} by {sparsity.pattern.m}"
     assert sparsity.target is not None  # refused by validate otherwise
     label = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
-    return f"{sparsity.name} {label}"
+    if sparsity.pattern.kind == "block":
+        inputs, outputs = sparsity.pattern.shape
+        return f"block {outputs} by {inputs} {label}"
+    return f"{sparsity.name.replace('_', ' ')} {label}"
 
 
 def flat(config: Config) -> dict[str, str]:
@@ -39,5 +42,7 @@ def flat(config: Config) -> dict[str, str]:
     # tracking and paths say where the run is kept, not what it is
     plain = dataclasses.asdict(config)
     del plain["tracking"], plain["work_dir"]
-    walk("", plain)
+    # the UI shows them in this order: what tells cells apart, then the sections
+    first = ("seed", "scale")
+    walk("", {**{key: plain[key] for key in first}, **plain})
     return params

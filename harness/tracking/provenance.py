@@ -1,6 +1,7 @@
 """Where a run's numbers come from: code version, packages, hardware."""
 
 import functools
+import getpass
 import os
 import platform
 import subprocess
@@ -14,10 +15,15 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "mlflow", "hydra-core", "ml
 _CPUINFO = Path("/proc/cpuinfo")
 
 
-def tags() -> dict[str, str]:
-    """The provenance of a run made here and now, as MLflow tags."""
+def tags(command: str) -> dict[str, str]:
+    """The provenance of a run made here and now, as MLflow tags.
+
+    Args:
+        command: what makes the run again.
+    """
     commit, dirty = git_state()
-    found = {
+    return {
+        "harness.command": command,
         "harness.version": harness.__version__,
         "harness.git_commit": commit,
         "harness.git_dirty": dirty,
@@ -27,13 +33,27 @@ def tags() -> dict[str, str]:
         "harness.cpu_cores": str(os.cpu_count()),
         "harness.memory_gib": memory_gib(),
         "harness.host": platform.node(),
+        "harness.packages": ", ".join(f"{package} {_version(package)}" for package in PACKAGES),
+        # what MLflow's UI shows as a run's source and who made it
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": " ".join(command.split()[:2]),
+        "mlflow.source.git.commit": commit,
+        "mlflow.user": _user(),
     }
-    for package in PACKAGES:
-        try:
-            found[f"harness.version.{package}"] = version(package)
-        except PackageNotFoundError:
-            found[f"harness.version.{package}"] = "none"
-    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user, as in some containers
+        return "unknown"
 
 
 @functools.cache

@@ -5,10 +5,11 @@ import, and an order of magnitude quicker than searching through its client. Any
 store is read through the client, page by page. Both give the same frame.
 """
 
+import math
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,11 @@ def read_runs(uri: str, experiment: str) -> pd.DataFrame:
         experiment: The experiment's name.
 
     Returns:
-        One row per run with `run_id`, `status`, `start_time` and `end_time` (UTC; NaT while
-        running), and a column for every `params.*` and `tags.*` (text, None where a run has
-        none) and `metrics.*` (float, NaN where a run has none). A metric's value is the last
-        one by step, then by time, so the duplicates that a resumed run logs do not count.
+        One row per run with `run_id`, `experiment_id`, `status`, `start_time` and `end_time`
+        (UTC; NaT while running), and a column for every `params.*` and `tags.*` (text, None
+        where a run has none) and `metrics.*` (float, NaN where a run has none). A metric's
+        value is the last one by step, then by time, so the duplicates that a resumed run logs
+        do not count.
 
     Raises:
         NoRunsError: The store or the experiment does not exist.
@@ -64,7 +66,7 @@ def _read_sqlite(path: Path, experiment: str) -> pd.DataFrame:
             )
             raise _no_experiment(experiment, f"{_SQLITE}{path}", [name for (name,) in names])
         runs = db.execute(
-            "SELECT run_uuid, status, start_time, end_time FROM runs "
+            "SELECT run_uuid, experiment_id, status, start_time, end_time FROM runs "
             "WHERE experiment_id = ? AND lifecycle_stage = 'active' "
             "ORDER BY start_time DESC, run_uuid",
             found,
@@ -142,13 +144,11 @@ def _read_client(uri: str, experiment: str) -> pd.DataFrame:
             runs += page
             token = page.token or ""
     except MlflowException as error:
-        first_line = str(error).partition("\n")[0]
-        raise TrackingError(
-            f"the MLflow store {uri} cannot be read ({first_line}): check the URI and the server"
-        ) from error
+        raise _unreadable(uri, error) from error
     frame = _Frame(
         (
             run.info.run_id,
+            run.info.experiment_id,
             RunStatus.to_string(RunStatus.from_string(run.info.status)),
             run.info.start_time,
             run.info.end_time,
@@ -165,6 +165,80 @@ def _read_client(uri: str, experiment: str) -> pd.DataFrame:
             ),
         )
     return frame.build()
+
+
+#: Run id -> metric -> its (step, value) pairs, by step.
+Histories = dict[str, dict[str, list[tuple[int, float]]]]
+
+
+def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> Histories:
+    """Reads metrics of a few runs step by step; of a step logged twice, the later value.
+
+    Args:
+        uri: As for `read_runs`.
+        run_ids: The runs. Ask for those shown only: a store holds thousands of steps a run.
+        keys: The metrics.
+
+    Returns:
+        The pairs of each run and metric; nothing for a metric that a run has not. Values
+        that are not a number are left out.
+
+    Raises:
+        TrackingError: As `read_runs`.
+    """
+    if not run_ids:
+        return {}
+    if uri.startswith(_SQLITE):
+        steps = _sqlite_steps(Path(uri.removeprefix(_SQLITE)), run_ids, keys)
+    else:
+        steps = list(_client_steps(uri, run_ids, keys))
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for run_id, key, step, value in steps:
+        if math.isfinite(value):
+            found.setdefault(run_id, {}).setdefault(key, {})[step] = value
+    return {
+        run_id: {key: sorted(values.items()) for key, values in metrics.items()}
+        for run_id, metrics in found.items()
+    }
+
+
+def _sqlite_steps(
+    path: Path, run_ids: Sequence[str], keys: Sequence[str]
+) -> list[tuple[str, str, int, float]]:
+    marks = ", ".join("?" * len(keys))
+    rows: list[tuple[str, str, int, float]] = []
+    with open_read_only(path) as db:
+        for run_id in run_ids:  # run by run: the index is on the run
+            rows += db.execute(
+                "SELECT run_uuid, key, step, value FROM metrics WHERE run_uuid = ? "
+                f"AND key IN ({marks}) AND NOT is_nan ORDER BY timestamp",
+                (run_id, *keys),
+            )
+    return rows
+
+
+def _client_steps(
+    uri: str, run_ids: Sequence[str], keys: Sequence[str]
+) -> Iterator[tuple[str, str, int, float]]:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(tracking_uri=uri)
+    try:
+        for run_id in run_ids:
+            for key in keys:
+                history = client.get_metric_history(run_id, key)
+                for metric in sorted(history, key=lambda m: m.timestamp):
+                    yield run_id, key, metric.step, metric.value
+    except MlflowException as error:
+        raise _unreadable(uri, error) from error
+
+
+def _unreadable(uri: str, error: Exception) -> TrackingError:
+    first_line = str(error).partition("\n")[0]
+    return TrackingError(
+        f"the MLflow store {uri} cannot be read ({first_line}): check the URI and the server"
+    )
 
 
 def _probe(uri: str) -> None:
@@ -190,7 +264,7 @@ def _no_experiment(experiment: str, uri: str, names: list[str]) -> NoRunsError:
 class _Frame:
     """Gathers (run, key, value) triples into columns; one pass, linear in the triples."""
 
-    def __init__(self, runs: Iterable[tuple[str, str, int, int | None]]) -> None:
+    def __init__(self, runs: Iterable[tuple[str, str | int, str, int, int | None]]) -> None:
         self._runs = list(runs)
         self._position = {run[0]: i for i, run in enumerate(self._runs)}
         self._columns: dict[str, list[Any]] = {}
@@ -207,9 +281,11 @@ class _Frame:
 
     def build(self) -> pd.DataFrame:
         """Returns the frame: fixed columns first, the others by name."""
-        ids, statuses, starts, ends = zip(*self._runs, strict=True) if self._runs else ((),) * 4
+        columns = zip(*self._runs, strict=True) if self._runs else ((),) * 5
+        ids, experiments, statuses, starts, ends = columns
         data: dict[str, Any] = {
             "run_id": pd.Series(ids, dtype=object),
+            "experiment_id": pd.Series(map(str, experiments), dtype=object),
             "status": pd.Series(statuses, dtype=object),
             "start_time": pd.to_datetime(pd.Series(starts, dtype="Int64"), unit="ms", utc=True),
             "end_time": pd.to_datetime(pd.Series(ends, dtype="Int64"), unit="ms", utc=True),

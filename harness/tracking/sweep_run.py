@@ -1,5 +1,6 @@
 """The parent run of a sweep: its cells hang below it in the UI, its table is its artifact."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +14,12 @@ from harness.tracking.provenance import tags as provenance_tags
 class SweepRun:
     """A sweep's run, taken up again whenever the sweep is; a context manager that closes it."""
 
-    def __init__(self, client: Any, run_id: str):
+    def __init__(self, client: Any, experiment: str, run_id: str, heading: str):
         self._client = client
+        self._experiment = experiment
         self.run_id = run_id
+        self._heading = heading
+        self._numbers = ""
         #: How the run is closed: FAILED if one of its cells was not done.
         self.status = "FINISHED"
 
@@ -32,12 +36,11 @@ class SweepRun:
         client = store.client(tracking.uri)
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
         tags = {
-            **provenance_tags(),
+            **provenance_tags(command),
             "harness.kind": "sweep",
             "harness.sweep": name,
-            "harness.command": command,
-            "mlflow.note.content": f"**{title}**\n\n`{command}`",
         }
+        heading = f"**{title}**\n\n`{command}`"
         with store.locked(tracking.uri):  # sweeps started at once share one run
             found = client.search_runs(
                 [experiment],
@@ -46,20 +49,38 @@ class SweepRun:
                 max_results=1,
             )
             if not found:
-                made = client.create_run(experiment, run_name=name, tags=tags)
-                return cls(client, made.info.run_id)
+                made = client.create_run(experiment, run_name=f"sweep · {name}", tags=tags)
+                sweep = cls(client, experiment, made.info.run_id, heading)
+                sweep._describe()
+                return sweep
         run_id = found[0].info.run_id
         client.update_run(run_id, status="RUNNING")
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
-        return cls(client, run_id)
+        return cls(client, experiment, run_id, heading)
 
     def add(self, paths: Iterable[Path], table: str) -> None:
-        """Logs the table's files as artifacts, and the table itself as the description."""
+        """Logs the table's files as artifacts; its numbers become the description.
+
+        Args:
+            paths: what the report wrote.
+            table: the report in Markdown.
+        """
         for path in paths:
             self._client.log_artifact(self.run_id, str(path), "table")
-        if table:
-            self._client.set_tag(self.run_id, "mlflow.note.content", table)
+        self._numbers = _first_table(table)
+        self._describe()
+
+    def _describe(self) -> None:
+        note = f"{self._heading}\n\n{self._numbers}"
+        if self._numbers:
+            note += "\n\nNotes, plots and the run behind every number: artifacts, `table/`."
+        self._client.set_tag(self.run_id, "mlflow.note.content", note)
+
+    def summary(self) -> str:
+        """What its experiment's description says: the sweep, and where its run is."""
+        page = f"#/experiments/{self._experiment}/runs/{self.run_id}?workflowType=machine_learning"
+        return f"{self._heading}\n\n[Table, plots and child runs]({page})"
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Logs metrics of the whole sweep."""
@@ -76,3 +97,9 @@ class SweepRun:
         trace: TracebackType | None,
     ) -> None:
         self._client.set_terminated(self.run_id, self.status if kind is None else "KILLED")
+
+
+def _first_table(markdown: str) -> str:
+    """The first table of a page, without what surrounds it."""
+    lines = itertools.dropwhile(lambda line: not line.startswith("|"), markdown.splitlines())
+    return "\n".join(itertools.takewhile(lambda line: line.startswith("|"), lines))

@@ -21,6 +21,7 @@ from harness.data.base import Data
 from harness.training import recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
+from harness.training.objective import Objective, classification
 
 Metrics = dict[str, float]
 
@@ -30,6 +31,9 @@ class Pruner(Protocol):
 
     def callback(self) -> Any:
         """A Keras callback that moves the masks."""
+
+    def progress(self) -> tuple[float, float]:
+        """The sparsity scheduled and that reached, fractions of the prunable weights."""
 
     def get_state(self) -> dict[str, np.ndarray]:
         """All that `set_state` needs to go on from here."""
@@ -86,6 +90,7 @@ def fit(
     training: TrainingConfig,
     *,
     seed: int,
+    objective: Callable[[float], Objective] = classification,
     pruner: Pruner | None = None,
     checkpoint: Checkpoint | None = None,
     on_log: Callable[[int, Metrics], None] = lambda step, metrics: None,
@@ -101,11 +106,14 @@ def fit(
         training: Batch size and what else the phases share.
         seed: Decides the data order and the random layers; give the dense and the
             fine-tuning phase different ones (`seeds.derive`).
+        objective: Makes loss and metrics from the label smoothing.
         pruner: Its callback runs, and its state goes into the checkpoints.
         checkpoint: Where to write, every `training.checkpoint_epochs`, and to resume from.
-        on_log: Called with the global step and `train/loss`, `train/accuracy`,
-            `train/learning_rate` (means of the steps since the last call, at multiples of
-            `training.log_every`), and `val/loss`, `val/accuracy` at each segment's end.
+        on_log: Called with the global step and `train/loss`, `train/learning_rate` and the
+            objective's metrics, such as `train/accuracy` (means of the steps since the last
+            call, at multiples of `training.log_every`), and `val/loss` and so on at each
+            segment's end. With a pruner also `sparsity/scheduled` and `sparsity/reached`, the
+            schedule as run.
         on_progress: Called after each `on_log`.
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
@@ -116,7 +124,7 @@ def fit(
             longer finite.
     """
     length = recipe.length(phase, data.num_train, training.batch_size)
-    recipe.compile_model(model, phase, training, length)
+    recipe.compile_model(model, phase, training, length, objective(training.label_smoothing))
     state = checkpoint.load() if checkpoint else None
     if state is None:
         seeds.reseed(model, seeds.derive(seed, "layers"))
@@ -126,7 +134,7 @@ def fit(
         if pruner is not None:
             pruner.set_state(state.pruner)
 
-    monitor = _Monitor(phase, training, length, state.step, on_log, on_progress)
+    monitor = _Monitor(phase, training, length, state.step, pruner, on_log, on_progress)
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
@@ -207,10 +215,12 @@ class _Monitor(keras.callbacks.Callback):
         training: TrainingConfig,
         length: recipe.Length,
         step: int,
+        pruner: Pruner | None,
         on_log: Callable[[int, Metrics], None],
         on_progress: Callable[[Progress], None],
     ):
         super().__init__()
+        self._pruner = pruner
         self._rate = recipe.learning_rate(phase.optimizer, phase.decay, length)
         self._log_every = training.log_every
         self._length = length
@@ -261,7 +271,13 @@ class _Monitor(keras.callbacks.Callback):
         self._stretch = 0
         self.model.reset_metrics()
         rate = self._rate(self._step - 1) if callable(self._rate) else self._rate
-        return {**values, "train/learning_rate": float(rate)}
+        return {**values, "train/learning_rate": float(rate), **self._sparsity()}
+
+    def _sparsity(self) -> Metrics:
+        if self._pruner is None:
+            return {}
+        scheduled, reached = self._pruner.progress()
+        return {"sparsity/scheduled": round(scheduled, 6), "sparsity/reached": round(reached, 6)}
 
     def segment_means(self) -> Metrics:
         """Means of the training metrics over the segment just ended."""

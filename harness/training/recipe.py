@@ -1,4 +1,4 @@
-"""Recipes: from a phase's config to an optimizer, a learning rate, a loss and metrics."""
+"""Recipes: from a phase's config to an optimizer and a learning rate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from harness.config.recipe import OPTIONS
 from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
 from harness.training import jit
+from harness.training.objective import Objective
 
 # Lengths -----------------------------------------------------------------------------
 
@@ -93,47 +94,30 @@ def make_optimizer(config: OptimizerConfig, rate: Any) -> Any:
     """
     import keras
 
+    from harness.training.adam import Adam
+
     options = {name: getattr(config, name) for name in OPTIONS}
     given = {name: value for name, value in options.items() if value is not None}
     if "clip_norm" in given:
         given["global_clipnorm"] = given.pop("clip_norm")
     kinds = {
-        "adam": keras.optimizers.Adam,
+        "adam": Adam,
         "sgd": keras.optimizers.SGD,
         "rmsprop": keras.optimizers.RMSprop,
     }
     return kinds[config.name](learning_rate=rate, **given)
 
 
-def make_loss(label_smoothing: float) -> Any:
-    """Cross-entropy from logits against integer labels, smoothed if asked.
-
-    Smoothing mixes the true class with the uniform distribution
-    (Szegedy et al., https://arxiv.org/abs/1512.00567, section 7).
-    """
-    import keras
-
-    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if not label_smoothing:
-        return plain
-
-    def smoothed(labels: Any, logits: Any) -> Any:
-        uniform = -keras.ops.mean(keras.ops.log_softmax(logits), axis=-1)
-        return (1.0 - label_smoothing) * plain.call(labels, logits) + label_smoothing * uniform
-
-    return smoothed
-
-
-def compile_model(model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length) -> None:
+def compile_model(
+    model: Any, phase: PhaseConfig, training: TrainingConfig, length: Length, objective: Objective
+) -> None:
     """Gives a model the optimizer, loss and metrics of a phase, ready for `fit`."""
-    import keras
-
     rate = learning_rate(phase.optimizer, phase.decay, length)
     with model.distribute_strategy.scope():
         model.compile(
             optimizer=make_optimizer(phase.optimizer, rate),
-            loss=make_loss(training.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss=objective.loss,
+            metrics=list(objective.metrics),
             jit_compile=jit.resolve(training.jit_compile),
         )
         model.optimizer.build(model.trainable_variables)

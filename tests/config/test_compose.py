@@ -35,10 +35,15 @@ def test_every_shipped_option_composes(group, name):
 
 
 def suited(group, name):
-    """What makes a speech model's or data set's cell whole; nothing for images."""
-    speech = {"model": "dataset=fsdd", "dataset": "model=ds_cnn_l"}
-    known = {"model": tasks.MODELS, "dataset": tasks.DATASETS}.get(group, {})
-    return [speech[group]] if known.get(name) == "speech" else []
+    """What makes a model's or a data set's cell whole: the first counterpart of its task."""
+    known = {"model": (tasks.MODELS, tasks.DATASETS), "dataset": (tasks.DATASETS, tasks.MODELS)}
+    if group not in known:
+        return []
+    mine, theirs = known[group]
+    other = "dataset" if group == "model" else "model"
+    found = next(theirs_name for theirs_name, task in theirs.items() if task == mine[name])
+    # translation models have no TensorFlow Lite file
+    return [f"{other}={found}", *(["export=keras"] if mine[name] == "text pairs" else [])]
 
 
 def test_there_are_no_other_groups():

@@ -40,6 +40,8 @@ def test_every_speech_set_goes_with_the_keyword_spotter(dataset):
         ("dataset.augmentation.time_shift_ms=-1", "milliseconds from 0"),
         ("dataset.augmentation.speed=0.9", "a share from 0 to 0.5"),
         ("dataset.augmentation.noise_volume=2", "a number from 0 to 1"),
+        ("dataset.augmentation.equalizer_db=-3", "decibels from 0 to 60"),
+        ("dataset.clip.level_db=6", "decibels from -120 to 0, or null"),
         ("dataset.words=[go]", "words: there is no such key"),
         ("dataset=speech_folder dataset.test_share=0.5", r"test_share: received 0\.5"),
         ("dataset=speech_folder dataset.speaker_pattern=x", "one group, the speaker"),
@@ -63,7 +65,12 @@ def test_who_is_held_out_and_how_clips_are_varied_decide_the_cell_but_not_where_
 
 
 @pytest.mark.parametrize(
-    ("name", "scale"), [("keyword_spotting", "full"), ("keyword_spotting_small", "small")]
+    ("name", "scale"),
+    [
+        ("keyword_spotting", "full"),
+        ("keyword_spotting_small", "small"),
+        ("keyword_spotting_synthetic", "small"),
+    ],
 )
 def test_the_sweeps_name_five_sparsities_and_three_seeds(name, scale):
     configs = [config for config, _ in sweep.load(name).configs()]

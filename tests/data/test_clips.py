@@ -1,11 +1,13 @@
 """Batches of clips: cached without augmentation, varied by (seed, step) with it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from harness.config.schema import AugmentationConfig
-from harness.data.augment import Variation
+from harness.data.augment import Variation, _resampled
 from harness.data.clips import Clips, SpeechData, scaled
 from harness.errors import ConfigError
 from harness.models.front_end import Mfcc
@@ -29,7 +31,7 @@ def data(noises=(), features="mfcc", **augmentation):
     )
 
 
-VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "gain_db": 6.0}
+VARIED = {"time_shift_ms": 100.0, "speed": 0.1, "gain_db": 6.0, "equalizer_db": 6.0}
 VARIED |= {"noise_probability": 0.5, "noise_volume": 0.3}
 
 
@@ -75,6 +77,18 @@ def test_augmentation_varies_clips_from_epoch_to_epoch_but_never_the_evaluation(
         np.testing.assert_array_equal(y, part.labels)
 
 
+@pytest.mark.parametrize("name", [key for key in VARIED if not key.startswith("noise")])
+def test_each_kind_of_augmentation_varies_clips_by_itself(name):
+    loaded = data(**{name: VARIED[name]})
+    for x, y in batches(loaded, 1, 0, 1):
+        plain = Mfcc()(scaled(loaded.train_split.sounds[y])).numpy()
+        assert not np.isclose(x, plain).all(axis=(1, 2, 3)).any()
+
+
+def test_no_kind_of_augmentation_is_forgotten_here():
+    assert set(VARIED) == {field.name for field in dataclasses.fields(AugmentationConfig)}
+
+
 def test_waveforms_are_the_sounds_in_one():
     loaded = data(features="waveform")
     assert loaded.input_shape == (16_000,)
@@ -116,12 +130,34 @@ class TestVariation:
         assert 890 <= hertz.min() < 950
         assert 1_050 < hertz.max() <= 1_110
 
+    def test_speed_interpolates_between_neighbours_and_zeros_outside(self):
+        sounds = np.random.default_rng(0).uniform(-1, 1, (2, 16_000)).astype(np.float32)
+        begin, speed = np.array([[-700.5], [900.25]]), np.array([[1.0625], [0.9375]])
+        found = _resampled(
+            tf.constant(sounds), *(tf.constant(x, tf.float32) for x in (begin, speed))
+        )
+        times = begin + speed * np.arange(16_000)
+        for sound, row, wanted in zip(found, times, sounds, strict=True):
+            padded = np.pad(wanted, 1)  # a zero before and after
+            expected = np.interp(row, np.arange(-1, 16_001), padded, left=0, right=0)
+            # float32 holds a time of seconds to a thousandth of a sample.
+            np.testing.assert_allclose(sound, expected, atol=5e-3)
+
     def test_gain_is_in_decibels_either_way(self):
         halves = np.full((300, 16_000), 0.05, np.float32)
         decibels = 20 * np.log10(self.varied(halves, gain_db=20.0)[:, 0] / 0.05)
         assert -20 <= decibels.min() < -18
         assert 18 < decibels.max() <= 20
         assert self.varied(halves * 19, gain_db=20.0).max() == 1.0, "clipped"
+
+    def test_the_equalizer_changes_levels_smoothly_and_by_no_more_than_it_may(self):
+        clip = np.random.RandomState(0).standard_normal((64, 16_000)).astype("f4") * 0.1
+        varied = self.varied(clip, equalizer_db=12.0)
+        gains = 20 * np.log10(np.abs(np.fft.rfft(varied)) / np.abs(np.fft.rfft(clip)))
+        assert 11 < np.abs(gains).max() < 12.1
+        assert np.abs(np.diff(gains[:, 1:-1])).max() < 0.2, "a step between neighbours"
+        assert np.median(gains.std(axis=1)) > 3, "one gain for all frequencies is no equalizer"
+        assert np.abs(gains[0] - gains[1]).max() > 1, "every clip has its own"
 
     def test_noise_is_mixed_into_its_share_of_clips_and_never_louder(self):
         silence = np.zeros((100, 16_000), np.float32)

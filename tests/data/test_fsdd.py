@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import FsddConfig
+from harness.config.schema import ClipConfig, FsddConfig
 from harness.errors import DataError
 from tests.data.speech_files import write, write_fsdd
 
@@ -50,6 +50,25 @@ def test_longer_recordings_are_cut(folder):
     loaded = data.load(config(folder))
     assert loaded.test_split.sounds.shape == (101, 16_000)
     assert loaded.test_split.sounds[:, -1].max() > 7_000
+
+
+def test_clips_are_brought_to_a_level_above_a_floor_in_the_middle(folder):
+    write(folder / "3_theo_99.wav", np.full(800, 50, np.int16), rate=8_000)  # faint
+    shape = ClipConfig(level_db=-20.0, floor_db=-60.0, centered=True)
+    sounds = data.load(config(folder, clip=shape)).test_split.sounds.astype(float)
+    assert sounds.shape == (101, 16_000)
+    rms = np.sqrt(np.square(sounds[:, 7_200:8_800]).mean(axis=1)) / 2**15
+    np.testing.assert_allclose(20 * np.log10(rms), -20, atol=0.6)
+    around = np.concatenate([sounds[:, :7_100], sounds[:, 8_900:]], axis=1)
+    floor = np.sqrt(np.square(around).mean(axis=1)) / 2**15
+    np.testing.assert_allclose(20 * np.log10(floor), -60, atol=0.5)
+    np.testing.assert_array_equal(around[0], around[1], "the same floor below every clip")
+
+
+def test_silence_has_no_level_to_bring(folder):
+    write(folder / "3_theo_99.wav", np.zeros(800, np.int16), rate=8_000)
+    loaded = data.load(config(folder, clip=ClipConfig(level_db=-20.0)))
+    assert (loaded.test_split.sounds == 0).all(axis=1).sum() == 1
 
 
 def test_folder_repository_and_archive_are_the_same_data(folder, tmp_path):

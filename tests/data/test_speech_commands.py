@@ -1,6 +1,7 @@
 """Speech Commands as its archive unpacks and as TFDS prepares it."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -210,6 +211,14 @@ class TestTfds:
                 assert TFDS_CLASSES[round((hertz - 200) // 50)] == classes[label]
         counts = np.bincount(split.labels, minlength=12).tolist()
         assert counts == [2, 3, *[1] * 10], "the test split is taken as it is"
+
+    def test_another_order_of_classes_is_refused(self, prepared, tmp_path):
+        again = shutil.copytree(prepared, tmp_path / "again")
+        listed = again / "speech_commands" / "0.0.3" / "label.labels.txt"
+        assert listed.read_text().split() == list(TFDS_CLASSES)
+        listed.write_text("\n".join(reversed(TFDS_CLASSES)))
+        with pytest.raises(DataError, match=r"labels\.txt: classes _unknown_, _silence_, yes"):
+            data.check(self.config(again))
 
     def test_unknown_is_thinned_and_silence_made(self, prepared):
         loaded = data.load(self.config(prepared))

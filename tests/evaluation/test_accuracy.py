@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from harness.evaluation.accuracy import evaluate
-from harness.training.recipe import make_loss
+from harness.training.objective import make_loss
 
 
 class Identity(keras.Model):

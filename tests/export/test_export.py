@@ -76,10 +76,10 @@ def test_the_same_model_converts_to_the_same_bytes(model):
 def test_a_wrong_conversion_is_refused_and_leaves_nothing(tmp_path, model, samples, monkeypatch):
     right = tflite.convert
 
-    def wrong(shipped):
+    def wrong(shipped, *options):
         broken = keras.models.clone_model(shipped)
         broken.set_weights([value * 1.01 for value in shipped.get_weights()])
-        return right(broken)
+        return right(broken, *options)
 
     monkeypatch.setattr(tflite, "convert", wrong)
     with pytest.raises(ExportError, match=r"model\.tflite: .* more than export\.tolerance=0\.001"):

@@ -4,14 +4,15 @@ import keras
 import pytest
 from keras import layers
 
+import harness.models.layers
 from harness.pruning import OneShot, Pruner, PruningError, Unstructured, XNNPACKLatency
 
 
-def network(stride=2, pad=1, body=None, pooling=True, size=32):
+def network(stride=2, pad=1, body=None, pooling=True, size=32, library=layers):
     x = inputs = keras.Input((size, size, 3))
     if pad is not None:
         x = layers.ZeroPadding2D(pad)(x)
-    x = layers.Conv2D(8, 3, strides=stride, padding="valid", name="stem")(x)
+    x = library.Conv2D(8, 3, strides=stride, padding="valid", name="stem")(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.DepthwiseConv2D(3, padding="same", name="depth")(x)
     if body is not None:
@@ -77,6 +78,10 @@ def test_each_kernel_has_its_verdict():
     reasons = {row.layer: row.reason for row in rows if row.weight == "kernel"}
     only = "XNNPACK has sparse kernels for 1×1 convolutions only"
     assert reasons == {"stem": only, "depth": only, "pw": "", "head": only}
+
+
+def test_layers_that_are_computed_otherwise_count_as_those_of_keras():
+    assert outcome(network(library=harness.models.layers)) == outcome(network())
 
 
 def test_residual_stride_2_and_same_padding_on_odd_sizes():

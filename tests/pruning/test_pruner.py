@@ -299,3 +299,22 @@ def test_a_refused_attach_leaves_the_model_alone():
     assert not pruner.attached
     assert model.get_layer("conv").kernel.constraint is None
     assert np.count_nonzero(model.get_layer("conv").kernel.numpy()) == 216
+
+
+def test_progress_is_the_schedule_as_run():
+    model, (x, y) = small(), batch()
+    pruner = Pruner(Unstructured(), Polynomial(0.0, 0.8, begin_step=2, end_step=6, frequency=2))
+    pruner.attach(model)
+    assert pruner.progress() == (0.0, 0.0)
+    for _ in range(7):
+        model.train_on_batch(x, y)
+        scheduled, reached = pruner.progress()
+        due = [step for step in (2, 4, 6) if step <= pruner.step]
+        wanted = float(pruner.schedule.sparsity(due[-1])) if due else 0.0
+        assert scheduled == pytest.approx(wanted)
+        assert reached == pytest.approx(pruner.summary().sparsity)
+        assert reached == pytest.approx(scheduled, abs=0.01)
+    state = pruner.get_state()
+    other = small()
+    resumed = Pruner(Unstructured(), pruner.schedule).attach(other, state=state)
+    assert resumed.progress() == pruner.progress()

@@ -1,6 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.report import TableSpec, rows_from_cells
+from harness.report.collect import collect
+from harness.report.pages import page_tables
+from harness.report.published import PublishedTable, read_published
+from harness.report.tables import build_table
+from harness.tracking.reader import read_runs
 from tests.report.store import Store
 
 SPARSITIES = [
@@ -14,6 +21,8 @@ SEEDS = (1, 2, 3)
 DENSE = {1: 0.980, 2: 0.982, 3: 0.984}
 HALF = {1: 0.979, 2: 0.981, 3: 0.980}
 NINETY = {1: 0.950, 2: 0.962}
+#: A name that is markup in every format.
+NASTY = "a_b|c <script>alert(1)</script> 50% & $x$ `y` #{z}~^\\\nnext"
 
 
 def cells(sparsities=SPARSITIES, seeds=SEEDS):
@@ -80,3 +89,47 @@ def _trouble(store):
     )
     made["sparse"] = store.sparse("random", 0.5, 1, 0.97, made["older dense"])
     return made
+
+
+@pytest.fixture(scope="session")
+def table(stores, demo_spec):
+    runs = read_runs(stores["uri"], "demo")
+    return build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
+
+
+@pytest.fixture(scope="session")
+def nasty(stores, demo_spec):
+    rows = tuple(replace(row, model=NASTY) for row in demo_spec.rows)
+    spec = replace(demo_spec, title=NASTY, rows=rows, command=NASTY)
+    runs = read_runs(stores["uri"], "demo")
+    return build_table(spec, collect(runs, spec), PublishedTable({}))
+
+
+@pytest.fixture(scope="session")
+def page(stores):
+    """The guide's table before anything was run."""
+    spec = page_tables()["image_classification"]
+    runs = read_runs(stores["uri"], "demo").iloc[:0]
+    return build_table(spec, collect(runs, spec), read_published(spec.published))
+
+
+@pytest.fixture(scope="session")
+def keywords(stores):
+    """The guide's keyword spotting at small scale, on synthetic data, with one more sparsity."""
+    store = Store(stores["uri"], "keyword_spotting_small")
+    params = {"model.name": "ds_cnn_l"}
+    tags = {"harness.data": "synthetic speech: 12 words"}
+    for sparsity, target, accuracy in (
+        ("dense", None, 0.95),
+        ("structured_2x4", None, 0.94),
+        ("random", 0.5, 0.945),
+        ("random", 0.75, 0.93),
+    ):
+        store.cell(sparsity, target, 1, accuracy, params=params, tags=tags)
+    spec = page_tables("small")["keyword_spotting"]
+    last = spec.rows[1]
+    where = {**last.where, "sparsity.target": "0.75"}
+    rows = (*spec.rows, replace(last, sparsity="random 75%", where=where))
+    spec = replace(spec, name="keyword_spotting_small", rows=rows)
+    runs = read_runs(stores["uri"], spec.reads)
+    return build_table(spec, collect(runs, spec), read_published(spec.published))

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.collect import canonical, collect
+from harness.report.collect import collect
+from harness.report.values import canonical
 from harness.tracking.reader import read_runs
 
 

@@ -1,20 +1,21 @@
 import csv
 import html.parser
 import io
+import re
 from dataclasses import replace
 
 import pytest
 
 from harness.report.collect import collect
+from harness.report.layout import grids
 from harness.report.pages import page_tables
-from harness.report.plots import draw_plots, plot_names
 from harness.report.published import PublishedTable, read_published
 from harness.report.render import (
+    caption,
     escape_html,
     escape_latex,
     escape_markdown,
     to_csv,
-    to_html,
     to_latex,
     to_markdown,
 )
@@ -22,44 +23,58 @@ from harness.report.tables import build_table
 from harness.report.terminal import to_text
 from harness.tracking.reader import read_runs
 
-NASTY = "a_b|c <script>alert(1)</script> 50% & $x$ `y` #{z}~^\\\nnext"
 
-
-@pytest.fixture(scope="module")
-def runs(stores):
-    return read_runs(stores["uri"], "demo")
-
-
-@pytest.fixture(scope="module")
-def table(runs, demo_spec):
-    return build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
-
-
-@pytest.fixture(scope="module")
-def nasty(runs, demo_spec):
-    rows = tuple(replace(row, model=NASTY) for row in demo_spec.rows)
-    spec = replace(demo_spec, title=NASTY, rows=rows)
-    return build_table(spec, collect(runs, spec), PublishedTable({}))
-
-
-@pytest.fixture(scope="module")
-def page(runs):
-    spec = page_tables()["image_classification"]
-    published = read_published(spec.published)
-    return build_table(spec, collect(runs.iloc[:0], spec), published)
-
-
-def _markdown_rows(text):
+def markdown_rows(text):
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
-def test_markdown_rows(table):
-    rows = _markdown_rows(to_markdown(table))
-    assert rows[2].startswith("| mnist\\_cnn | dense | 3 | 98.20 ± 0.50 | – | 0.00 | 0.00 |")
-    assert "| random 50% | 3 | 98.00 ± 0.25 | −0.20 ± 0.43 | 50.00 | 49.98 |" in rows[3]
-    assert "| random 90% | 2 of 3 | 95.60 ± 7.62 |" in rows[4]
-    assert "| 2 by 4 | 1 of 3 | 97.50 | −0.50 |" in rows[5]
-    assert rows[6].count("not run") == 7
+def grid_rows(text, title):
+    """The lines of one grid of a Markdown page, heading and rule first."""
+    return markdown_rows(text.split(f"## {title}\n")[1].split("\n## ")[0])
+
+
+def test_markdown_results(table):
+    rows = grid_rows(to_markdown(table), "Results")
+    assert rows[0] == (
+        "| model | sparsity | seeds | accuracy (%), measured (small scale) | vs own dense |"
+    )
+    assert rows[2:] == [
+        "| mnist\\_cnn | dense | 3 | 98.20 ± 0.50 | – |",
+        "| mnist\\_cnn | random 50% | 3 | 98.00 ± 0.25 | −0.20 ± 0.43 |",
+        "| mnist\\_cnn | random 90% | 2 of 3 | 95.60 ± 7.62 | −2.50 ± 6.35 |",
+        "| mnist\\_cnn | 2 by 4 | 1 of 3 | 97.50 | −0.50 |",
+        "| mnist\\_cnn | block 1 by 4 50% | 0 of 3 | not run | not run |",
+    ]
+
+
+def test_markdown_shows_sizes_beside_their_denominators_and_the_cost(table):
+    text = to_markdown(table)
+    size = grid_rows(text, "Sparsity reached, and size")
+    assert size[3] == (
+        "| mnist\\_cnn | random 50% | 50.00 | 3,273,504 | 49.98 | 3,274,762 | 1,637,882 "
+        "| 13,103,572 | 7,055,295 | 1.72× |"
+    )
+    assert size[6].count("not run") == 8
+    cost = grid_rows(text, "Cost")
+    assert cost[0] == "| model | sparsity | seeds | training (s a run) | a step (ms) |"
+    assert cost[3] == "| mnist\\_cnn | random 50% | 3 | 41.5 | n/a |"
+
+
+def test_flops_and_latency_show_once_they_are_logged(stores, demo_spec):
+    runs = read_runs(stores["uri"], "demo")
+    dense = runs["params.sparsity.name"] == "dense"
+    runs = runs.assign(
+        **{
+            "metrics.flops/dense": 2e6,
+            "metrics.flops/effective": dense.map({True: 2e6, False: 1e6}),
+            "metrics.latency/ms": dense.map({True: 4.0, False: 2.0}),
+        }
+    )
+    table = build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
+    cost = grid_rows(to_markdown(table), "Cost")
+    assert cost[0].endswith("| FLOPs, dense | FLOPs, without zeros | latency (ms) | × faster |")
+    assert cost[3].endswith("| 2,000,000 | 1,000,000 | 2.000 | 2.00× |")
+    assert "FLOPs without zeros" in caption(table)
 
 
 def test_markdown_names_every_run(table, stores):
@@ -73,52 +88,63 @@ def test_csv_is_unrounded_and_never_blank(table):
     assert [row["sparsity"] for row in rows] == [e.spec.sparsity for e in table.entries]
     assert float(rows[1]["mean"]) == pytest.approx(98.0)
     assert float(rows[1]["sparsity_all"]) == pytest.approx(0.4998)
+    assert rows[1]["data"] == "MNIST, 5,000 digits"
     assert rows[3]["half_width_95"] == "n/a"
     assert rows[4]["mean"] == rows[4]["bytes"] == rows[4]["run_ids"] == "not run"
     assert all(value for row in rows for value in row.values())
 
 
+def test_no_place_of_any_grid_is_blank(table, page):
+    for each in (table, page):
+        for grid in grids(each):
+            assert all(place is None or place.text for line in grid.lines for place in line)
+            assert None not in grid.lines[0]
+
+
 def test_the_page_keeps_its_layout_before_any_run(page):
-    rows = _markdown_rows(to_markdown(page))
+    rows = grid_rows(to_markdown(page), "In the guide's layout")
     assert rows[0] == (
-        "| Model | Non-sparse Top-1 Accuracy | Random Sparse Accuracy | Random Sparsity "
-        "| Structured Sparse Accuracy | Structured Sparsity |"
+        "| Model "
+        "| Non-sparse Top-1 Accuracy: published (full scale) "
+        "| Non-sparse Top-1 Accuracy: measured (full scale) "
+        "| Random Sparse Accuracy: published (full scale) "
+        "| Random Sparse Accuracy: measured (full scale) | Random Sparsity "
+        "| Structured Sparse Accuracy: published (full scale) "
+        "| Structured Sparse Accuracy: measured (full scale) | Structured Sparsity |"
     )
-    assert [row.split(" | ")[3] for row in rows[2:7]] == ["50%", "75%", "87.5%", "50%", "50%"]
-    assert rows[2].startswith("| InceptionV3 | not run \\[published 78.1%\\] | not run")
-    assert "published 75.8% (−2.02)" in rows[2]
-    assert rows[3].startswith("|  |  | not run \\[published 76.1% (−2.00)\\]")
+    assert [row.split(" | ")[5] for row in rows[2:7]] == ["50%", "75%", "87.5%", "50%", "50%"]
+    assert rows[2] == (
+        "| InceptionV3 | 78.1% | not run | 78.0% (−0.10) | not run | 50% "
+        "| 75.8% (−2.02) | not run | 2 by 4 |"
+    )
+    assert rows[3] == "|  |  |  | 76.1% (−2.00) | not run | 75% |  |  |  |"
 
 
-def test_html_merges_what_the_page_merges(page):
-    text = to_html(page)
-    assert '<td rowspan="3">InceptionV3</td>' in text
-    assert '<td rowspan="3">2 by 4</td>' in text
-    assert "<td>75%</td>" in text
+def test_scales_never_share_a_column(keywords):
+    (page, *_) = grids(keywords)
+    assert [column.text for column in page.columns[1:]] == [
+        "published (full scale)",
+        "measured (small scale)",
+    ] * 3
+    (line,) = page.lines
+    assert [place.kind for place in line[1:]] == ["published", "measured"] * 3
+    assert "no yardstick" in caption(keywords)
 
 
-class _Tags(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.seen, self.text = set(), ""
+def test_sparsities_without_a_column_stand_beyond_the_page(keywords):
+    page, results = grids(keywords)[:2]
+    (line,) = page.lines
+    assert [place.text for place in line] == [
+        *("DS-CNN-L", "95.23%", "95.00%", "94.33%", "94.00%", "94.84%", "94.50%")
+    ]
+    assert line[4].below == ("(−1.00)", "n=1")
+    assert [line[1].text for line in results.lines][2:] == ["2 by 4", "random 75%"]
+    assert "Beyond the guide's columns, in the grid of results: random 75%." in caption(keywords)
 
-    def handle_starttag(self, tag, attrs):
-        self.seen.add(tag)
 
-    def handle_data(self, data):
-        self.text += data
-
-
-def test_names_cannot_become_markup(nasty):
-    parser = _Tags()
-    parser.feed(to_html(nasty))
-    assert "script" not in parser.seen
-    assert NASTY.replace("\n", " ") in parser.text
-    columns = {row.replace("\\|", "").count("|") for row in _markdown_rows(to_markdown(nasty))[:7]}
-    assert columns == {11}
-    assert "\n\\end" not in escape_latex(NASTY)
-    body = to_latex(nasty).split("\\midrule")[1].split("\\bottomrule")[0]
-    assert all(line.replace("\\&", "").count("&") == 9 for line in body.strip().splitlines())
+def test_synthetic_data_are_called_so_everywhere(keywords):
+    for text in (to_markdown(keywords), to_latex(keywords), to_text(keywords)):
+        assert "Data: SYNTHETIC, synthetic speech" in text
 
 
 def test_escapes():
@@ -127,11 +153,33 @@ def test_escapes():
     assert escape_latex("50% of a_b \\ {x}") == r"50\% of a\_b \textbackslash{} \{x\}"
 
 
+class _Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_names_cannot_become_markup_of_markdown(nasty):
+    for title, width in (("Results", 5), ("Sparsity reached, and size", 10)):
+        rows = grid_rows(to_markdown(nasty), title)
+        assert {re.sub(r"\\.", "", row).count("|") for row in rows} == {width + 1}
+    parser = _Tags()
+    parser.feed(to_markdown(nasty).replace("\\<", "&lt;").replace("\\>", "&gt;"))
+    assert "script" not in parser.seen
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_terminal_text_never_cuts_a_number(runs, demo_spec, width):
+def test_terminal_text_never_cuts_a_number(stores, demo_spec, width):
     spec = replace(demo_spec, rows=demo_spec.rows[:4])
+    runs = read_runs(stores["uri"], "demo")
     text = to_text(build_table(spec, collect(runs, spec), PublishedTable({})), width)
-    for number in ("98.20", "± 0.50", "−0.20", "± 0.43", "13,103,572", "12,164,301", "1.72×"):
+    for number in ("98.20", "± 0.50", "−0.20", "± 0.43", "12,164,301", "1.72×", "1,637,882"):
         assert number in text
     if width >= 80:
         assert max(len(line) for line in text.splitlines()) <= width
@@ -144,17 +192,22 @@ def test_terminal_text_says_what_the_numbers_are_of(table):
     assert "no interval" in text
 
 
-def test_plots_are_pictures_and_the_same_each_time(table):
-    first, second = draw_plots(table), draw_plots(table)
-    assert list(first) == ["accuracy_vs_sparsity.png", "accuracy_vs_sparsity.svg"]
-    assert first == second
-    assert first["accuracy_vs_sparsity.png"].startswith(b"\x89PNG")
-    assert b"<svg" in first["accuracy_vs_sparsity.svg"]
+def test_published_values_of_the_guide_reach_every_format(page):
+    text = read_published("image_classification").values["InceptionV3", "random 87.5%"].text
+    assert text == "74.6"
+    for drawn in (to_markdown(page), to_csv(page), to_latex(page), to_text(page)):
+        assert "74.6" in drawn
 
 
-def test_plots_bear_any_name(nasty):
-    assert set(draw_plots(nasty)) == set(plot_names(nasty))
-
-
-def test_nothing_measured_draws_nothing(page):
-    assert draw_plots(page) == {}
+def test_a_variant_tells_rows_of_one_name_apart(stores, demo_spec):
+    dense, half, *_ = demo_spec.rows
+    other = replace(half, where={**half.where, "export.formats": "[]"}, variant="export.formats=[]")
+    spec = replace(
+        page_tables("small")["examples"], name="demo", rows=(dense, half, other), published=None
+    )
+    runs = read_runs(stores["uri"], "demo")
+    table = build_table(spec, collect(runs, spec), PublishedTable({}))
+    rows = grid_rows(to_markdown(table), "Results")
+    assert rows[0].startswith("| model | sparsity | variant | seeds |")
+    assert "| random 50% | – | 3 |" in rows[3]
+    assert "| random 50% | export.formats=\\[\\] | 0 of 3 | not run |" in rows[4]

@@ -5,10 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Metric
 
 from harness.errors import ReportError, TrackingError
-from harness.report import FORMATS, report
+from harness.report import FORMATS, Selection, parse_filter, report, write_index
 from harness.report.pages import page_tables
+from harness.report.plots import runs_drawn
+from tests.report.store import Store
+
+COSTS = ("sparsity", "bytes")
 
 
 def test_writes_all_files(stores, demo_spec, tmp_path):
@@ -17,10 +22,12 @@ def test_writes_all_files(stores, demo_spec, tmp_path):
     assert names == {path.name for path in (tmp_path / "demo").iterdir()}
     assert names == {
         *(f"table.{name}" for name in FORMATS),
-        "accuracy_vs_sparsity.png",
-        "accuracy_vs_sparsity.svg",
+        *(f"accuracy_vs_{cost}.{kind}" for cost in COSTS for kind in ("png", "svg")),
     }
-    assert "(accuracy_vs_sparsity.svg)" in (tmp_path / "demo" / "table.md").read_text()
+    assert (
+        "![Accuracy vs sparsity](accuracy_vs_sparsity.svg)"
+        in (tmp_path / "demo" / "table.md").read_text()
+    )
     assert "98.20 ± 0.50" in result.text
     assert result.excluded == ()
 
@@ -33,11 +40,11 @@ def test_the_same_runs_give_the_same_files(stores, demo_spec, tmp_path):
 
 
 def test_reports_what_it_left_out(stores, demo_spec, tmp_path):
-    spec = replace(demo_spec, name="trouble")
+    spec = replace(demo_spec, experiment="trouble")
     result = report(spec, uri=stores["uri"], out_dir=tmp_path, plots=False)
     assert sum(len(e.run_ids) for e in result.excluded) == 14
     assert "Not shown of the experiment: 14 runs" in result.text
-    assert {path.name for path in result.paths} == {"table.md", "table.csv"}
+    assert {path.name for path in result.paths} == {f"table.{name}" for name in FORMATS}
 
 
 @pytest.mark.parametrize("name", sorted(page_tables()))
@@ -97,12 +104,61 @@ from pathlib import Path
 from harness.report import report
 from harness.report.pages import page_tables
 from dataclasses import replace
-spec = replace(page_tables()["examples"], name="demo")
+spec = replace(page_tables("small")["examples"], name="demo")
 result = report(spec, uri={stores["uri"]!r}, out_dir=Path({str(tmp_path)!r}))
-assert len(result.paths) == 4, result.paths
+assert len(result.paths) == 8, result.paths
 heavy = {{"tensorflow", "keras", "mlflow", "sqlalchemy"}} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run(
         [sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=120
     )
+
+
+def test_only_the_runs_asked_for_are_shown(stores, demo_spec, tmp_path):
+    selection = Selection((parse_filter("seed>=2"), parse_filter("sparsity.name!=dense")))
+    result = report(
+        demo_spec, uri=stores["uri"], out_dir=tmp_path, plots=False, selection=selection
+    )
+    dense, half, *_ = result.table.entries
+    assert dense.quality is None
+    assert [run.seed for run in half.runs] == ["2", "3"]
+    assert half.difference.n == 2, "the dense baselines count though they are not shown"
+    assert half.gzip_reduction == pytest.approx(1 / 0.58, rel=1e-6)
+    assert {e.reason: len(e.run_ids) for e in result.excluded} == {
+        "left out by --filter seed>=2": 4,
+        "left out by --filter sparsity.name!=dense": 2,
+    }
+    assert "Only runs seed>=2, sparsity.name!=dense." in result.text
+
+
+def test_several_tables_get_an_index(stores, demo_spec, tmp_path):
+    results = [
+        report(spec, uri=stores["uri"], out_dir=tmp_path / spec.name, plots=False)
+        for spec in (demo_spec, replace(demo_spec, name="other", experiment="trouble"))
+    ]
+    text = write_index(tmp_path, results).read_text()
+    for name in ("demo", "other"):
+        assert f'<a href="{name}/table.html">A demo</a>' in text
+    assert "4 of 5 rows measured" in text
+    assert "conflicts: 2" in text
+
+
+def test_the_schedule_as_run_is_read_for_one_run_a_row(stores, demo_spec, tmp_path):
+    store = Store(stores["uri"], "schedule")
+    dense = store.cell()
+    runs = [store.sparse("random", 0.5, seed, 0.97, dense) for seed in (1, 2)]
+    for run in runs:
+        store.client.log_batch(
+            run,
+            metrics=[
+                Metric(key, step / 1000, 0, step)
+                for step in (100, 300, 500)
+                for key in ("sparsity/scheduled", "sparsity/reached")
+            ],
+        )
+    spec = replace(demo_spec, name="schedule")
+    result = report(spec, uri=stores["uri"], out_dir=tmp_path)
+    names = {path.name for path in result.paths}
+    assert {"sparsity_schedule.png", "sparsity_schedule.svg"} <= names
+    assert runs_drawn(result.table) == runs[:1]

@@ -1,6 +1,7 @@
 import pytest
 
-from harness.report.spec import amount, family, rows_from_cells, sparsity_label
+from harness.report.names import amount, family, sparsity_label
+from harness.report.rows import rows_from_cells
 
 
 @pytest.mark.parametrize(

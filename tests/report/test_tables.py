@@ -113,7 +113,8 @@ def test_a_baseline_counts_though_the_table_does_not_show_it(stores, demo_spec):
 
 def test_conflicts_are_flagged(trouble):
     text = "\n".join(trouble.notes)
-    assert "CONFLICT: the runs were made by 2 code versions (cccccccccccc, dddddddddddd)" in text
+    made = "2 code versions (cccccccccccc in 2 runs, dddddddddddd in 1 run)"
+    assert f"CONFLICT: the runs were made by {made}" in text
     assert "CONFLICT: the runs of mnist_cnn saw 2 different data sets" in text
     assert "1 of 3 runs made by code with uncommitted changes" in text
     assert "Not shown of the experiment: 14 runs (" in text

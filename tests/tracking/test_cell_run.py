@@ -1,6 +1,7 @@
 """A cell's run: taken up again, written in batches, closed honestly."""
 
 import dataclasses
+import math
 
 import pytest
 from mlflow import MlflowClient
@@ -64,6 +65,18 @@ def test_metrics_go_out_after_a_while(run, monkeypatch):
     monkeypatch.setattr(cell_run, "FLUSH_SECONDS", 0.0)
     run.log(2, {"a": 2.0})
     assert history(run, "a") == [(1, 1.0), (2, 2.0)]
+
+
+def test_metrics_are_kept_as_they_should_be_read(run):
+    run.log(0, {"mean": 0.3421874940395355, "count": 23_851_784, "tiny": 6.8521501361829e-7})
+    run.log(0, {"none": float("nan"), "rate": 1e-300})
+    run.flush()
+    metrics = data(run).data.metrics
+    assert metrics["mean"] == 0.342187
+    assert metrics["count"] == 23_851_784
+    assert metrics["tiny"] == 6.85215e-7
+    assert math.isnan(metrics["none"])
+    assert metrics["rate"] == 1e-300
 
 
 def test_nothing_is_lost_over_many_batches(run):

@@ -26,9 +26,10 @@ def at(target):
         (["sparsity=random", "sparsity.target=0.875"], "random 87.5%"),
         (["sparsity=random", "sparsity.target=0"], "random 0%"),
         (["sparsity=random", "sparsity.target=0.1"], "random 10%"),
-        (["sparsity=structured_2x4"], "structured 2:4"),
-        (["sparsity=structured_2x4", "sparsity.pattern.n=1"], "structured 1:4"),
-        (["sparsity=block_1x4"], "block_1x4 50%"),
+        (["sparsity=structured_2x4"], "2 by 4"),
+        (["sparsity=structured_2x4", "sparsity.pattern.n=1"], "1 by 4"),
+        (["sparsity=block_1x4"], "block 1 by 4 50%"),
+        (["sparsity=block_1x4", "sparsity.pattern.shape=[8,2]"], "block 2 by 8 50%"),
     ],
 )
 def test_labels(overrides, label):
@@ -67,4 +68,8 @@ def test_descriptions_show_what_was_measured_and_no_more():
     assert "| test accuracy | 98.77% |" in text
     assert "TFLite" not in text
     assert "`harness run seed=1`" in text
+    assert "Data:" not in text
+    assert "\nData: synthetic speech\n" in description(
+        RANDOM, {}, "harness run", "synthetic speech"
+    )
     assert headline({"test/accuracy": 0.5, "other": 1.0}) == {"test/accuracy": 0.5}

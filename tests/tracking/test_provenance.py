@@ -65,10 +65,13 @@ def test_a_repository_without_a_commit(checkout):
 
 
 def test_tags_are_texts_and_name_the_versions_that_count():
-    tags = provenance.tags()
+    tags = provenance.tags("harness sweep demo seed=1")
     assert all(isinstance(value, str) and value for value in tags.values())
-    for package in provenance.PACKAGES:
-        assert tags[f"harness.version.{package}"][0].isdigit()
+    packages = dict(entry.split(" ") for entry in tags["harness.packages"].split(", "))
+    assert packages.keys() == set(provenance.PACKAGES)
+    assert all(found[0].isdigit() for found in packages.values())
+    assert tags["harness.command"] == "harness sweep demo seed=1"
+    assert tags["mlflow.source.name"] == "harness sweep"
     assert tags["harness.version"] == harness.__version__
 
 
@@ -76,9 +79,9 @@ def test_a_missing_package_and_a_strange_machine(monkeypatch, tmp_path):
     monkeypatch.setattr(provenance, "PACKAGES", ("no-such-package",))
     monkeypatch.setattr(provenance, "_CPUINFO", tmp_path / "none")
     provenance.cpu_model.cache_clear()
-    tags = provenance.tags()
+    tags = provenance.tags("harness run")
     provenance.cpu_model.cache_clear()
-    assert tags["harness.version.no-such-package"] == "none"
+    assert tags["harness.packages"] == "no-such-package none"
     assert tags["harness.cpu"]
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -18,7 +19,7 @@ from mlflow.entities import Metric
 
 from harness.errors import TrackingError
 from harness.tracking import reader
-from harness.tracking.reader import NoRunsError, read_runs
+from harness.tracking.reader import NoRunsError, read_histories, read_runs
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def store(tmp_path_factory):
                 Metric("loss", 0.4, 20, 2),
                 Metric("loss", 0.3, 20, 1),  # the last step again: a resumed run
                 Metric("test/accuracy", float("nan") if i == 1 else i / 10, 0, 0),
+                Metric("infinite", float("inf") if i == 2 else -float("inf"), 0, 0),
             ],
         )
     client.create_run(experiment, start_time=1_700_000_000_000)
@@ -61,7 +63,7 @@ def _searched(uri, experiment):
         found = mlflow.search_runs(experiment_names=[experiment])
     finally:
         mlflow.set_tracking_uri(before)
-    fixed = ["run_id", "status", "start_time", "end_time"]
+    fixed = ["run_id", "experiment_id", "status", "start_time", "end_time"]
     dotted = sorted(c for c in found.columns if c.startswith(("params.", "tags.", "metrics.")))
     return found[[*fixed, *dotted]].copy()
 
@@ -92,6 +94,24 @@ def test_the_client_gives_the_same_frame_page_by_page(store, monkeypatch):
 
 def test_the_last_value_is_the_last_step_then_the_last_time(store):
     assert set(read_runs(store, "kinds")["metrics.loss"].dropna()) == {0.4}
+
+
+def test_histories_are_those_asked_for_step_by_step_the_later_value_of_a_step(store):
+    runs = read_runs(store, "kinds")
+    ids = list(runs.loc[runs["params.seed"].isin(["0", "1"]), "run_id"])
+    expected = {"loss": [(1, 0.3), (2, 0.4)]}
+    found = read_histories(store, ids, ["loss", "nothing"])
+    assert found == dict.fromkeys(ids, expected)
+    assert read_histories(store, [], ["loss"]) == {}
+    nan = runs.loc[runs["params.seed"] == "1", "run_id"].item()
+    assert read_histories(store, [nan], ["test/accuracy"]) == {}
+
+
+def test_the_client_gives_the_same_histories(store):
+    ids = list(read_runs(store, "kinds")["run_id"])
+    keys = ["loss", "test/accuracy"]
+    found = sorted(step for step in reader._client_steps(store, ids, keys) if step[3] == step[3])
+    assert found == sorted(reader._sqlite_steps(Path(store.removeprefix("sqlite:///")), ids, keys))
 
 
 def test_newest_first(store):
@@ -191,7 +211,10 @@ def test_a_real_server_gives_the_same_frame(store, tmp_path):
                 break
             time.sleep(0.5)
         found = read_runs(f"http://127.0.0.1:{port}", "kinds")
+        ids = list(found["run_id"])
+        steps = read_histories(f"http://127.0.0.1:{port}", ids, ["loss"])
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
     pd.testing.assert_frame_equal(found, read_runs(store, "kinds"))
+    assert steps == read_histories(store, ids, ["loss"])

@@ -43,8 +43,12 @@ def test_a_sweep_has_one_run_and_closes_it(tracking, tmp_path):
 
     (tmp_path / "table.md").write_text("| a |")
     with begin(tracking) as last:
-        last.add([tmp_path / "table.md"], "the table")
-    assert client.get_run(first.run_id).data.tags["mlflow.note.content"] == "the table"
+        last.add([tmp_path / "table.md"], "# Page\n\nWords.\n\n| a |\n|---|\n| 1 |\n\n| b |\n")
+    note = client.get_run(first.run_id).data.tags["mlflow.note.content"]
+    assert note.startswith("**A title**\n\n`harness sweep demo`\n\n| a |\n|---|\n| 1 |\n\n")
+    assert "Words" not in note
+    assert "| b |" not in note
+    assert f"runs/{first.run_id}?" in last.summary()
     assert [a.path for a in client.list_artifacts(first.run_id, "table")] == ["table/table.md"]
 
 

@@ -68,6 +68,9 @@ class StubPruner:
             self.mask = (np.abs(weights) > np.median(np.abs(weights))).astype(np.float32)
         self.kernel.assign(weights * self.mask)
 
+    def progress(self) -> tuple[float, float]:
+        return 0.5, float(1 - self.mask.mean())
+
     def get_state(self) -> dict[str, np.ndarray]:
         return {"mask": self.mask, "steps": np.array(self.steps)}
 

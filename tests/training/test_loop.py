@@ -128,6 +128,19 @@ def test_logs_are_flushed_before_each_checkpoint(tmp_path):
     assert saved_at_flush == [0, 5, 10]
 
 
+def test_the_schedule_is_logged_as_run():
+    logged = []
+    model = small.model()
+    pruner = small.StubPruner(model.layers[-3].kernel)
+    fit(model=model, pruner=pruner, on_log=lambda step, metrics: logged.append((step, metrics)))
+    told = {step: m for step, m in logged if "train/loss" in m}
+    assert all(m["sparsity/scheduled"] == 0.5 for m in told.values())
+    assert [told[step]["sparsity/reached"] for step in (2, 4)] == [
+        0.0,
+        pytest.approx(0.5, abs=0.01),
+    ]
+
+
 def test_the_pruner_goes_on_from_its_state(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state")
     model = small.model()

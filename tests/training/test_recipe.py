@@ -6,7 +6,7 @@ import pytest
 
 from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig
 from harness.errors import ConfigError
-from harness.training import recipe
+from harness.training import objective, recipe
 from harness.training.recipe import Length
 
 
@@ -69,7 +69,7 @@ def test_label_smoothing_is_that_of_keras_on_one_hot_labels():
     expected = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)(
         np.eye(4, dtype=np.float32)[labels], logits
     )
-    found = np.mean(recipe.make_loss(0.1)(labels, logits))
+    found = np.mean(objective.make_loss(0.1)(labels, logits))
     assert found == pytest.approx(float(expected), rel=1e-5)
 
 

@@ -13,11 +13,15 @@ from omegaconf import MISSING
 
 from harness.config.schema.data import (
     AugmentationConfig,
+    ClipConfig,
     DatasetConfig,
     FsddConfig,
+    ImdbConfig,
+    PairsConfig,
     SpeechCommandsConfig,
     SpeechConfig,
     SpeechFolderConfig,
+    WordsConfig,
 )
 from harness.config.schema.image_data import (
     Cifar10Config,
@@ -29,7 +33,10 @@ from harness.config.schema.image_data import (
     ShiftConfig,
 )
 from harness.config.schema.models import (
+    DecodingConfig,
     DsCnnLConfig,
+    GnmtConfig,
+    ImdbLstmConfig,
     MnistCnnConfig,
     ModelConfig,
 )
@@ -52,21 +59,27 @@ __all__ = [
     "SCHEMAS",
     "AugmentationConfig",
     "Cifar10Config",
+    "ClipConfig",
     "ColorConfig",
     "Config",
     "CropConfig",
     "DatasetConfig",
     "DecayConfig",
+    "DecodingConfig",
     "DsCnnLConfig",
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
+    "GnmtConfig",
     "ImageConfig",
     "ImageFolderConfig",
     "ImagenetConfig",
+    "ImdbConfig",
+    "ImdbLstmConfig",
     "MnistCnnConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PairsConfig",
     "PatternConfig",
     "PhaseConfig",
     "ScheduleConfig",
@@ -79,6 +92,7 @@ __all__ = [
     "StrategyConfig",
     "TrackingConfig",
     "TrainingConfig",
+    "WordsConfig",
     "register",
 ]
 
@@ -88,7 +102,8 @@ class ExportConfig:
     """Which files are made of a trained model and measured in bytes.
 
     `tolerance` bounds the difference between a converted model's outputs and the Keras
-    model's, relative to the largest output; a conversion beyond it is refused.
+    model's, relative to the largest output; a conversion beyond it is refused. Files of
+    8-bit integers have a check of their own (`harness.export.int8`).
     """
 
     name: str = MISSING
@@ -123,15 +138,25 @@ class Config:
 
 #: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {"mnist_cnn": MnistCnnConfig, "ds_cnn_l": DsCnnLConfig},
+    "model": {
+        "mnist_cnn": MnistCnnConfig,
+        "ds_cnn_l": DsCnnLConfig,
+        "gnmt": GnmtConfig,
+        "imdb_lstm": ImdbLstmConfig,
+    },
     "dataset": {
         "dataset": DatasetConfig,
         "cifar10": Cifar10Config,
         "imagenet": ImagenetConfig,
         "image_folder": ImageFolderConfig,
         "fsdd": FsddConfig,
+        "imdb": ImdbConfig,
+        "multi30k": PairsConfig,
+        "pairs": PairsConfig,
+        "parallel_text": PairsConfig,
         "speech_commands": SpeechCommandsConfig,
         "speech_folder": SpeechFolderConfig,
+        "wmt16": PairsConfig,
     },
     "sparsity": {"sparsity": SparsityConfig},
     "training": {"training": TrainingConfig},

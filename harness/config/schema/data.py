@@ -24,7 +24,8 @@ class AugmentationConfig:
     """How training clips are varied, anew at every step; without any, features are cached.
 
     `time_shift_ms` and `speed` (a share) are the most that a clip is moved or played faster
-    or slower, either way; `gain_db` the most that it is made louder or softer. Background
+    or slower, either way; `gain_db` the most that it is made louder or softer, as a whole, and
+    `equalizer_db` band by band, as other microphones and rooms would. Background
     noise is mixed into a clip with `noise_probability`, up to `noise_volume` (1: as loud as
     recorded), where the data set has some.
     """
@@ -32,6 +33,7 @@ class AugmentationConfig:
     time_shift_ms: float = 0.0
     speed: float = 0.0
     gain_db: float = 0.0
+    equalizer_db: float = 0.0
     noise_probability: float = 0.0
     noise_volume: float = 0.1
 
@@ -49,14 +51,37 @@ class SpeechConfig(DatasetConfig):
 
 
 @dataclass
-class FsddConfig(SpeechConfig):
+class ClipConfig:
+    """How a recording becomes a clip, at training and evaluation alike.
+
+    Recordings that were made apart differ in level, background and where the word begins:
+    `level_db` is the root mean square that each is brought to, and `floor_db` that of white
+    noise below every clip, in decibels of full scale (null: as recorded, none); `centered`
+    puts the recording in the middle of its second instead of at the beginning. An exported
+    model expects clips made so.
+    """
+
+    level_db: float | None = None
+    floor_db: float | None = None
+    centered: bool = False
+
+
+@dataclass
+class WordsConfig(SpeechConfig):
+    """Recordings of words that were not made alike."""
+
+    clip: ClipConfig = field(default_factory=ClipConfig)
+
+
+@dataclass
+class FsddConfig(WordsConfig):
     """The Free Spoken Digit Dataset; `test_speaker` is heard in the test split only."""
 
     test_speaker: str = "theo"
 
 
 @dataclass
-class SpeechFolderConfig(SpeechConfig):
+class SpeechFolderConfig(WordsConfig):
     """Any folder of `label/*.wav`.
 
     With a `speaker_pattern` (a regular expression whose one group is the speaker, searched
@@ -78,3 +103,41 @@ class SpeechCommandsConfig(SpeechConfig):
     words: list[str] = field(default_factory=list)
     silence_percentage: float = 10.0
     unknown_percentage: float = 10.0
+
+
+@dataclass
+class ImdbConfig(DatasetConfig):
+    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent."""
+
+    vocabulary_size: int = 20000
+    length: int = 100
+
+
+@dataclass
+class PairsConfig(DatasetConfig):
+    """Sentences of two languages, line by line: `direction` is SOURCE_TARGET, e.g. en_de.
+
+    `train_files` and so on are the files' common name before the language, `.en` or
+    `.en.gz` and so on, in `data_dir` or absolute. Without held-out files, shares of the
+    training pairs are held out.
+
+    Training pairs with more than `filter_length` words on a side are left out, what is longer
+    than `max_length` subwords is cut. A batch holds pairs of one bucket: of up to so many
+    subwords. It is `training.batch_size` sentences, or (`batch_by=tokens`) up to so many target
+    tokens, padding included. `cache_dir` keeps vocabularies and encoded corpora.
+    """
+
+    direction: str = "en_de"
+    train_files: str = "train"
+    validation_files: str | None = None
+    test_files: str | None = None
+    validation_share: float = 0.0
+    test_share: float = 0.0
+    tokenizer: str = "moses"
+    vocabulary_size: int = 32000
+    vocabulary_file: str | None = None
+    filter_length: int = 80
+    max_length: int = 50
+    buckets: list[int] = field(default_factory=lambda: [10, 20, 30, 40, 50])
+    batch_by: str = "sentences"
+    cache_dir: str | None = None

@@ -14,7 +14,7 @@ it is complete, with `MARKER` in it: that is what tells a loader where the files
 import argparse
 import importlib
 import json
-import shutil
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,11 @@ import harness
 from harness.errors import DataError
 
 #: name -> module with `HELP`, `options` and `write`
-PREPARERS: dict[str, str] = {"cifar10": "harness.data.prepare.cifar10"}
+PREPARERS = {
+    "cifar10": "harness.data.prepare.cifar10",
+    "speech": "harness.data.prepare.speech",
+    "wmt16": "harness.data.prepare.wmt16",
+}
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
 
@@ -65,15 +69,16 @@ def prepare(name: str, out: Path, options: argparse.Namespace, *, force: bool = 
         What was made and how to use it, in lines.
 
     Raises:
-        DataError: The folder is in use, or what the data are made of cannot be had.
+        DataError: The folder is in use or cannot be made, or what the data are made of cannot be
+            had.
     """
     _refuse_used(out, force)
-    with _renamed(out) as folder:
+    with _renamed(out, force) as folder:
         made = module(name).write(folder, options)
         marker = {"prepared": name, "source": made.source, "harness": harness.__version__}
         (folder / MARKER).write_text(json.dumps({**marker, **made.facts}, indent=1) + "\n")
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    used = " ".join([*made.overrides, f"dataset.data_dir={out}"])
+    used = shlex.join([*made.overrides, f"dataset.data_dir={out}"])
     return (
         f"{out}: {made.source}\n{len(sizes):,} files, {sum(sizes) / 1e6:,.1f} MB\n"
         f"use it with {used}"
@@ -96,6 +101,16 @@ def marker_of(folder: Path) -> dict[str, Any] | None:
         raise DataError(f"{path}: damaged; prepare the folder again, with --force") from error
 
 
+def source_of(folder: Path, otherwise: str) -> str:
+    """Where a prepared folder's data are from, in words; `otherwise` of any other folder.
+
+    Raises:
+        DataError: The marker is there, but damaged.
+    """
+    marker = marker_of(folder)
+    return marker["source"] if marker else otherwise
+
+
 def _refuse_used(out: Path, force: bool) -> None:
     if out.is_file():
         raise DataError(f"--out={out}: a file; accepted: a folder to make")
@@ -110,15 +125,34 @@ def _refuse_used(out: Path, force: bool) -> None:
 
 
 @contextmanager
-def _renamed(out: Path) -> Iterator[Path]:
+def _renamed(out: Path, force: bool) -> Iterator[Path]:
     """A folder beside `out` that takes its place, and its name, when the block ends well."""
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    place = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent)
-    with place as temporary:
+    real = out.resolve()  # or a link to a folder would be replaced, not the folder
+    with _beside(real, out) as temporary:
         new, old = Path(temporary, "new"), Path(temporary, "old")
         new.mkdir()
         yield new
-        if out.is_dir():
-            out.replace(old)
-        new.replace(out)
-        shutil.rmtree(old, ignore_errors=True)
+        _refuse_used(out, force)  # someone may have used it meanwhile
+        try:
+            if real.is_dir():
+                real.replace(old)
+            new.replace(real)
+        except BaseException as error:
+            if old.is_dir() and not real.is_dir():
+                old.replace(real)
+            if isinstance(error, OSError):
+                raise _unwritable(out, error) from error
+            raise
+
+
+def _beside(real: Path, out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder in the same file system, so that a rename is one step."""
+    try:
+        real.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f".{real.name}.", dir=real.parent)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> DataError:
+    return DataError(f"--out={out}: cannot be made there ({error.strerror}); choose another folder")

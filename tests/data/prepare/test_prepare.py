@@ -4,12 +4,13 @@ import argparse
 import json
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from harness.cli import main
 from harness.data import prepare
-from harness.data.prepare import MARKER, Prepared, marker_of
+from harness.data.prepare import MARKER, Prepared, marker_of, source_of
 from harness.errors import DataError
 
 
@@ -97,10 +98,64 @@ def test_other_peoples_files_are_never_replaced(tmp_path):
     assert names(tmp_path / "out") == ["thesis.tex"]
 
 
+def test_a_folder_that_is_used_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+    out, write = tmp_path / "out", prepare.module("numbers").write
+
+    def slow(folder, given):
+        out.mkdir()
+        (out / "thesis.tex").touch()
+        return write(folder, given)
+
+    monkeypatch.setattr(prepare.module("numbers"), "write", slow)
+    with pytest.raises(DataError, match="holds other files"):
+        prepare.prepare("numbers", out, count(1))
+    assert names(out) == ["thesis.tex"]
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("failure", [OSError(16, "busy"), KeyboardInterrupt()])
+def test_the_old_folder_is_put_back_if_the_new_one_cannot_take_its_name(
+    tmp_path, monkeypatch, failure
+):
+    out, replace = tmp_path / "out", Path.replace
+    prepare.prepare("numbers", out, count(3))
+
+    def fail(path, target):
+        if path.name == "new":
+            raise failure
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    wanted = DataError if isinstance(failure, OSError) else KeyboardInterrupt
+    with pytest.raises(wanted):
+        prepare.prepare("numbers", out, count(1), force=True)
+    assert len(names(out)) == 4
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_linked_folder_stays_where_it_is(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    for number in (1, 2):
+        prepare.prepare("numbers", tmp_path / "out", count(number), force=True)
+        assert (tmp_path / "out").is_symlink()
+        assert len(names(tmp_path / "disk")) == number + 1
+
+
+def test_a_place_where_nothing_can_be_made_is_refused_in_a_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+    assert main(["data", "prepare", "numbers", "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--out={out}: cannot be made there" in line
+
+
 def test_the_marker_is_read_back(tmp_path):
     assert marker_of(tmp_path) is None
     prepare.prepare("numbers", tmp_path / "out", count(1))
-    assert marker_of(tmp_path / "out")["source"] == "counted numbers"
+    assert marker_of(tmp_path / "out")["count"] == 1
+    assert source_of(tmp_path / "out", "found") == "counted numbers"
+    assert source_of(tmp_path, "found") == "found"
     (tmp_path / "out" / MARKER).write_text("{}")
     with pytest.raises(DataError, match=f"{MARKER}: damaged"):
         marker_of(tmp_path / "out")

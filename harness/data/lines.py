@@ -1,0 +1,164 @@
+"""Text files that belong together line by line, plain or gzipped.
+
+Only a newline byte ends a line: the other separators that `str.splitlines` knows (U+2028
+is in Europarl) stand inside sentences, and would move every line after them.
+"""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from harness.errors import DataError
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What reading a file once tells.
+
+    Attributes:
+        lines: How many it has.
+        first_empty: Number of the first line without a word, from 1; 0 if none.
+        sha256: Of the content, unpacked.
+    """
+
+    lines: int
+    first_empty: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two files of one split, by language."""
+
+    files: dict[str, Path]
+
+
+def find(folder: Path | None, name: str, languages: tuple[str, str]) -> Pair:
+    """The two files `name.LANGUAGE` or `name.LANGUAGE.gz`.
+
+    Args:
+        folder: where relative names are looked for.
+        name: what comes before the language; absolute, or relative to the folder.
+        languages: their codes.
+
+    Raises:
+        DataError: one is not there; the message names what is.
+    """
+    base = Path(name).expanduser()
+    if not base.is_absolute():
+        if folder is None:
+            raise DataError(
+                f"dataset.data_dir: not given; accepted: the folder with {name}.{languages[0]}"
+                f" and {name}.{languages[1]} (.gz or not)"
+            )
+        base = folder / base
+    files = {}
+    for language in languages:
+        candidates = [Path(f"{base}.{language}"), Path(f"{base}.{language}.gz")]
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            raise DataError(
+                f"{candidates[0]}: neither it nor {candidates[1].name} is there; found"
+                f" {_contents(base.parent)}"
+            )
+        files[language] = found[0]
+    return Pair(files)
+
+
+def _contents(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    return ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+
+
+def scan(path: Path) -> Scan:
+    """Reads a file once (again only if it has changed): its lines, its content, its bytes.
+
+    Raises:
+        DataError: it cannot be read, is not UTF-8, or has no line.
+    """
+    status = path.stat()
+    return _scan(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _scan(path: Path, mtime: int, size: int) -> Scan:
+    digest, count, first_empty = hashlib.sha256(), 0, 0
+    for line in read(path):
+        count += 1
+        digest.update(line)
+        if not decoded(line, path, count).strip() and not first_empty:
+            first_empty = count
+    if not count:
+        raise DataError(f"{path}: no line in it; accepted: one sentence a line")
+    return Scan(count, first_empty, digest.hexdigest())
+
+
+def check_aligned(pair: Pair) -> None:
+    """Refuses two files of unequal length.
+
+    Raises:
+        DataError: names both line counts.
+    """
+    scans = {path: scan(path) for path in pair.files.values()}
+    (first, one), (second, two) = scans.items()
+    if one.lines != two.lines:
+        raise DataError(
+            f"{first} has {one.lines:,} lines, but {second} has {two.lines:,}; accepted: files"
+            " aligned line by line"
+        )
+
+
+def check_complete(pair: Pair) -> None:
+    """Refuses empty lines, which a score cannot be taken over.
+
+    Raises:
+        DataError: names the file and the first of them.
+    """
+    for path in pair.files.values():
+        empty = scan(path).first_empty
+        if empty:
+            raise DataError(
+                f"{path}: line {empty} is empty; accepted in files to validate or test on: a"
+                " sentence in every line (remove the line from both files)"
+            )
+
+
+def read(path: Path) -> Iterator[bytes]:
+    """The lines of a file, unpacked, with their newlines.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with _open(path) as file:
+        yield from file
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield file  # type: ignore[misc]
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
+
+
+def decoded(line: bytes, path: Path, number: int) -> str:
+    """A line as text.
+
+    Raises:
+        DataError: it is not UTF-8; the message names the line and the byte in it.
+    """
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: line {number} is not UTF-8 (byte {line[error.start]:#04x} at {error.start});"
+            " convert it, e.g. with: iconv -f latin1 -t utf-8"
+        ) from None

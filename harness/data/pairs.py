@@ -1,0 +1,423 @@
+"""Sentence pairs to translate: what their data sets offer, and how they are made of files.
+
+Ids 0 to 3 are padding, unknown, start and end of a sentence. A source has neither start nor
+end; `target_in` is the start and the target, `target_out` the target and the end.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from harness.config.schema import PairsConfig
+from harness.config.text import languages
+from harness.data import buckets, cache, corpus, lines, tokens, vocabulary, words
+from harness.data.base import steps_from
+from harness.data.buckets import Batches
+from harness.data.corpus import Side
+from harness.data.lines import Pair
+from harness.data.vocabulary import BOS, EOS, Vocabulary
+from harness.data.words import Rules
+from harness.errors import DataError
+
+
+class Text(NamedTuple):
+    """A sentence: its words joined by spaces (what BLEU compares), and as people write it."""
+
+    words: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A held-out split's text, in the order of its batches.
+
+    Attributes:
+        source: As it came.
+        reference: As it came.
+        source_words: Tokenised, joined by spaces; so the model reads it, in subwords.
+        reference_words: Tokenised; what tokenised BLEU compares with.
+    """
+
+    source: list[str]
+    reference: list[str]
+    source_words: list[str]
+    reference_words: list[str]
+
+
+class Pairs(Protocol):
+    """Sentence pairs split three ways, as the training and evaluation stages read them.
+
+    The datasets yield ((source [b, S], target_in [b, T]), target_out [b, T]), int32, padded with
+    0 to the lengths of a bucket: T = S + 1, and few different S, so that graphs are traced a few
+    times only.
+    """
+
+    name: str
+    fingerprint: str
+    source: str
+    direction: str
+    vocabulary_size: int
+    vocabulary: str
+
+    @property
+    def num_train(self) -> int:
+        """What an epoch has of what a batch size counts: pairs, or padded target tokens."""
+
+    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """Infinite `tf.data.Dataset`; the batch at step t depends on (seed, t) alone."""
+
+    def validation(self, batch_size: int) -> Any:
+        """Finite `tf.data.Dataset` of every validation pair, `batch_size` pairs in a batch."""
+
+    def test(self, batch_size: int) -> Any:
+        """Finite `tf.data.Dataset` of every test pair, `batch_size` pairs in a batch."""
+
+    def sentences(self, split: str) -> Sentences:
+        """The text of `validation` or `test`, in the order of its batches."""
+
+    def text(self, ids: Iterable[int]) -> Text:
+        """What target ids say, up to the first end of sentence."""
+
+
+@dataclass(frozen=True)
+class PairData:
+    """`Pairs` read from an encoded corpus.
+
+    Args:
+        config: of the data set.
+        fingerprint: of its content and vocabulary.
+        text_folder: the words.
+        ids_folder: their ids.
+        subwords: the vocabulary.
+    """
+
+    config: PairsConfig
+    fingerprint: str
+    text_folder: Path
+    ids_folder: Path
+    subwords: Vocabulary
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+        return self.config.name
+
+    @property
+    def direction(self) -> str:
+        """Source and target language, e.g. en_de."""
+        return self.config.direction
+
+    @property
+    def source(self) -> str:
+        """What it was made of, in words."""
+        report, longest = words.report(self.text_folder), self.config.max_length
+        cut = int(np.sum(self._whole_lengths > longest))
+        return (
+            f"{report}, {cut:,} cut to {longest} subwords, {self.direction},"
+            f" {self.vocabulary_size:,} subwords"
+        )
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, of source and target alike."""
+        return self.subwords.size
+
+    @property
+    def vocabulary(self) -> str:
+        """Tells vocabularies apart: its sha256."""
+        return self.subwords.sha256
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Of a source sentence: any length."""
+        return (None,)
+
+    @property
+    def num_classes(self) -> int:
+        """Width of the logits at each place of a target."""
+        return self.vocabulary_size
+
+    @property
+    def num_train(self) -> int:
+        """Pairs in an epoch; batches by tokens count their padded target tokens instead."""
+        limits = list(self.config.buckets)
+        numbers = np.searchsorted(limits, self._lengths)
+        sizes = np.bincount(numbers, minlength=len(limits)).tolist()
+        return buckets.units(sizes, limits, by_tokens=self._by_tokens)
+
+    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
+
+        Args:
+            batch_size: sentences in a batch, or the most padded target tokens, as configured.
+            seed: decides the order; an integer in [0, 2**62).
+            start_step: global step of the first batch.
+
+        Raises:
+            ConfigError: a batch cannot be filled.
+        """
+        batches = self._batches(batch_size, seed)
+
+        def examples(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            limit, numbers = batches.at(step)
+            return _examples(self._sides("train"), numbers, limit)
+
+        return steps_from(start_step, partial(_in_graph, examples))
+
+    def validation(self, batch_size: int) -> Any:
+        """Every validation pair, whole, in the files' order."""
+        return self._held_out("validation", batch_size)
+
+    def test(self, batch_size: int) -> Any:
+        """Every test pair, whole, in the files' order."""
+        return self._held_out("test", batch_size)
+
+    def sentences(self, split: str) -> Sentences:
+        """The text of a held-out split, in the files' order.
+
+        Args:
+            split: validation or test.
+        """
+        return Sentences(
+            *(
+                list(words.read(self.text_folder, split, language, kind))
+                for kind in ("sentences", "words")
+                for language in languages(self.direction)
+            )
+        )
+
+    def text(self, ids: Iterable[int]) -> Text:
+        """What target ids say, up to the first end of sentence."""
+        spoken = self.subwords.decode(ids)
+        return Text(spoken, self._detokenize(spoken))
+
+    def ids(self, sentence: str) -> list[int]:
+        """A source sentence in subwords, as the model reads it."""
+        return self.subwords.encode(self._tokenize(sentence))
+
+    def _batches(self, batch_size: int, seed: int) -> Batches:
+        """Kept for the next segment of training: each holds some bytes of every pair."""
+        if (batch_size, seed) not in self._shuffled:
+            self._shuffled.clear()
+            self._shuffled[batch_size, seed] = Batches(
+                self._lengths,
+                list(self.config.buckets),
+                batch_size,
+                by_tokens=self._by_tokens,
+                seed=seed,
+            )
+        return self._shuffled[batch_size, seed]
+
+    @cached_property
+    def _shuffled(self) -> dict[tuple[int, int], Batches]:
+        return {}
+
+    @property
+    def _by_tokens(self) -> bool:
+        return self.config.batch_by == "tokens"
+
+    @cached_property
+    def _tokenize(self) -> Callable[[str], str]:
+        return tokens.tokenizer(self.config.tokenizer, languages(self.direction)[0])
+
+    @cached_property
+    def _detokenize(self) -> Callable[[str], str]:
+        return tokens.detokenizer(self.config.tokenizer, languages(self.direction)[1])
+
+    @cached_property
+    def _open(self) -> dict[str, tuple[Side, Side]]:
+        return {}
+
+    def _sides(self, split: str) -> tuple[Side, Side]:
+        if split not in self._open:
+            one, two = (
+                Side.open(self.ids_folder, split, language, self.vocabulary_size)
+                for language in languages(self.direction)
+            )
+            self._open[split] = one, two
+        return self._open[split]
+
+    @property
+    def _whole_lengths(self) -> np.ndarray:
+        """The longer of each training pair."""
+        source, target = self._sides("train")
+        return np.maximum(source.lengths, target.lengths)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """The same, as trained on."""
+        return np.minimum(self._whole_lengths, self.config.max_length)
+
+    def _held_out(self, split: str, batch_size: int) -> Any:
+        import tensorflow as tf
+
+        sides = self._sides(split)
+        longest = np.maximum(sides[0].lengths, sides[1].lengths)
+        limits = list(self.config.buckets)
+
+        def examples(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            numbers = np.arange(number * batch_size, min((number + 1) * batch_size, len(longest)))
+            return _examples(sides, numbers, _width(int(longest[numbers].max()), limits))
+
+        count = -(-len(longest) // batch_size)
+        steps = tf.data.Dataset.range(count)
+        batches = steps.map(
+            partial(_in_graph, examples), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _examples(
+    sides: tuple[Side, Side], numbers: np.ndarray, limit: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """source [b, limit], target_in and target_out [b, limit + 1] of some pairs."""
+    source, _ = sides[0].padded(numbers, limit)
+    target, lengths = sides[1].padded(numbers, limit)
+    column = np.zeros((len(numbers), 1), np.int32)
+    target_out = np.concatenate([target, column], axis=1)
+    target_out[np.arange(len(numbers)), lengths] = EOS
+    return source, np.concatenate([column + BOS, target], axis=1), target_out
+
+
+def _width(longest: int, limits: list[int]) -> int:
+    """The bucket that holds such a length; beyond the last, a multiple of it."""
+    fitting = [limit for limit in limits if limit >= longest]
+    return fitting[0] if fitting else -(-longest // limits[-1]) * limits[-1]
+
+
+def _in_graph(
+    examples: Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]], step: Any
+) -> tuple[tuple[Any, Any], Any]:
+    import tensorflow as tf
+
+    arrays = tf.numpy_function(lambda number: examples(int(number)), [step], [tf.int32] * 3)
+    for array in arrays:
+        array.set_shape([None, None])
+    source, target_in, target_out = arrays
+    return (source, target_in), target_out
+
+
+_MODEL = "subwords.model"
+
+# From files ------------------------------------------------------------------------------
+
+
+def check(config: PairsConfig) -> None:
+    """Refuses missing, unaligned or damaged files, and packages that are not installed.
+
+    Raises:
+        DataError: names the file, the line counts, or what to install.
+    """
+    tokens.require(config.tokenizer)
+    for split, pair in _files(config).items():
+        lines.check_aligned(pair)
+        if split != "train":
+            lines.check_complete(pair)
+    if config.vocabulary_file is not None:
+        _given_vocabulary(config)
+
+
+def fingerprint(config: PairsConfig) -> str:
+    """sha256 over the sentences of all files, and the vocabulary; in either direction the same.
+
+    Raises:
+        DataError: see `check`.
+    """
+    return _fingerprint(config, _vocabulary(config))
+
+
+def load(config: PairsConfig) -> PairData:
+    """The pairs, encoded (once: the cache keeps them).
+
+    Raises:
+        DataError: see `check`.
+    """
+    check(config)
+    text, subwords = _words(config), _vocabulary(config)
+    both = _rules(config).languages
+    folder = cache.built(
+        cache.folder_of(config.cache_dir),
+        f"ids-{cache.key(text.name, subwords.sha256)[:24]}",
+        lambda unfinished: corpus.encode(text, both, subwords, unfinished),
+    )
+    return PairData(config, _fingerprint(config, subwords), text, folder, subwords)
+
+
+def _words(config: PairsConfig) -> Path:
+    """The folder of the files' words (made once: the cache keeps it)."""
+    files, rules = _files(config), _rules(config)
+
+    def write(folder: Path) -> None:
+        report = words.write(files, rules, folder)
+        if not report.kept:
+            raise DataError(f"{report}; accepted: one pair to train on, or more")
+
+    made_of = cache.key(words.FORMAT, _content(files), asdict(rules))
+    return cache.built(cache.folder_of(config.cache_dir), f"words-{made_of[:24]}", write)
+
+
+def _vocabulary(config: PairsConfig) -> Vocabulary:
+    """The one given, or the one learned of the training pairs (once: the cache keeps it)."""
+    if config.vocabulary_file is not None:
+        return _given_vocabulary(config)
+    text, size = _words(config), config.vocabulary_size
+
+    def learn(folder: Path) -> None:
+        (folder / _MODEL).write_bytes(vocabulary.train(text / words.COUNTS, size))
+
+    name = f"vocabulary-{cache.key(text.name, size)[:24]}"
+    return vocabulary.read(cache.built(cache.folder_of(config.cache_dir), name, learn) / _MODEL)
+
+
+def _given_vocabulary(config: PairsConfig) -> Vocabulary:
+    path = Path(str(config.vocabulary_file)).expanduser()
+    found = vocabulary.read(path)
+    if found.size != config.vocabulary_size:
+        raise DataError(
+            f"dataset.vocabulary_size={config.vocabulary_size}: {path} has {found.size:,}"
+            f" subwords; accepted: {found.size}"
+        )
+    return found
+
+
+def _files(config: PairsConfig) -> dict[str, Pair]:
+    one, two = sorted(languages(config.direction))
+    folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
+    if folder is not None and not folder.is_dir():
+        raise DataError(f"dataset.data_dir={folder}: no such folder")
+    names = {
+        "train": config.train_files,
+        "validation": config.validation_files,
+        "test": config.test_files,
+    }
+    return {
+        split: lines.find(folder, name, (one, two))
+        for split, name in names.items()
+        if name is not None
+    }
+
+
+def _rules(config: PairsConfig) -> Rules:
+    one, two = sorted(languages(config.direction))
+    return Rules(
+        languages=(one, two),
+        tokenizer=config.tokenizer,
+        filter_length=config.filter_length,
+        shares=(config.validation_share, config.test_share),
+        split_seed=config.split_seed,
+    )
+
+
+def _content(files: dict[str, Pair]) -> dict[str, dict[str, str]]:
+    return {
+        split: {language: lines.scan(path).sha256 for language, path in pair.files.items()}
+        for split, pair in files.items()
+    }
+
+
+def _fingerprint(config: PairsConfig, subwords: Vocabulary) -> str:
+    return cache.key(_content(_files(config)), subwords.sha256)

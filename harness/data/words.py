@@ -1,0 +1,236 @@
+"""From two text files to words: tokenised, sorted out and counted, in one pass.
+
+Chunks of lines go to processes of their own and come back in the files' order, a few at a
+time, so that millions of pairs never stand in memory. The folder that is written has, for each
+split and language, `.words` (one sentence a line, words joined by spaces) and, of held-out
+splits, `.sentences` (as they came); and how often each word occurs in `counts.tsv`.
+"""
+
+import json
+import multiprocessing
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.data import lines, tokens
+from harness.data.lines import Pair
+
+#: Raised when the same files would give other words.
+FORMAT = 1
+SPLITS = ("train", "validation", "test")
+COUNTS = "counts.tsv"
+_REPORT = "report.json"
+_CHUNK = 5_000
+#: Fewer chunks than this are not worth starting processes for.
+_WORTH_PROCESSES = 8
+_MOST_PROCESSES = 16
+T = TypeVar("T")
+
+#: Lines of both languages, without what surrounds them.
+Chunk = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How lines become examples.
+
+    Attributes:
+        languages: The two, sorted: either direction reads the same words.
+        tokenizer: moses or none.
+        filter_length: Training pairs with more words on a side are left out.
+        shares: Of the training pairs, held out for validation and for test.
+        split_seed: Decides which.
+    """
+
+    languages: tuple[str, str]
+    tokenizer: str
+    filter_length: int
+    shares: tuple[float, float]
+    split_seed: int
+
+
+@dataclass
+class Report:
+    """What became of the lines of the training files."""
+
+    pairs: int = 0
+    empty: int = 0
+    too_long: int = 0
+    held_out: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Pairs to train on."""
+        return self.pairs - self.empty - self.too_long - self.held_out
+
+    def add(self, other: "Report") -> None:
+        """Counts another part's lines too."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kept:,} of {self.pairs:,} training pairs ({self.empty:,} empty,"
+            f" {self.too_long:,} too long, {self.held_out:,} held out)"
+        )
+
+
+def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
+    """Writes the words of the files to a folder, and returns what became of the lines.
+
+    Args:
+        files: by split; `train`, and what of `validation` and `test` is not held out of it.
+        rules: how.
+        folder: an empty one.
+    """
+    report, counts = Report(), Counter[str]()
+    with ExitStack() as stack:
+        opened = {
+            (split, language, kind): stack.enter_context(
+                _path(folder, split, language, kind).open("wb")
+            )
+            for split in SPLITS
+            for language in rules.languages
+            for kind in ("words", "sentences")
+        }
+        for split, pair in files.items():
+            for done in _over(pair, _sort_out, rules, split):
+                report.add(done.report)
+                counts.update(done.counts)
+                for place, text in done.text.items():
+                    opened[place].write(text)
+    # Sorted, for a vocabulary's learner breaks ties by the order of its input.
+    with (folder / COUNTS).open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{word}\t{counts[word]}\n" for word in sorted(counts))
+    (folder / _REPORT).write_text(json.dumps(asdict(report)), encoding="utf-8")
+    return report
+
+
+def report(folder: Path) -> Report:
+    """What became of the lines, from a folder of `write`."""
+    return Report(**json.loads((folder / _REPORT).read_text("utf-8")))
+
+
+def read(folder: Path, split: str, language: str, kind: str = "words") -> Iterator[str]:
+    """The lines of a folder of `write`.
+
+    Args:
+        folder: written by `write`.
+        split: train, validation or test.
+        language: its code.
+        kind: words, or sentences of a held-out split.
+    """
+    with _path(folder, split, language, kind).open("rb") as file:
+        for line in file:
+            yield line.decode("utf-8").removesuffix("\n")
+
+
+def _path(folder: Path, split: str, language: str, kind: str) -> Path:
+    return folder / f"{split}.{language}.{kind}"
+
+
+# Reading and sharing out ---------------------------------------------------------------
+
+
+def _over(pair: Pair, work: Callable[..., T], *arguments: Any) -> Iterator[T]:
+    """`work(chunk, *arguments)` of each chunk of a pair's lines, in order."""
+    chunks = _chunks(pair)
+    first = list(islice(chunks, _WORTH_PROCESSES))
+    workers = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    every = chain(first, chunks)
+    if len(first) < _WORTH_PROCESSES or workers == 1:
+        yield from (work(chunk, *arguments) for chunk in every)
+        return
+    # spawn: a process with TensorFlow's threads must not fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting: deque[Any] = deque()
+        for chunk in every:
+            waiting.append(pool.submit(work, chunk, *arguments))
+            if len(waiting) > 2 * workers:  # all at once, the whole file would wait in memory
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _chunks(pair: Pair) -> Iterator[Chunk]:
+    one, two = (lines.read(path) for _, path in sorted(pair.files.items()))
+    both = zip(map(bytes.strip, one), map(bytes.strip, two), strict=True)
+    while chunk := list(islice(both, _CHUNK)):
+        yield chunk
+
+
+# In the processes ------------------------------------------------------------------------
+
+
+@dataclass
+class _Done:
+    """A chunk sorted out: text for the files, word counts, and what became of its lines."""
+
+    text: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    report: Report = field(default_factory=Report)
+
+
+def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
+    """Tokenises a chunk's pairs; only those of training files are left out or held out."""
+    to_words = [_tokenizer(rules.tokenizer, language) for language in rules.languages]
+    kept: dict[tuple[str, str, str], list[str]] = {}
+    done = _Done()
+    for pair in chunk:
+        sentences = [side.decode("utf-8") for side in pair]  # `lines.scan` has seen to it
+        words = [to(sentence) for to, sentence in zip(to_words, sentences, strict=True)]
+        name = split if split != "train" else _training_split(sentences, words, rules, done.report)
+        if not name:
+            continue
+        for side, language in enumerate(rules.languages):
+            kept.setdefault((name, language, "words"), []).append(words[side])
+            if name != "train":
+                kept.setdefault((name, language, "sentences"), []).append(sentences[side])
+            else:
+                done.counts.update(words[side].split(" "))
+    done.text = {
+        place: "".join(f"{line}\n" for line in text).encode() for place, text in kept.items()
+    }
+    return done
+
+
+def _training_split(
+    sentences: list[str], words: list[str], rules: Rules, report: Report
+) -> str | None:
+    """Where a pair of the training files goes, if anywhere; counts it."""
+    report.pairs += 1
+    if not all(words):
+        report.empty += 1
+        return None
+    if max(side.count(" ") for side in words) >= rules.filter_length:
+        report.too_long += 1
+        return None
+    name = _drawn(sentences[0], rules)
+    report.held_out += name != "train"
+    return name
+
+
+def _drawn(sentence: str, rules: Rules) -> str:
+    """The split that is drawn; equal sentences go the same way, or the test would leak."""
+    validation, test = rules.shares
+    if not validation and not test:
+        return "train"
+    salted = f"{rules.split_seed}:{' '.join(sentence.split())}".encode()
+    place = int.from_bytes(blake2b(salted, digest_size=8).digest()) / 2**64
+    if place < validation:
+        return "validation"
+    return "test" if place < validation + test else "train"
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(kind: str, language: str) -> Callable[[str], str]:
+    return tokens.tokenizer(kind, language)

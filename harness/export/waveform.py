@@ -1,0 +1,49 @@
+"""TensorFlow Lite files of keyword spotters that take the sound itself.
+
+A spotter trained on MFCC gets the front end as its first layer, with the same weights. Its
+two operations, AudioSpectrogram and Mfcc, are custom ones of those names: the runtimes of
+TensorFlow Lite bring them; one built without them refuses the file.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from harness.export import tflite
+from harness.export.comparison import compare
+from harness.models.front_end import with_front_end
+from harness.models.plain import plain
+
+
+def to_waveform(
+    model: keras.Model,
+    path: Path,
+    waveforms: np.ndarray,
+    features: np.ndarray,
+    tolerance: float,
+) -> float:
+    """Writes a model of MFCC as a float32 file that takes waveforms, and runs it.
+
+    Args:
+        model: Takes [n, 49, 10, 1].
+        path: File to write.
+        waveforms: Sounds, [n, samples] in [-1, 1].
+        features: What the data set made of the same sounds, [n, 49, 10, 1]: the file must
+            give what the model gives for them.
+        tolerance: Largest relative difference accepted.
+
+    Returns:
+        The largest difference of an output, relative to the largest output.
+
+    Raises:
+        ExportError: If the conversion fails, the file does not run, or the difference is
+            beyond the tolerance.
+    """
+    whole = plain(with_front_end(model, waveforms.shape[1]))
+    content = tflite.convert(whole, path.name)
+    outputs = tflite.run(content, waveforms, path.name)
+    expected = np.asarray(model(features, training=False))
+    error = compare(path.name, outputs, expected, tolerance)
+    tflite.write(path, content)
+    return error

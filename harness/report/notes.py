@@ -1,0 +1,99 @@
+"""What must be said under a table: conflicts, missing seeds, runs that are not shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.report.collect import Exclusion, Run, total_excluded
+
+if TYPE_CHECKING:
+    from harness.report.tables import Entry
+
+#: A note that begins so says that numbers side by side were not made alike.
+CONFLICT = "CONFLICT"
+#: What a comparison must not mix: tag -> what it tells apart.
+_MADE_BY = {"harness.git_commit": "code versions", "harness.format": "formats"}
+
+
+def notes_of(entries: Sequence[Entry], excluded: list[Exclusion], strays: int) -> tuple[str, ...]:
+    """Returns the notes on a table's rows, conflicts first.
+
+    Args:
+        entries: The rows.
+        excluded: The runs not shown.
+        strays: How many sparse runs started from a dense run that is not shown.
+    """
+    notes = [*_conflicts(entries), *_data_conflicts(entries), *_seeds(entries)]
+    if strays:
+        notes.append(
+            f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
+            "differences are from the one started from."
+        )
+    return (*notes, *_exclusions(excluded))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _seeds(entries: Sequence[Entry]) -> list[str]:
+    notes = []
+    if any(e.quality is not None and e.quality.n == 1 for e in entries):
+        notes.append("Rows with 1 seed have no interval: one run says nothing about its spread.")
+    missing = sum(max(0, len(e.spec.seeds) - len(e.runs)) for e in entries if e.runs)
+    if missing:
+        notes.append(f"Not run (yet) of measured rows: {_count(missing, 'planned seed')}.")
+    unpaired = sum(
+        len(e.runs) - (e.difference.n if e.difference else 0) for e in entries if not e.is_dense
+    )
+    if unpaired:
+        notes.append(
+            f"The dense baseline of {_count(unpaired, 'sparse run')} is not in the experiment: "
+            "no difference or ratio counts them."
+        )
+    return notes
+
+
+def _conflicts(entries: Sequence[Entry]) -> list[str]:
+    """Says where runs that are compared were made by different code."""
+    notes = []
+    runs = [run for entry in entries for run in entry.runs]
+    for tag, what in _MADE_BY.items():
+        values = Counter(run.tags.get(tag, "unknown") for run in runs)
+        if len(values) > 1:
+            found = ", ".join(f"{v[:12]} in {_count(n, 'run')}" for v, n in sorted(values.items()))
+            notes.append(f"{CONFLICT}: the runs were made by {len(values)} {what} ({found}).")
+    dirty = sum(run.tags.get("harness.git_dirty", "").lower() == "true" for run in runs)
+    if dirty:
+        notes.append(
+            f"{dirty} of {_count(len(runs), 'run')} made by code with uncommitted changes."
+        )
+    return notes
+
+
+def _data_conflicts(entries: Sequence[Entry]) -> list[str]:
+    """Says where runs of one model and variant saw different data."""
+    notes = []
+    by_model: dict[str, list[Run]] = {}
+    for entry in entries:
+        by_model.setdefault(f"{entry.spec.model} {entry.spec.variant}".strip(), []).extend(
+            entry.runs
+        )
+    for model, runs in by_model.items():
+        prints = sorted({run.tags.get("harness.data_fingerprint", "unknown") for run in runs})
+        if len(prints) > 1:
+            notes.append(
+                f"{CONFLICT}: the runs of {model} saw {len(prints)} different data sets "
+                f"(fingerprints {', '.join(p[:12] for p in prints)})."
+            )
+    return notes
+
+
+def _exclusions(excluded: list[Exclusion]) -> list[str]:
+    total = total_excluded(excluded)
+    if not total:
+        return []
+    reasons = "; ".join(f"{len(e.run_ids)} {e.reason}" for e in excluded)
+    return [f"Not shown of the experiment: {_count(total, 'run')} ({reasons})."]

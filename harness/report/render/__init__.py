@@ -1,0 +1,22 @@
+"""Draws a table, one format a file: Markdown, CSV, LaTeX, HTML.
+
+Names come from configs and stores, so every format escapes what it is given.
+"""
+
+from harness.report.render.caption import caption, one_line
+from harness.report.render.csv_file import to_csv
+from harness.report.render.html_page import escape_html, to_html
+from harness.report.render.latex import escape_latex, to_latex
+from harness.report.render.markdown import escape_markdown, to_markdown
+
+__all__ = [
+    "caption",
+    "escape_html",
+    "escape_latex",
+    "escape_markdown",
+    "one_line",
+    "to_csv",
+    "to_html",
+    "to_latex",
+    "to_markdown",
+]

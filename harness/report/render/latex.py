@@ -1,0 +1,121 @@
+"""A table's grids as LaTeX tables (booktabs)."""
+
+from harness.report.layout import Column, Grid, Place, grids
+from harness.report.render.caption import caption, one_line
+from harness.report.tables import Table
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "…": r"\dots{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+#: Grids wider than this are set smaller, with less between the columns.
+_WIDE = 7
+
+
+def escape_latex(text: str) -> str:
+    """Escapes LaTeX's special characters, and spells the signs the tables use."""
+    return "".join(_SIGNS.get(sign, sign) for sign in one_line(text))
+
+
+def to_latex(table: Table) -> str:
+    """Draws a LaTeX table a grid, to be `\\input` by a document that loads booktabs.
+
+    Headings and cells are stacked rather than long, so that a grid fits the text width of
+    an article; merged cells stand on their first line.
+    """
+    head = "% needs \\usepackage{booktabs}"
+    return "\n\n".join([head, *(_table(table, grid) for grid in grids(table))]) + "\n"
+
+
+def _table(table: Table, grid: Grid) -> str:
+    alignment = "".join("l" if i < grid.left else "r" for i in range(len(grid.columns)))
+    title = f"{escape_latex(table.spec.title)}: {escape_latex(grid.title[0].lower())}"
+    title += f"{escape_latex(grid.title[1:])}. {escape_latex(caption(table))}"
+    size = r"\scriptsize" if len(grid.columns) > _WIDE else r"\footnotesize"
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{title}}}",
+            rf"\label{{tab:{_label(table.spec.name)}-{grid.key}}}",
+            rf"{size}\setlength{{\tabcolsep}}{{3pt}}",
+            rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
+            r"\toprule",
+            *_headings(grid.columns),
+            r"\midrule",
+            *(_line(line, grid.left) for line in grid.lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _label(name: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in name)
+
+
+def _headings(columns: tuple[Column, ...]) -> list[str]:
+    """One line of headings, under a line of groups where there are groups."""
+    below = " & ".join(_stack(_words(column.text), "c") for column in columns) + r" \\"
+    if not any(column.group for column in columns):
+        return [below]
+    groups, rules = [], []
+    for first, width, group in _spans(columns):
+        if group:
+            groups.append(rf"\multicolumn{{{width}}}{{c}}{{{_stack(_words(group, 26), 'c')}}}")
+            rules.append(rf"\cmidrule(lr){{{first + 1}-{first + width}}}")
+        else:
+            groups += [""] * width
+    return [" & ".join(groups) + r" \\", "".join(rules), below]
+
+
+def _spans(columns: tuple[Column, ...]) -> list[tuple[int, int, str]]:
+    """First column, width and name of each group; of each column outside of groups, too."""
+    spans: list[tuple[int, int, str]] = []
+    for i, column in enumerate(columns):
+        if spans and column.group and spans[-1][2] == column.group:
+            spans[-1] = (spans[-1][0], spans[-1][1] + 1, column.group)
+        else:
+            spans.append((i, 1, column.group))
+    return spans
+
+
+def _words(text: str, width: int = 12) -> list[str]:
+    """Breaks a heading into lines of about so many signs."""
+    lines: list[str] = []
+    for word in one_line(text).split():
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _line(line: tuple[Place | None, ...], left: int) -> str:
+    places = []
+    for i, place in enumerate(line):
+        pieces = ["" if place is None else place.text, *(place.below if place else ())]
+        places.append(_stack(pieces, "l" if i < left else "r", top=True))
+    return " & ".join(places) + r" \\"
+
+
+def _stack(pieces: list[str], align: str, *, top: bool = False) -> str:
+    """Sets pieces one above the other."""
+    escaped = [escape_latex(piece) for piece in pieces]
+    if len(escaped) == 1:
+        return escaped[0]
+    place = "t" if top else "b"
+    body = r" \\ ".join(escaped)
+    return rf"\begin{{tabular}}[{place}]{{@{{}}{align}@{{}}}}{body}\end{{tabular}}"

@@ -1,0 +1,32 @@
+"""Puts a plot's SVG into an HTML page, in the page's own colours, light or dark."""
+
+import re
+
+from harness.report.plots.style import INK, MUTED, PAPER, RULE
+
+_COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    RULE: "var(--rule)",
+    PAPER: "var(--paper)",
+}
+_IDS = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+def inline(svg: bytes, prefix: str, label: str) -> str:
+    """Returns the `<svg>` element for a page.
+
+    Args:
+        svg: What matplotlib drew.
+        prefix: Goes before its ids: those of two plots on one page must differ.
+        label: What the plot shows, escaped, for those who do not see it.
+    """
+    text = svg.decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = _IDS.sub(rf"\g<1>{prefix}-", text)
+    for colour, variable in _COLOURS.items():
+        text = text.replace(colour, variable)
+    opening, _, rest = text.partition(">")
+    opening = re.sub(r' (width|height)="[^"]*"', "", opening)
+    return f'{opening} role="img" aria-label="{label}">{rest}'

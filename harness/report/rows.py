@@ -1,0 +1,116 @@
+"""From cells, planned or run, to the rows of a table."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from harness.report.names import label_of
+from harness.report.spec import RowSpec
+from harness.report.values import canonical
+
+#: Configuration that does not decide which row of a table a run belongs to: where things
+#: lie and how they are watched, and the seed, over which a row is averaged.
+_NOT_OF_A_ROW = (
+    "seed",
+    "scale",
+    "work_dir",
+    "dataset.data_dir",
+    "training.log_every",
+    "training.checkpoint_epochs",
+    "tracking.",
+)
+
+
+def rows_from_cells(
+    cells: Iterable[tuple[Mapping[str, Any], int]], labels: Mapping[str, str] | None = None
+) -> tuple[RowSpec, ...]:
+    """Makes a table's rows from the cells of a sweep, merging those that differ in the seed.
+
+    Rows of the same model and sparsity are told apart by the settings in which they differ.
+
+    Args:
+        cells: The flattened configuration of each cell (at least `model.name`,
+            `sparsity.name`, and `sparsity.target` where there is one), and its seed.
+        labels: Config name of a model -> its name in the table, where they differ.
+
+    Returns:
+        The rows, in the order in which the sweep first names them.
+    """
+    seeds: dict[tuple[tuple[str, str], ...], dict[int, None]] = {}
+    first: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for params, seed in cells:
+        where = {k: str(v) for k, v in params.items() if not k.startswith(_NOT_OF_A_ROW)}
+        key = tuple(sorted(where.items()))
+        first.setdefault(key, where)
+        seeds.setdefault(key, {})[seed] = None
+    rows = []
+    for key, where in first.items():
+        rows.append(
+            RowSpec(
+                model=_shown(where, labels or {}),
+                sparsity=label_of(where),
+                where=where,
+                seeds=tuple(seeds[key]),
+            )
+        )
+    return _told_apart(rows)
+
+
+def _shown(params: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
+    model = labels.get(params["model.name"], params["model.name"])
+    direction = params.get("dataset.direction")
+    if direction in (None, "", "None"):
+        return model
+    return f"{model} {str(direction).upper().replace('_', '-')}"
+
+
+def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
+    """Gives rows that share model and sparsity the settings in which they differ."""
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        alike[row.model, row.sparsity].append(number)
+    for numbers in alike.values():
+        wheres = [rows[number].where for number in numbers]
+        keys = [
+            key
+            for key in dict.fromkeys(key for where in wheres for key in where)
+            if len({canonical(where.get(key)) for where in wheres}) > 1
+        ]
+        for number, where in zip(numbers, wheres, strict=True):
+            variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in keys)
+            rows[number] = replace(rows[number], variant=variant)
+    return tuple(rows)
+
+
+def rows_from_runs(
+    frame: pd.DataFrame, labels: Mapping[str, str] | None = None
+) -> tuple[RowSpec, ...]:
+    """Makes rows from whatever cells an experiment holds, dense ones first.
+
+    Args:
+        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
+        labels: As for `rows_from_cells`.
+    """
+    names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
+    if frame.empty or any(name not in frame for name in (*names, "params.sparsity.name")):
+        return ()
+    done = (frame["tags.harness.kind"] == "cell") & (frame["tags.harness.complete"] == "true")
+    columns = {c.removeprefix("params."): c for c in frame.columns if c.startswith("params.")}
+    kept = {key: column for key, column in columns.items() if not key.startswith(_NOT_OF_A_ROW)}
+    cells = frame.loc[done, list(kept.values())].drop_duplicates()
+    cells.columns = pd.Index(list(kept))
+    described = [
+        {str(key): value for key, value in record.items() if value is not None}
+        for record in cells.iloc[::-1].to_dict("records")  # oldest first, as they were run
+    ]
+    rows = rows_from_cells(((params, 0) for params in described if "model.name" in params), labels)
+    return tuple(
+        sorted(
+            (replace(row, seeds=()) for row in rows),
+            key=lambda row: (row.model, not row.is_dense, row.sparsity, row.variant),
+        )
+    )

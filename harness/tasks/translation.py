@@ -1,0 +1,109 @@
+"""Translating sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from harness import models
+from harness.config import Config
+from harness.evaluation import translation
+from harness.evaluation.translation import Score
+from harness.export import Samples
+from harness.models import beam
+from harness.tasks import EXPORT_SAMPLES, Scores, Table
+from harness.training import objective
+
+
+class Translation:
+    """A model of the next word's logits, at each word of a known translation."""
+
+    def require(self) -> None:
+        """Refuses to begin without sacrebleu."""
+        translation.require()
+
+    def build(self, config: Config, data: Any) -> Any:
+        """The cell's model over the data's joint vocabulary."""
+        return models.build(
+            config.model, data.input_shape, data.num_classes, vocabulary=data.vocabulary
+        )
+
+    def objective(self, label_smoothing: float) -> objective.Objective:
+        """Cross-entropy over all words, a sentence."""
+        return objective.words(label_smoothing)
+
+    def evaluate(self, model: Any, data: Any, config: Config) -> Scores:
+        """Perplexity of the references, and BLEU of what a beam search finds."""
+        batches = data.test(config.training.batch_size)
+        decoding: Any = config.model
+        sources = [
+            row[row != objective.PAD].tolist()
+            for (source, _), _ in batches.as_numpy_iterator()
+            for row in source
+        ]
+        found = beam.translate(model, decoding.decoding, sources)
+        said = [data.text(one.ids) for one in found]
+        text = data.sentences("test")
+        scores = translation.score(
+            [one.words for one in said],
+            text.reference_words,
+            [one.sentence for one in said],
+            text.reference,
+        )
+        rows = [
+            [number, text.source[number], text.reference[number], ours.sentence, ours.words]
+            for number, ours in enumerate(said)
+        ]
+        return _Scores(*_forced(model, batches), scores, rows)
+
+    def samples(self, data: Any, config: Config) -> Samples:
+        """Sources and references of the first test examples."""
+        return Samples(next(data.test(EXPORT_SAMPLES).as_numpy_iterator())[0])
+
+    def rescore(
+        self, exported: Sequence[Any], data: Any, config: Config, scores: Any
+    ) -> dict[str, float]:
+        """Nothing: the one file there is holds the model itself."""
+        return {}
+
+
+@dataclass(frozen=True)
+class _Scores:
+    nats: float
+    accuracy: float
+    scores: Mapping[str, Score]
+    rows: list[list[Any]]
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        found = {name: score.value for name, score in self.scores.items()}
+        found |= {
+            "loss": self.nats,
+            "perplexity": math.exp(min(self.nats, 700.0)),
+            "word_accuracy": self.accuracy,
+        }
+        return {f"{prefix}/{name}": value for name, value in found.items()}
+
+    def tables(self) -> Mapping[str, Table]:
+        header = ("example", "source", "reference", "hypothesis", "hypothesis_words")
+        return {"translations.csv": Table(header, self.rows)}
+
+    def tags(self) -> Mapping[str, str]:
+        return {f"harness.signature.{name}": one.signature for name, one in self.scores.items()}
+
+
+def _forced(model: Any, batches: Any) -> tuple[float, float]:
+    """Mean nats of a word of the references, and the share that the model would have said."""
+
+    @tf.function(input_signature=[batches.element_spec], autograph=False)
+    def batch(example: Any) -> Any:
+        inputs, labels = example
+        logits = model(inputs, training=False)
+        true = tf.gather(logits, objective.spoken(labels), batch_dims=1)
+        right = tf.cast(true >= tf.reduce_max(logits, axis=-1), tf.float32)
+        return objective.cross_entropy(labels, logits), right
+
+    nats, right = zip(*(batch(example) for example in batches), strict=True)
+    return float(np.concatenate(nats).mean()), float(np.concatenate(right).mean())

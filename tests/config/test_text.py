@@ -1,0 +1,70 @@
+"""Configs of text data sets: what goes together, and what is out of range."""
+
+import dataclasses
+
+import pytest
+
+from harness.config import cell_id, compose
+from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
+from harness.config.text import check_text, languages
+from harness.errors import ConfigError
+
+MODEL = ModelConfig(name="any")
+
+
+def pairs(**options):
+    given = {"validation_share": 0.1, "test_share": 0.1} | options
+    return PairsConfig(name="parallel_text", source="files", **given)
+
+
+def test_sound_options_pass():
+    check_text(MODEL, pairs())
+    check_text(MODEL, pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]))
+    check_text(MODEL, DatasetConfig(name="mnist", source="idx"))
+    assert languages("de_en") == ("de", "en")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"direction": "en-de"}, r"direction: received 'en-de'; accepted: SOURCE_TARGET"),
+        ({"direction": "en_en"}, "two language codes"),
+        ({"tokenizer": "spacy"}, "accepted: moses, none"),
+        ({"batch_by": "words"}, "accepted: sentences, tokens"),
+        ({"vocabulary_size": 4}, "8 or more"),
+        ({"filter_length": 0}, "1 or more words"),
+        ({"max_length": 0}, "1 or more subwords"),
+        ({"buckets": [10, 20]}, r"buckets: received \[10, 20\]; .*max_length=50"),
+        ({"buckets": [20, 10, 50]}, "ascending lengths"),
+        ({"buckets": []}, "ascending lengths"),
+        ({"test_share": 0.0}, r"test_share: received 0\.0.*dataset\.test_files"),
+        ({"validation_share": 0.5}, r"a number in \(0, 0\.5\)"),
+        ({"test_files": "test"}, r"test_share: received 0\.1 beside dataset\.test_files=test"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        check_text(MODEL, pairs(**options))
+
+
+@pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])
+def test_places_do_not_decide_a_cell_and_the_direction_does(place):
+    cell = compose([])
+
+    def of(**options):
+        return cell_id(dataclasses.replace(cell, dataset=pairs(**options)), "fingerprint")
+
+    assert of(**{place: "elsewhere"}) == of()
+    assert of(direction="de_en") != of()
+
+
+def test_reviews_go_with_the_example_s_net_of_the_same_vocabulary():
+    given = ["model=imdb_lstm", "dataset=imdb", "training=imdb_lstm"]
+    config = compose(given)
+    assert config.model.vocabulary_size == config.dataset.vocabulary_size == 20_000
+    with pytest.raises(ConfigError, match=r"model\.vocabulary_size: received 20000; .*size, 500"):
+        compose([*given, "dataset.vocabulary_size=500"])
+    with pytest.raises(ConfigError, match=r"dataset\.length: received 0"):
+        compose([*given, "dataset.length=0"])
+    with pytest.raises(ConfigError, match=r"received mnist \(images\) with model=imdb_lstm"):
+        compose(["model=imdb_lstm", "dataset=mnist"])

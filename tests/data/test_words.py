@@ -1,0 +1,79 @@
+"""Sorting out lines in processes, a few at a time, and holding out what tests must not meet."""
+
+import itertools
+
+import pytest
+
+from harness.data import lines, words
+from harness.data.words import Rules
+from tests.data import pair_files
+
+RULES = Rules(("de", "en"), "none", 80, (0.0, 0.0), 0)
+
+
+def pair(folder, pairs):
+    pair_files.write(folder, "train", pairs)
+    return lines.find(folder, "train", ("de", "en"))
+
+
+def everything(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_processes_give_what_one_gives(tmp_path, monkeypatch):
+    files = {"train": pair(tmp_path / "text", pair_files.sentences(500))}
+    shares = Rules(("de", "en"), "none", 8, (0.1, 0.1), 0)
+    (tmp_path / "one").mkdir()
+    one = words.write(files, shares, tmp_path / "one")
+    monkeypatch.setattr(words, "_CHUNK", 20)
+    monkeypatch.setattr(words.os, "cpu_count", lambda: 2)
+    (tmp_path / "two").mkdir()
+    two = words.write(files, shares, tmp_path / "two")
+    assert one == two == words.report(tmp_path / "two")
+    assert min(one.kept, one.too_long, one.held_out) > 0
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
+
+
+def test_chunks_are_read_as_they_are_needed(tmp_path, monkeypatch):
+    files = pair(tmp_path, pair_files.sentences(400))
+    monkeypatch.setattr(words, "_CHUNK", 2)
+    monkeypatch.setattr(words.os, "cpu_count", lambda: 2)
+    chunks, taken = words._chunks, []
+
+    def counted(pair):
+        for chunk in chunks(pair):
+            taken.append(chunk)
+            yield chunk
+
+    monkeypatch.setattr(words, "_chunks", counted)
+    results = words._over(files, len)
+    assert list(itertools.islice(results, 3)) == [2, 2, 2]
+    assert len(taken) <= words._WORTH_PROCESSES + 2, "not all 200"
+    results.close()
+
+
+def test_equal_sentences_are_held_out_together(tmp_path):
+    repeated = [pair for pair in pair_files.sentences(40, longest=4) for _ in range(3)]
+    folder = tmp_path / "out"
+    folder.mkdir()
+    rules = Rules(("de", "en"), "none", 80, (0.2, 0.3), 3)
+    words.write({"train": pair(tmp_path, repeated)}, rules, folder)
+    train, validation, test = (set(words.read(folder, split, "de")) for split in words.SPLITS)
+    assert train
+    assert validation
+    assert test
+    assert len(train | validation | test) == len(train) + len(validation) + len(test)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("moses", "It &apos;s a dog , Mr. Smith ."), ("none", "It's a dog, Mr. Smith.")],
+)
+def test_words_are_moses_or_what_spaces_separate(tmp_path, kind, expected):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    files = {"train": pair(tmp_path, [("It's  a\u00a0dog, Mr. Smith.", "ja")])}
+    words.write(files, Rules(("de", "en"), kind, 80, (0.0, 0.0), 0), folder)
+    assert list(words.read(folder, "train", "en")) == [expected]
+    counts = (folder / words.COUNTS).read_text("utf-8").splitlines()
+    assert counts == sorted(f"{word}\t1" for word in ["ja", *expected.split()])

@@ -1,0 +1,71 @@
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness.report.render import escape_latex, to_latex
+from tests.report.conftest import NASTY
+
+DOCUMENT = r"""\documentclass[a4paper]{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage{booktabs}
+\begin{document}
+\input{table}
+\end{document}
+"""
+
+
+def bodies(text):
+    """The lines of numbers of each table."""
+    parts = re.findall(r"\\midrule\n(.*?)\n\\bottomrule", text, re.DOTALL)
+    return [part.splitlines() for part in parts]
+
+
+def plain(line):
+    """A line without its stacked cells and escaped signs."""
+    return re.sub(r"\\begin\{tabular\}.*?\\end\{tabular\}|\\&", "", line)
+
+
+def test_every_line_has_a_place_for_every_column(table, page, nasty, keywords):
+    for each in (table, page, nasty, keywords):
+        text = to_latex(each)
+        widths = [len(a) for a in re.findall(r"\\begin\{tabular\}\{@\{\}([lr]{3,})@\{\}\}", text)]
+        assert len(widths) == len(bodies(text)) == text.count(r"\caption{")
+        for width, lines in zip(widths, bodies(text), strict=True):
+            assert all(line.endswith(r"\\") for line in lines)
+            assert {plain(line).count("&") for line in lines} == {width - 1}
+        bare = re.sub(r"\\[{}]", "", text)
+        assert bare.count("{") == bare.count("}")
+        for name in ("table", "tabular"):
+            assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}")
+
+
+def test_the_page_groups_published_and_measured(page):
+    text = to_latex(page)
+    assert text.count(r"\multicolumn{2}{c}{") == 3
+    assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}\cmidrule(lr){7-8}" in text
+    assert bodies(text)[0][1].startswith(" &  &  & ")
+
+
+def test_names_cannot_become_markup(nasty):
+    assert "\n\\end" not in escape_latex(NASTY)
+    assert "<script>" not in to_latex(nasty)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("name", ["table", "page", "nasty", "keywords"])
+def test_it_compiles_and_fits_the_page(name, request, tmp_path):
+    (tmp_path / "table.tex").write_text(to_latex(request.getfixturevalue(name)))
+    (tmp_path / "page.tex").write_text(DOCUMENT)
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    log = (tmp_path / "page.log").read_text(errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    if name != "nasty":  # its names are wider than any table
+        assert "Overfull \\hbox" not in log

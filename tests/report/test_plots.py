@@ -1,0 +1,101 @@
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.report.collect import collect
+from harness.report.names import nominal
+from harness.report.plots import draw_plots
+from harness.report.plots.trade import front
+from harness.report.published import PublishedTable, read_published
+from harness.report.tables import build_table
+from harness.tracking.reader import read_runs
+
+POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
+
+
+@given(POINTS)
+def test_the_front_is_what_no_other_point_beats(points):
+    chosen = front(points)
+
+    def beaten(point):
+        return any(
+            cost <= point[0] and quality >= point[1] and (cost, quality) != point
+            for cost, quality in points
+        )
+
+    assert {points[i] for i in chosen} == {point for point in points if not beaten(point)}
+    costs = [points[i][0] for i in chosen]
+    assert costs == sorted(set(costs))
+
+
+@pytest.fixture(scope="module")
+def full(stores, demo_spec):
+    """The demo with all that plots can show: latency, layers, published values, histories."""
+    runs = read_runs(stores["uri"], "demo")
+    runs = runs.assign(
+        **{
+            "metrics.latency/ms": runs["metrics.size/tflite_gzip_bytes"] / 1e6,
+            "metrics.sparsity/layer/conv_2/kernel": runs["metrics.sparsity/prunable"],
+            "metrics.sparsity/layer/conv_10/kernel": runs["metrics.sparsity/prunable"],
+        }
+    )
+    return build_table(demo_spec, collect(runs, demo_spec), read_published("examples"))
+
+
+def _histories(table):
+    steps = [(100, 0.2), (200, 0.4), (300, 0.5)]
+    return {
+        run.run_id: {"sparsity/scheduled": steps, "sparsity/reached": steps}
+        for entry in table.entries
+        for run in entry.runs
+    }
+
+
+def test_plots_are_pictures_and_the_same_each_time(full):
+    first, second = draw_plots(full, _histories(full)), draw_plots(full, _histories(full))
+    names = {name.partition(".")[0] for name in first}
+    assert names == {
+        *("accuracy_vs_sparsity", "accuracy_vs_bytes", "accuracy_vs_latency"),
+        *("layer_sparsity", "sparsity_schedule"),
+    }
+    assert first == second
+    for name, content in first.items():
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG")
+        else:
+            ElementTree.fromstring(content)
+
+
+def test_published_values_are_hollow_markers(full, stores, demo_spec):
+    collection = collect(read_runs(stores["uri"], "demo"), demo_spec)
+    bare = build_table(demo_spec, collection, PublishedTable({}))
+    name = "accuracy_vs_sparsity.svg"
+    hollow = b"fill: #ffffff; stroke"
+    published = [e for e in full.entries if e.published and nominal(e.spec.sparsity) is not None]
+    assert len(published) == 2
+    drawn = draw_plots(full)[name].count(hollow) - draw_plots(bare)[name].count(hollow)
+    assert drawn >= len(published), "each, and the legend's"
+
+
+def test_layers_stand_in_their_natural_order(full):
+    assert list(full.entries[1].layers) == ["conv_2/kernel", "conv_10/kernel"]
+
+
+def test_plots_bear_any_name(nasty):
+    assert {name.partition(".")[0] for name in draw_plots(nasty, _histories(nasty))} == {
+        *("accuracy_vs_sparsity", "accuracy_vs_bytes", "sparsity_schedule"),
+    }
+
+
+def test_nothing_measured_draws_nothing(page):
+    assert draw_plots(page) == {}
+
+
+@pytest.mark.parametrize(
+    ("label", "share"),
+    [("dense", 0.0), ("random 87.5%", 87.5), ("2 by 4", 50.0), ("1 by 4", 75.0), ("odd", None)],
+)
+def test_what_a_name_promises(label, share):
+    assert nominal(label) == share

@@ -1,0 +1,91 @@
+"""Translation cells, end to end on files of Multi30k's layout, and what they refuse."""
+
+import csv
+
+import pytest
+
+pytest.importorskip("sacrebleu")
+pytest.importorskip("sentencepiece")
+pytest.importorskip("sacremoses")
+
+from harness.config import compose
+from harness.errors import ConfigError
+from tests.data.pair_files import write_multi30k
+from tests.runs import by_sparsity
+from tests.settings import harness
+
+CELL = (
+    "model=gnmt",
+    "model.layers=2",
+    "model.units=8",
+    "model.decoding.beam=3",
+    "dataset=multi30k",
+    "dataset.vocabulary_size=48",
+    "dataset.max_length=20",
+    "dataset.buckets=[8,20]",
+    "training=gnmt_small",
+    "training.batch_size=16",
+    "training.dense.epochs=4",
+    "training.finetune.epochs=3",
+    "export=keras",
+    "sparsity=random",
+    "sparsity.target=0.8",
+    "sparsity.schedule.frequency=1",
+)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("translation")
+    data = write_multi30k(folder / "data", 80)
+    where = (f"dataset.data_dir={data}", f"dataset.cache_dir={folder / 'cache'}")
+    done = harness("run", *CELL, *where, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def test_scores_come_with_their_signatures(cells):
+    assert cells.keys() == {"dense", "random"}
+    for run in cells.values():
+        for name in ("bleu", "bleu_13a", "chrf"):
+            assert 0 <= run.metrics[f"test/{name}"] <= 100
+        assert run.metrics["test/perplexity"] > 1
+        assert "tok:none|smooth:none" in run.tags["harness.signature.bleu"]
+        assert "tok:13a" in run.tags["harness.signature.bleu_13a"]
+        assert len(run.history("val/word_accuracy")) in (3, 4)
+
+
+def test_training_learns_and_validation_sees_it(cells):
+    (_, first), *_, (_, last) = cells["dense"].history("val/loss")
+    assert last < first
+
+
+def test_every_translation_is_kept(cells):
+    with cells["random"].path("translations.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["example"]) for row in rows] == list(range(13))
+    assert all(row["source"].endswith(".") and row["reference"].endswith(".") for row in rows)
+    assert {"hypothesis", "hypothesis_words"} <= rows[0].keys()
+
+
+def test_masks_hold_embeddings_and_kernels_but_no_attention(cells):
+    weights = cells["random"].weights()
+    zeros = {
+        name: float((values == 0).mean()) for name, values in weights.items() if values.ndim == 2
+    }
+    for name, share in zeros.items():
+        expected = 0.0 if "attention" in name else 0.8
+        assert share == pytest.approx(expected, abs=0.02), name
+    assert sum("/embed" in name for name in zeros) == 2
+    assert cells["random"].metrics["sparsity/prunable"] == pytest.approx(0.8, abs=0.005)
+
+
+def test_one_file_is_measured(cells):
+    dense, sparse = (cells[name].metrics for name in ("dense", "random"))
+    assert dense["size/keras_max_error"] == 0
+    assert sparse["size/keras_gzip_bytes"] < dense["size/keras_gzip_bytes"]
+
+
+def test_tflite_is_refused_before_anything_runs():
+    with pytest.raises(ConfigError, match=r"received \['tflite'\] with dataset=multi30k.*export=k"):
+        compose([*CELL, "export=tflite"])
