@@ -85,7 +85,7 @@ def plain(photos: FilePhotos, size: int, colored: bool = True) -> tf.data.Datase
             image = tf.clip_by_value(image, 0.0, 1.0)
         return image * 2 - 1
 
-    return _paths(photos).map(one, num_parallel_calls=1).batch(_BATCH)
+    return _paths(photos).map(one).batch(_BATCH)
 
 
 def decode_only(photos: FilePhotos) -> tf.data.Dataset:
@@ -94,7 +94,7 @@ def decode_only(photos: FilePhotos) -> tf.data.Dataset:
     def one(path: Any) -> Any:
         return tf.io.decode_jpeg(tf.io.read_file(path), channels=3)[0, 0]
 
-    return _paths(photos).map(one, num_parallel_calls=1).batch(_BATCH)
+    return _paths(photos).map(one).batch(_BATCH)
 
 
 def crop_only(photos: FilePhotos) -> tf.data.Dataset:
@@ -115,7 +115,7 @@ def crop_only(photos: FilePhotos) -> tf.data.Dataset:
 
     seeds = tf.data.Dataset.range(2**62)
     both = tf.data.Dataset.zip((_paths(photos), seeds))
-    return both.map(one, num_parallel_calls=1).batch(_BATCH)
+    return both.map(one).batch(_BATCH)
 
 
 def ours(photos: FilePhotos, size: int, augmentation: CropConfig) -> tf.data.Dataset:
@@ -133,8 +133,11 @@ def _paths(photos: FilePhotos) -> tf.data.Dataset:
 
 
 def on_one_thread(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The data set without parallelism."""
+    """The data set without parallelism, and without work for later while others are timed."""
     options = tf.data.Options()
+    # The optimizer would parallelize maps, fuse them with batches and prefetch.
+    options.experimental_optimization.apply_default_optimizations = False
+    options.experimental_optimization.inject_prefetch = False
     options.threading.private_threadpool_size = 1
     options.threading.max_intra_op_parallelism = 1
     options.autotune.enabled = False

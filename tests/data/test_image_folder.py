@@ -99,7 +99,7 @@ class TestRefusals:
             data.check(config(tmp_path / "nowhere"))
 
     def test_fewer_than_two_classes(self, tmp_path):
-        with pytest.raises(DataError, match="1 folders of photographs there; .* two classes"):
+        with pytest.raises(DataError, match=r"1 folders of photographs there; .* two classes"):
             data.check(config(fill(tmp_path, {"cat": 3})))
 
     def test_an_empty_class(self, tmp_path):
