@@ -86,7 +86,8 @@ def _find(config: ImageFolderConfig) -> _Found:
     if not root.is_dir():
         raise DataError(f"dataset.data_dir={root}: no such folder; accepted: {_LAYOUT}")
     names = photo_folders.class_names(root)
-    if _TRAIN not in names:
+    # A class may be called train, too: then photographs are in it, not folders of them.
+    if _TRAIN not in names or not photo_folders.class_names(root / _TRAIN):
         return _Found(_classes(root), photo_folders.by_class(root, names), None, None)
     given = [name for name in _VALIDATION if name in names]
     held_out = _TEST if _TEST in names else given.pop() if given else None

@@ -16,6 +16,7 @@ meta.mat. Accepted, in this order of preference:
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -48,6 +49,8 @@ def read(root: Path, names: Sequence[str], synsets: Sequence[str]) -> np.ndarray
     Raises:
         DataError: There is no label file, or it is of other photographs or classes.
     """
+    if not names:
+        raise DataError(f"{root}: no validation photographs there; unpack or fetch them again")
     for place in (root, root / "data", root / KIT / "data"):
         if (place / GROUND_TRUTH).is_file():
             return _from_kit(place / GROUND_TRUTH, _file_reader(place), names, synsets)
@@ -109,12 +112,13 @@ def synset_ids(content: bytes, place: str) -> dict[int, str]:
         DataError: It is another file.
     """
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         table = loadmat(io.BytesIO(content), squeeze_me=True)["synsets"]
         ids, synsets = table["ILSVRC2012_ID"], table["WNID"]
         return {int(number): str(name) for number, name in zip(ids, synsets, strict=True)}
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (MatReadError, OSError, LookupError, ValueError, TypeError, zlib.error) as error:
         raise DataError(f"{place}: not the development kit's table ({error})") from error
 
 
@@ -131,6 +135,9 @@ def _from_lines(path: Path, names: Sequence[str], synsets: Sequence[str]) -> np.
                 f" into {GROUND_TRUTH}, with {META} beside it"
             )
         return _numbered(path, [row[0] for row in rows], synsets)
+    short = [number for number, row in enumerate(rows) if len(row) < 2]
+    if short:
+        raise DataError(f"{path}: no class beside {rows[short[0]][0]}; truncated? fetch it again")
     given = {Path(row[0]).stem: row[1] for row in rows}
     missing = [name for name in names if Path(name).stem not in given]
     if missing:

@@ -73,7 +73,7 @@ class PhotoData:
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.
 
-        A photograph that cannot be decoded ends the stream with an error that names it.
+        A photograph that is not whole ends the stream with an error that names it.
 
         Args:
             batch_size: Examples in a batch (the global batch, under a strategy).

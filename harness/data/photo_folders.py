@@ -1,7 +1,8 @@
 """Folders of photographs, a folder a class."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,12 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def class_names(root: Path) -> list[str]:
-    """Names of the folders, sorted; hidden ones are passed over."""
-    with os.scandir(root) as entries:
+    """Names of the folders, sorted; hidden ones are passed over.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
+    with _readable(root), os.scandir(root) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
 
 
@@ -45,14 +50,28 @@ def by_class(root: Path, classes: Iterable[str], places: Iterable[str] = ("",)) 
 
 
 def flat(root: Path, place: str) -> FilePhotos:
-    """The photographs of one folder, sorted by name, without a class (all 0)."""
+    """The photographs of one folder, sorted by name, without a class (all 0).
+
+    Raises:
+        DataError: There are none.
+    """
     found = _files(root, place)
+    if not found:
+        raise DataError(f"{root / place}: no {', '.join(SUFFIXES)} file there; unpack it again")
     return _photos(root, [name for name, _ in found], [size for _, size in found], [0] * len(found))
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a broken link among the photographs, too
+        raise DataError(f"{error.filename or folder}: cannot be read ({error.strerror})") from error
 
 
 def _files(root: Path, place: str) -> list[tuple[bytes, int]]:
     """(path below the root, bytes) of the photographs in a folder, sorted."""
-    with os.scandir(root / place) as entries:
+    with _readable(root / place), os.scandir(root / place) as entries:
         return sorted(
             (os.fsencode(os.path.join(place, entry.name)), entry.stat().st_size)
             for entry in entries

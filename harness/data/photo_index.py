@@ -87,6 +87,7 @@ def _save(path: Path, columns: dict[str, np.ndarray]) -> None:
     """Keeps the index where that is possible; without it, it is found again."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, allow_pickle=False, **columns)
-        os.replace(file.name, path)
+        with tempfile.TemporaryDirectory(prefix=".photos-", dir=path.parent) as temporary:
+            new = Path(temporary, "new.npz")
+            np.savez(new, allow_pickle=False, **columns)
+            os.replace(new, path)

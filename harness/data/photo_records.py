@@ -1,7 +1,6 @@
 """The photographs in the TFRecords of a prepared imagenet2012, found without reading them."""
 
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def tfds_shard(path: Path) -> Iterator[Entry]:
             record = _Record(file.fileno(), at + 12, length)
             try:
                 yield record.entry()
-            except (KeyError, IndexError, struct.error) as error:
+            except (LookupError, ValueError, StopIteration) as error:
                 raise DataError(
                     f"{path}: the record at byte {at} has no image, label and file_name ({error});"
                     " accepted: TFDS' imagenet2012"

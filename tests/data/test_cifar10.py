@@ -108,13 +108,14 @@ class TestTfds:
             data.check(config(tmp_path, "tfds"))
 
 
-class TestStream:
-    @pytest.fixture
-    def loaded(self, tmp_path):
-        folder = write_binary(tmp_path)
-        varied = ShiftConfig(flip=True, shift=4, brightness=0.2, saturation=0.5)
-        return data.load(config(folder, augmentation=varied, size=48))
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    folder = write_binary(tmp_path_factory.mktemp("cifar"))
+    varied = ShiftConfig(flip=True, shift=4, brightness=0.2, saturation=0.5)
+    return data.load(config(folder, augmentation=varied, size=48))
 
+
+class TestStream:
     def test_a_batch_is_decided_by_seed_and_step(self, loaded):
         steps = list(loaded.train(16, seed=3).take(9))  # into the second epoch
         for start in (0, 4, 8):

@@ -1,6 +1,7 @@
-"""ILSVRC 2012 from each of its sources: the same photographs, classes and order."""
+"""ImageNet in each of its layouts: the same photographs and classes, whole and damaged."""
 
 import hashlib
+import io
 import subprocess
 import sys
 import tarfile
@@ -10,278 +11,239 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import ImagenetConfig
-from harness.data import imagenet, photo_index
+from harness.config.schema import CropConfig, ImagenetConfig
+from harness.data import photos
 from harness.errors import DataError
-from tests.data.photo_files import (
-    HELD_OUT,
-    SYNSETS,
-    training,
-    truth,
-    validation,
-    write_folders,
-    write_kit,
-    write_tars,
-    write_tfds,
-)
+from tests.data import photo_files
+from tests.data.photo_files import SYNSETS, training, truth, validation
+
+SOURCES = ("folders", "tars", "tfds")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """Indices of archives are kept here."""
+def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def config(folder, source="folders", **options):
-    given = {"classes": 3, "validation_examples": 3, "size": 40, **options}
+    given = {"size": 24, "classes": 3, "validation_examples": 3, **options}
     return ImagenetConfig(name="imagenet", source=source, data_dir=str(folder), **given)
 
 
-def make(source, root):
-    """A data set of the source; the development kit where it is needed."""
-    if source == "tfds":
-        return write_tfds(root)
-    if source == "tars":
-        write_kit(write_tars(root))
-        return root
-    write_kit(write_folders(root) / "ILSVRC2012_devkit_t12" / "data")
+def folders(root, held_out="validation"):
+    photo_files.write_folders(root, held_out)
+    photo_files.write_kit(root)
     return root
 
 
-def held_out(loaded):
-    """Name -> synset of the photographs that results are measured on."""
-    found = loaded.test_part.photos
-    names = [Path(name.decode()).name for name in found.names]
-    return {name: SYNSETS[label] for name, label in zip(names, found.labels, strict=True)}
+def tars(root):
+    photo_files.write_tars(root)
+    photo_files.write_kit(root / "ILSVRC2012_devkit_t12" / "data")
+    return root
 
 
-@pytest.mark.parametrize("source", imagenet.SOURCES)
-class TestEverySource:
-    def test_classes_and_bytes_are_the_originals(self, source, tmp_path):
-        given = config(make(source, tmp_path / "set"), source)
-        data.check(given)
-        loaded = data.load(given)
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    place = tmp_path_factory.mktemp("imagenet")
+    return {
+        "folders": folders(place / "folders"),
+        "tars": tars(place / "tars"),
+        "tfds": photo_files.write_tfds(place / "tfds"),
+    }
+
+
+def contents(part):
+    return [part.photos.content(int(number)) for number in part.index]
+
+
+class TestLayouts:
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_classes_are_the_sorted_synsets_and_every_label_is_right(self, roots, source):
+        data.check(config(roots[source], source))
+        loaded = data.load(config(roots[source], source))
         assert loaded.classes == SYNSETS
-        assert held_out(loaded) == dict(zip(validation(), truth(), strict=True))
-        found, expected = loaded.train_part.photos, training()
-        assert len(found.names) == len(expected)
-        for number, label in enumerate(found.labels):
-            name = Path(found.names[number].decode()).name
-            assert name.startswith(SYNSETS[label])
-            assert found.content(number) == expected[f"{SYNSETS[label]}/{name}"]
+        label_of = {content: name.split("/")[0] for name, content in training().items()}
+        for part in (loaded.train_part, loaded.validation_part):
+            found = [SYNSETS[label] for label in part.labels]
+            assert found == [label_of[content] for content in contents(part)]
+        assert contents(loaded.test_part) == list(validation().values())
+        assert [SYNSETS[label] for label in loaded.test_part.labels] == truth()
 
-    def test_validation_photographs_come_evenly_from_training_ones(self, source, tmp_path):
-        loaded = data.load(config(make(source, tmp_path / "set"), source, train_examples=6))
-        assert np.bincount(loaded.validation_part.labels).tolist() == [1, 1, 1]
-        assert np.bincount(loaded.train_part.labels).tolist() == [2, 2, 2]
-        assert not set(loaded.validation_part.index) & set(loaded.train_part.index)
-        assert len(loaded.test_part) == HELD_OUT
-        assert [len(labels) for _, labels in loaded.test(4)] == [4, 3]
+    def test_subsets_are_balanced_and_the_same_from_each_source(self, roots):
+        options = {"train_examples": 6, "test_examples": 5, "split_seed": 4}
+        chosen = {}
+        for source in SOURCES:
+            loaded = data.load(config(roots[source], source, **options))
+            parts = (loaded.train_part, loaded.validation_part, loaded.test_part)
+            chosen[source] = [contents(part) for part in parts]
+            assert np.bincount(loaded.train_part.labels).tolist() == [2, 2, 2]
+            assert np.bincount(loaded.validation_part.labels).tolist() == [1, 1, 1]
+        assert chosen["folders"] == chosen["tars"] == chosen["tfds"]
+        train, held_out, _ = chosen["folders"]
+        assert not set(train) & set(held_out)
 
-    def test_checking_imports_nothing_heavy(self, source, tmp_path):
-        folder = make(source, tmp_path / "set")
+    @pytest.mark.parametrize("source", ["tars", "tfds"])
+    def test_batches_are_those_of_the_folders(self, roots, source):
+        for ours, theirs in zip(
+            data.load(config(roots["folders"])).train(4, seed=2).take(2),
+            data.load(config(roots[source], source)).train(4, seed=2).take(2),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours[0], theirs[0])
+            np.testing.assert_array_equal(ours[1], theirs[1])
+
+    def test_validation_photographs_in_folders_of_their_synsets(self, tmp_path):
+        photo_files.write_folders(tmp_path, "val")
+        for (name, _), synset in zip(validation().items(), truth(), strict=True):
+            (tmp_path / "val" / synset).mkdir(exist_ok=True)
+            (tmp_path / "val" / name).rename(tmp_path / "val" / synset / name)
+        part = data.load(config(tmp_path)).test_part
+        assert contents(part) == list(validation().values())  # in the order of the names
+        assert [SYNSETS[label] for label in part.labels] == truth()
+
+    def test_the_kept_index_is_used_and_a_damaged_one_found_again(
+        self, roots, tmp_path, monkeypatch
+    ):
+        first = data.fingerprint(config(roots["tars"], "tars"))
+        kept = sorted((tmp_path / "cache" / "sparsity-harness").iterdir())
+        assert [path.suffix for path in kept] == [".npz", ".npz"]
+        with monkeypatch.context() as patch:
+            patch.setattr(tarfile, "open", None)  # no archive is opened again, but the labels are
+            assert data.fingerprint(config(roots["tars"], "tars")) == first
+        for path in kept:
+            path.write_bytes(path.read_bytes()[:200])
+        assert data.fingerprint(config(roots["tars"], "tars")) == first
+
+    def test_checks_import_nothing_heavy(self, roots):
         code = f"""
 import sys
 from harness import data
 from harness.config.schema import ImagenetConfig
-config = ImagenetConfig(
-    name="imagenet", source={source!r}, data_dir={str(folder)!r}, classes=3, validation_examples=3
-)
-data.check(config)
-data.fingerprint(config)
-assert "tensorflow" not in sys.modules
+for source, folder in {[(source, str(roots[source])) for source in SOURCES]}:
+    config = ImagenetConfig(name="imagenet", source=source, data_dir=folder, classes=3,
+                            validation_examples=3)
+    data.check(config)
+    data.fingerprint(config)
+assert not {{"tensorflow", "tensorflow_datasets", "PIL"}} & set(sys.modules)
 """
         subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_all_sources_give_the_same_batches(tmp_path):
-    loaded = [
-        data.load(config(make(source, tmp_path / source), source)) for source in imagenet.SOURCES
-    ]
-    batches = [list(each.train(4, seed=7).take(4)) for each in loaded]
-    resumed = [next(iter(each.train(4, seed=7, start_step=3))) for each in loaded]
-    for other, late in zip(batches, resumed, strict=True):
-        for ours, theirs in zip([*batches[0], batches[0][3]], [*other, late], strict=True):
-            np.testing.assert_array_equal(ours[0], theirs[0])
-            np.testing.assert_array_equal(ours[1], theirs[1])
+class TestFingerprint:
+    def test_a_place_does_not_matter_but_names_classes_and_contents_do(self, tmp_path):
+        seen = {data.fingerprint(config(folders(tmp_path / "a")))}
+        root = folders(tmp_path / "b")
+        assert {data.fingerprint(config(root))} == seen
+        path = root / "train" / SYNSETS[1] / f"{SYNSETS[1]}_2.JPEG"
+        content = bytearray(path.read_bytes())
+        content[-3] ^= 1
+        path.write_bytes(content)
+        seen.add(data.fingerprint(config(root)))
+        path.rename(path.with_name("other.JPEG"))
+        seen.add(data.fingerprint(config(root)))
+        labels = root / "ILSVRC2012_validation_ground_truth.txt"
+        labels.write_text("1\n" * 7)
+        seen.add(data.fingerprint(config(root)))
+        assert len(seen) == 4
 
-
-class TestLabels:
-    """The labels of a flat validation folder, in each format that they come in."""
-
-    IDS = "".join(f"{SYNSETS.index(synset)}\n" for synset in truth())
-    PAIRS = tuple(zip(validation(), truth(), strict=True))
-    LINES = "".join(f"{name} {synset}\n" for name, synset in PAIRS)
-    NUMBERED = "".join(f"{name} {SYNSETS.index(synset)}\n" for name, synset in PAIRS)
-    KAGGLE = "ImageId,PredictionString\n" + "".join(
-        f"{Path(name).stem},{synset} 85 1 499 272 {synset} 131 0 499 254 \n"
-        for name, synset in reversed(PAIRS)
-    )
-    FORMATS = (
-        ("val.txt", LINES),
-        ("val.txt", NUMBERED),
-        ("validation_labels.txt", LINES.replace(" ", ",")),
-        ("LOC_val_solution.csv", KAGGLE),
-        ("imagenet_2012_validation_synset_labels.txt", "\n".join(truth()) + "\n"),
-    )
-
-    @pytest.mark.parametrize(("name", "text"), FORMATS)
-    def test_text_files(self, name, text, tmp_path):
-        write_folders(tmp_path, "val")
-        (tmp_path / name).write_text(text)
-        loaded = data.load(config(tmp_path))
-        assert held_out(loaded) == dict(zip(validation(), truth(), strict=True))
-
-    def test_the_development_kit_as_its_archive(self, tmp_path):
-        write_folders(tmp_path)
-        write_kit(tmp_path / "kit" / "data")
-        with tarfile.open(tmp_path / "ILSVRC2012_devkit_t12.tar.gz", "w:gz") as tar:
-            tar.add(tmp_path / "kit" / "data", "ILSVRC2012_devkit_t12/data")
-        loaded = data.load(config(tmp_path))
-        assert held_out(loaded) == dict(zip(validation(), truth(), strict=True))
-
-    def test_folders_by_synset(self, tmp_path):
-        write_folders(tmp_path, "val")
-        for name, synset in zip(validation(), truth(), strict=True):
-            (tmp_path / "val" / synset).mkdir(exist_ok=True)
-            (tmp_path / "val" / name).rename(tmp_path / "val" / synset / name)
-        loaded = data.load(config(tmp_path))
-        assert held_out(loaded) == dict(zip(validation(), truth(), strict=True))
-
-    def test_no_labels(self, tmp_path):
-        write_folders(tmp_path)
-        with pytest.raises(DataError, match=r"no labels of the validation photographs; accepted"):
-            data.check(config(tmp_path))
-
-    @pytest.mark.parametrize(
-        ("text", "complaint"),
-        [
-            (LINES.replace(SYNSETS[0], "n00000000"), "n00000000 is no class"),
-            ("\n".join(LINES.splitlines()[1:]), r"no label for ILSVRC2012_val_00000001\.JPEG"),
-            ("\n".join(truth()[1:]), "6 labels for 7 validation photographs"),
-            (IDS, r"accepted: synsets. Ids of the challenge belong into"),
-            (NUMBERED.replace(" 2\n", " 3\n"), "class 3; accepted: 0 to 2"),
-        ],
-    )
-    def test_labels_of_something_else(self, text, complaint, tmp_path):
-        write_folders(tmp_path)
-        (tmp_path / "val.txt").write_text(text)
-        with pytest.raises(DataError, match=complaint):
-            data.check(config(tmp_path))
-
-    def test_ids_without_their_table(self, tmp_path):
-        write_folders(tmp_path)
-        write_kit(tmp_path)
-        (tmp_path / "meta.mat").unlink()
-        with pytest.raises(DataError, match=r"meta\.mat: cannot be read"):
-            data.check(config(tmp_path))
-        (tmp_path / "meta.mat").write_bytes(b"no table" * 40)
-        with pytest.raises(DataError, match=r"meta\.mat: not the development kit's table"):
-            data.check(config(tmp_path))
+    def test_of_a_large_set_some_contents_count(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(photos, "HASHED_WHOLE", 1000)
+        monkeypatch.setattr(photos, "HASHED", 2)
+        root = folders(tmp_path / "a")
+        before = data.fingerprint(config(root))
+        changed = []
+        for path in sorted((root / "train").rglob("*.JPEG")):
+            content = path.read_bytes()
+            path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+            changed.append(data.fingerprint(config(root)) != before)
+            path.write_bytes(content)
+        assert sum(changed) == 2
 
 
 class TestRefusals:
-    def test_another_number_of_classes(self, tmp_path):
-        make("folders", tmp_path)
-        with pytest.raises(DataError, match=r"3 classes; accepted: 1000, or .*classes=3"):
-            data.check(config(tmp_path, classes=1000))
+    def refused(self, message, *args, **options):
+        with pytest.raises(DataError, match=message):
+            data.check(config(*args, **options))
 
-    def test_a_thousand_classes_of_another_kind_or_number(self, tmp_path, monkeypatch):
-        make("folders", tmp_path)
-        monkeypatch.setattr(imagenet, "NUM_CLASSES", 3)
-        with pytest.raises(DataError, match="not the synsets of ILSVRC 2012"):
-            data.check(config(tmp_path))
-        lines = "\n".join(SYNSETS).encode()
-        monkeypatch.setattr(imagenet, "SYNSETS_SHA256", hashlib.sha256(lines).hexdigest())
-        with pytest.raises(DataError, match=r"18 training and 7 validation .* has 1,281,167"):
-            data.check(config(tmp_path))
+    def test_missing_folders_and_files(self, tmp_path):
+        self.refused(
+            r"nowhere: no such folder; accepted: a folder with train", tmp_path / "nowhere"
+        )
+        self.refused("found nothing; accepted: a folder with train/SYNSET", tmp_path)
+        self.refused(r"no ILSVRC2012_img_train\.tar, ILSVRC2012_img_val", tmp_path, "tars")
+        self.refused(r"no imagenet2012/VERSION folder.*tfds build imagenet2012", tmp_path, "tfds")
 
-    def test_the_thousand_synsets_are_those_of_tfds(self):
-        datasets = pytest.importorskip("tensorflow_datasets")
-        path = datasets.core.tfds_path("image_classification/imagenet_resized_labels.txt")
-        lines = "\n".join(sorted(path.read_text().split())).encode()
-        assert hashlib.sha256(lines).hexdigest() == imagenet.SYNSETS_SHA256
+    def test_other_numbers_of_classes(self, roots):
+        self.refused(
+            r"3 classes; accepted: 1000, .*dataset\.classes=3", roots["tars"], "tars", classes=1000
+        )
 
-    @pytest.mark.parametrize("source", ["folders", "tars"])
-    def test_no_folder_or_another_layout(self, source, tmp_path):
-        with pytest.raises(DataError, match="no such folder; accepted: a folder with"):
-            data.check(config(tmp_path / "nowhere", source))
-        (tmp_path / "images").mkdir()
-        with pytest.raises(DataError, match=r"found:? images"):
-            data.check(config(tmp_path, source))
-        with pytest.raises(DataError, match="none received"):
-            data.check(ImagenetConfig(name="imagenet", source=source, classes=3))
+    def test_a_thousand_classes_must_be_those_of_the_challenge(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("harness.data.imagenet.NUM_CLASSES", 3)
+        self.refused("but not the synsets of ILSVRC 2012", folders(tmp_path))
+        synsets = "\n".join(SYNSETS).encode()
+        known = hashlib.sha256(synsets).hexdigest()
+        monkeypatch.setattr("harness.data.imagenet.SYNSETS_SHA256", known)
+        self.refused("18 training and 7 validation photographs; .*1,281,167", tmp_path)
 
-    def test_an_empty_class(self, tmp_path):
-        make("folders", tmp_path)
-        for path in (tmp_path / "train" / SYNSETS[1]).iterdir():
+    def test_no_labels(self, tmp_path):
+        photo_files.write_folders(tmp_path)
+        self.refused("no labels of the validation photographs", tmp_path)
+
+    def test_no_validation_photograph(self, tmp_path):
+        for path in folders(tmp_path).glob("validation/*"):
             path.unlink()
-        with pytest.raises(DataError, match=rf"{SYNSETS[1]}: no \.jpg"):
-            data.check(config(tmp_path))
+        self.refused(r"validation: no \.jpg.* file there", tmp_path)
 
-    @pytest.mark.parametrize("keep", [700, 40_000])
-    def test_a_truncated_tar(self, keep, tmp_path):
-        path = make("tars", tmp_path) / "ILSVRC2012_img_train.tar"
+    def test_more_examples_than_there_are(self, roots):
+        self.refused(
+            "train_examples: received 16; accepted: 1 to 15", roots["folders"], train_examples=16
+        )
+
+    @pytest.mark.parametrize(
+        ("keep", "message"),
+        [(0, "an empty file"), (400, "truncated or damaged"), (-2, "truncated or damaged")],
+    )
+    def test_broken_photographs(self, tmp_path, keep, message):
+        path = folders(tmp_path) / "train" / SYNSETS[2] / f"{SYNSETS[2]}_3.JPEG"
         path.write_bytes(path.read_bytes()[:keep])
-        with pytest.raises(DataError, match=r"ILSVRC2012_img_train\.tar.*fetch it again"):
-            data.check(config(tmp_path, "tars"))
+        self.refused(rf"{path.name}: {message}", tmp_path)
 
-    def test_a_tar_that_is_compressed(self, tmp_path):
-        make("tars", tmp_path)
-        with tarfile.open(tmp_path / "ILSVRC2012_img_val.tar", "w:gz"):
-            pass
-        with pytest.raises(DataError, match=r"img_val\.tar: no whole tar archive"):
-            data.check(config(tmp_path, "tars"))
+    def test_a_truncated_archive(self, tmp_path):
+        path = tars(tmp_path) / "ILSVRC2012_img_train.tar"
+        path.write_bytes(path.read_bytes()[:60_000])
+        self.refused(r"img_train\.tar: no whole tar archive .*fetch it again", tmp_path, "tars")
+        path.write_bytes(b"<html>not found</html>" * 100)
+        self.refused(r"img_train\.tar: no whole tar archive", tmp_path, "tars")
 
-    def test_truncated_records(self, tmp_path):
-        write_tfds(tmp_path)
-        (path, *_) = sorted(tmp_path.rglob("*train.tfrecord*"))
-        path.write_bytes(path.read_bytes()[:-9])
-        with pytest.raises(DataError, match=r"tfrecord-00000-of-00002: truncated at byte"):
-            data.check(config(tmp_path, "tfds"))
+    def test_an_archive_with_a_broken_photograph_names_it(self, tmp_path):
+        tars(tmp_path)
+        with tarfile.open(tmp_path / "ILSVRC2012_img_val.tar", "w") as tar:
+            for number, (name, content) in enumerate(validation().items()):
+                kept = content[:300] if number == 4 else content
+                member = tarfile.TarInfo(name)
+                member.size = len(kept)
+                tar.addfile(member, io.BytesIO(kept))
+        self.refused(r"img_val\.tar:ILSVRC2012_val_00000005\.JPEG: truncated", tmp_path, "tars")
+
+    def test_a_truncated_shard(self, tmp_path):
+        root = photo_files.write_tfds(tmp_path)
+        (path,) = root.rglob("imagenet2012-train.tfrecord-00001*")
+        path.write_bytes(path.read_bytes()[:-5])
+        self.refused(r"train\.tfrecord-00001-of-00002: truncated at byte", root, "tfds")
 
     def test_records_of_another_data_set(self, tmp_path):
+        root = photo_files.write_tfds(tmp_path)
+        (path,) = root.rglob("imagenet2012-train.tfrecord-00001*")
+        path.write_bytes((5).to_bytes(8, "little") + bytes(4) + b"\x0a\x03abc" + bytes(4))
+        self.refused("no image, label and file_name", root, "tfds")
+
+    def test_a_photograph_broken_since_ends_training_with_its_name(self, tmp_path):
         import tensorflow as tf
 
-        write_tfds(tmp_path)
-        (path, *_) = sorted(tmp_path.rglob("*train.tfrecord*"))
-        number = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
-        other = tf.train.Example(features=tf.train.Features(feature={"label": number}))
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            writer.write(other.SerializeToString())
-        with pytest.raises(DataError, match=r"byte 0 has no image, label and file_name"):
-            data.check(config(tmp_path, "tfds"))
-
-
-class TestIndex:
-    def test_it_is_kept_and_read_again(self, tmp_path, cache, monkeypatch):
-        given = config(make("tars", tmp_path / "set"), "tars")
-        before = data.fingerprint(given)
-        assert len(list(cache.rglob("photos-*.npz"))) == 2
-
-        def unread(*_):
-            raise AssertionError("read again")
-
-        monkeypatch.setattr(photo_index, "_save", unread)
-        assert data.fingerprint(given) == before
-
-    def test_a_changed_archive_is_read_anew(self, tmp_path):
-        root = make("tars", tmp_path / "set")
-        before = data.fingerprint(config(root, "tars"))
-        with tarfile.open(root / "ILSVRC2012_img_val.tar", "a") as tar:
-            tar.add(__file__, "notes.txt")
-            tar.add(root / "meta.mat", "ILSVRC2012_val_00000000.JPEG")
-        with pytest.raises(DataError, match="7 labels for 8"):
-            data.fingerprint(config(root, "tars"))
-        make("tars", root)
-        assert data.fingerprint(config(root, "tars")) == before
-
-    def test_damaged_or_unwritable_it_is_found_again(self, tmp_path, cache, monkeypatch):
-        given = config(make("tars", tmp_path / "set"), "tars")
-        before = data.fingerprint(given)
-        for path in cache.rglob("photos-*.npz"):
-            path.write_bytes(path.read_bytes()[:50])
-        assert data.fingerprint(given) == before
-        monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
-        assert data.fingerprint(given) == before
+        loaded = data.load(config(folders(tmp_path), augmentation=CropConfig()))
+        part = loaded.train_part
+        path = Path(part.photos.place(int(part.index[7])))
+        path.write_bytes(path.read_bytes()[:500])
+        with pytest.raises(tf.errors.OpError, match=rf"{path.name}: truncated"):
+            list(loaded.train(5, seed=0).take(3))

