@@ -14,7 +14,7 @@ from harness.config.schema import Cifar10Config
 from harness.data import subset, tfds_files
 from harness.data.base import Split, digest
 from harness.data.pictures import PictureData
-from harness.data.prepare import marker_of
+from harness.data.prepare import source_of
 from harness.errors import DataError
 
 SOURCES = ("binary", "tfds")
@@ -78,8 +78,7 @@ def load(config: Cifar10Config) -> PictureData:
         folder = _folder(config)
         pool = _joined([_read(folder / name) for name in TRAIN_FILES])
         held_out = _read(folder / TEST_FILE)
-        marker = marker_of(folder)
-        origin = marker["source"] if marker else "CIFAR-10, binary version"
+        origin = source_of(folder, "CIFAR-10, binary version")
     validation, train = subset.balanced(
         pool.labels,
         [config.validation_examples, config.train_examples],
