@@ -37,7 +37,10 @@ def test_a_preset_trains_by_its_method(name):
     whole = model.layers[0].kernel if "2x4" in name else None
     pruned = [w for w in model.trainable_variables if w.name == "kernel" and w is not whole]
     zeros = sum(int((np.asarray(weight) == 0).sum()) for weight in pruned)
-    assert zeros == sum(int(np.prod(weight.shape)) for weight in pruned) // 2
+    half = sum(int(np.prod(weight.shape)) for weight in pruned) // 2
+    # RigL's last exchange grows connections at zero; a dead unit's stay there.
+    grown = half // 20 if name == "random_rigl" else 0
+    assert half <= zeros <= half + grown
     assert summary.trainable_params - summary.nonzero_params == zeros
 
 

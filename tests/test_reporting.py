@@ -96,7 +96,13 @@ def test_an_experiment_of_several_measures_is_a_table_each(folder, store):
     }
 
 
-def test_a_table_can_read_another_experiment(folder, store):
+@pytest.fixture
+def without_sweeps(monkeypatch):
+    """The guide's tables as they are where no sweep of theirs is shipped."""
+    monkeypatch.setattr("harness.reporting.names", lambda: ["demo"])
+
+
+def test_a_table_can_read_another_experiment(folder, store, without_sweeps):
     request = Request(
         tables=("examples",), overrides=("scale=small",), experiment="mine", uri=store.uri
     )
@@ -143,7 +149,6 @@ def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(fold
         (["demo", "--format", "pdf"], "formats=pdf: accepted: md, csv, tex, html"),
         (["demo", "--filter", "seed"], "--filter: received 'seed'"),
         (["demo", "--since", "soon"], "--since: received 'soon'"),
-        (["translation", "seed=1"], "received seed=1; accepted: scale=small, scale=full"),
         (["--experiment", "none"], "has no experiment 'none'"),
         (["--experiment", "empty"], "'empty' holds no finished cell"),
     ],
@@ -153,6 +158,12 @@ def test_wrong_input_is_one_line(folder, store, capsys, arguments, complaint):
     (line,) = capsys.readouterr().err.splitlines()
     assert complaint in line
     assert not (folder / "results").exists()
+
+
+def test_a_table_without_a_sweep_takes_nothing_but_a_scale(folder, store, without_sweeps):
+    request = Request(tables=("translation",), overrides=("seed=1",), uri=store.uri)
+    with pytest.raises(ConfigError, match="received seed=1; accepted: scale=small, scale=full"):
+        print_reports(request)
 
 
 def test_an_unknown_filter_key_is_refused_before_anything_is_written(folder, store):

@@ -16,7 +16,7 @@ from tests.settings import command, environment, harness
 from tests.tracking.browser import fresh_browser, text, visit, wait_for, wait_until
 
 #: By sparsity, as the view sorts them: 2:4 prunes less than 50 %, for one layer has no fours.
-NAMES = ["mnist_cnn · dense · seed 1", "mnist_cnn · structured 2:4 · seed 1"]
+NAMES = ["mnist_cnn · dense · seed 1", "mnist_cnn · 2 by 4 · seed 1"]
 NAMES.append("mnist_cnn · random 75% · seed 1")
 
 

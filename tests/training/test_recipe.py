@@ -109,7 +109,7 @@ def test_l2_pulls_kernels_and_only_those():
     )
     training = TrainingConfig(name="t", l2=0.5, jit_compile="never")
     sgd = phase(optimizer=OptimizerConfig("sgd", 0.1))
-    recipe.compile_model(model, sgd, training, Length(10, 10))
+    recipe.compile_model(model, sgd, training, Length(10, 10), objective.classification(0.0))
     before = [weight.numpy() for weight in model.trainable_variables]
     # No image reaches the logits' difference: only the pull moves the last kernel.
     model.layers[-1].kernel.assign(np.ones((12, 2)))
