@@ -88,7 +88,7 @@ def test_numbers_on_synthetic_speech_are_named_so(run, folder):
         f"{', '.join(SMALLER['harness run'])}], cells: [sparsity=dense]}}]\n"
     )
     done = harness("report", "page.yaml", "tracking.experiment=cells", cwd=folder)
-    assert f"Data: {prepared}" in done.stdout, done.stdout + done.stderr
+    assert f"Data: SYNTHETIC, {prepared}" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_run_has_every_file_and_the_accuracy_in_8_bits(run):

@@ -140,7 +140,7 @@ def test_the_sweeps_run_shows_its_table(browser, pages, swept):
     visit(browser, f"{pages[0]}?workflowType=machine_learning")
     wait_for(browser, "A small net on digits", "harness sweep tiny", "Child runs", *NAMES)
     visit(browser, f"{pages[0]}/artifacts/table/table.md?workflowType=machine_learning")
-    wait_for(browser, "random 75%", "2 by 4", "Runs behind the numbers")
+    wait_for(browser, "random 75%", "2 by 4", "How to reproduce")
 
 
 def test_no_page_needed_anything_but_the_server(served, browser):
