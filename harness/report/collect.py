@@ -7,12 +7,18 @@ from typing import Any
 
 import pandas as pd
 
+from harness.config.identity import NOT_IDENTITY
 from harness.report.filters import Selection
+from harness.report.names import label_of
 from harness.report.spec import RowSpec, TableSpec
 from harness.report.values import canonical, is_finite, is_set
 
 _SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
+#: Parameters in which runs of one row may differ: they decide no result, or are its seed.
+_MAY_DIFFER = {"seed", "work_dir"} | {
+    f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys
+}
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Runs that are not in the table, for one reason."""
+    """Runs of an experiment that are not in the table, for one reason."""
 
     reason: str
     run_ids: tuple[str, ...]
+    experiment_id: str = ""
 
 
 @dataclass
@@ -44,11 +51,14 @@ class Collection:
         baselines: Run id -> run, for the dense runs that the shown ones started from: they
             count even where a newer duplicate stands in the table, or none.
         excluded: Why the other runs of the experiment are not shown.
+        mixed: Number of a row -> the parameters in which its runs differ beside the seed: a row
+            that asks for few parameters, as those of the guide do, may catch several recipes.
     """
 
     runs: list[dict[str, Run]]
     baselines: dict[str, Run] = field(default_factory=dict)
     excluded: list[Exclusion] = field(default_factory=list)
+    mixed: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = None) -> Collection:
@@ -76,7 +86,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     for reason, holds in (selection or Selection()).reasons(cells).items():
         reasons[(reasons == "") & holds] = reason
     complete = cells[reasons == ""]
-    rows = _row_of(complete, spec)
+    rows = _named_alike(complete, _row_of(complete, spec), spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
     order = _columns(complete, "run_id", "start_time", "tags.harness.cell_id", "params.seed")
@@ -93,13 +103,14 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     )
     shown = order[~(duplicate | rival)]
     runs = complete.loc[shown.index]
-    collection = Collection([{} for _ in spec.rows])
+    collection = Collection([{} for _ in spec.rows], mixed=_mixed(runs, shown["row"], spec))
     for run, row in zip(_runs(runs, spec), shown["row"], strict=True):
         collection.runs[row][run.seed] = run
     own_dense = trained["run_id"].isin(_column(runs, "tags.harness.dense_run_id").dropna())
     collection.baselines = {run.run_id: run for run in _runs(trained[own_dense], spec)}
+    experiment = str(cells["experiment_id"].iloc[0]) if len(cells) else ""
     collection.excluded = [
-        Exclusion(str(reason), tuple(group["run_id"]))
+        Exclusion(str(reason), tuple(group["run_id"]), experiment)
         for reason, group in cells[["run_id"]].groupby(reasons, sort=True)
         if reason
     ]
@@ -163,6 +174,51 @@ def _row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
                 if (not seeds or seed in seeds) and not 0 <= found[i] < number:
                     found[i] = number
     return pd.Series(found, index=cells.index, dtype=int)
+
+
+def _named_alike(cells: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> pd.Series:
+    """Takes runs out of rows whose sparsity is called otherwise than theirs.
+
+    An override of the pattern or the method leaves the group's name as it was, and the rows of
+    the guide ask for no more than that name.
+    """
+    if "params.sparsity.name" not in cells:
+        return rows
+    columns = [name for name in map(str, cells) if name.startswith("params.sparsity.")]
+    keys = [name.removeprefix("params.") for name in columns]
+    known: dict[tuple[Any, ...], str] = {}
+    found = rows.tolist()
+    for i, values in enumerate(zip(*(cells[name].tolist() for name in columns), strict=True)):
+        if found[i] == -1:
+            continue
+        if values not in known:
+            known[values] = label_of(
+                {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+            )
+        if known[values] != spec.rows[found[i]].sparsity:
+            found[i] = -1
+    return pd.Series(found, index=rows.index, dtype=int)
+
+
+def _mixed(runs: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> dict[int, tuple[str, ...]]:
+    """Returns for each row that has runs of several recipes in what they differ."""
+    names = [name for name in map(str, runs) if name.startswith("params.")]
+    columns = [name.removeprefix("params.") for name in names]
+    found = {}
+    for number, members in runs.groupby(rows, sort=True):
+        row = spec.rows[int(str(number))]
+        if row.seeds or len(members) == 1:  # a sweep's rows ask for all that decides a result
+            continue
+        ignored = ("sparsity.", "training.finetune.") if row.is_dense else ()
+        keys = [
+            key
+            for key in columns
+            if key not in _MAY_DIFFER and key not in row.where and not key.startswith(ignored)
+        ]
+        differ = [k for k in keys if len(set(_canonical(_column(members, f"params.{k}")))) > 1]
+        if differ:
+            found[int(str(number))] = tuple(differ)
+    return found
 
 
 def _canonical(column: pd.Series) -> list[str]:

@@ -18,7 +18,7 @@ _NUMBERS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_EXPRESSION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_EXPRESSION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|!=|==?|<|>)\s*(?![<>=])(.*?)\s*", re.DOTALL)
 _PREFIXES = ("params.", "metrics.", "tags.", "tags.harness.", "")
 _FIXED = ("run_id", "status")
 _SPANS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -67,6 +67,9 @@ def parse_filter(text: str) -> Filter:
             "KEY is a parameter, metric or tag, such as seed, test/accuracy or tags.harness.host"
         )
     key, sign, value = found.groups()
+    sign = "=" if sign == "==" else sign
+    key = re.sub(r"`(.*)`", r"\1", key)  # quoted as MLflow's own filters are
+    value = re.sub(r"""(['"])(.*)\1""", r"\2", value)
     if sign in _NUMBERS:
         try:
             float(value)
@@ -138,6 +141,12 @@ class Selection:
             for each in self.filters:
                 found[f"left out by --filter {each}"] = ~each.keeps(frame)
         return found
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The command line's words for the same selection, whenever it is given."""
+        since = [f"--since={self.since.isoformat()}"] if self.since else []
+        return (*since, *(f"--filter={each}" for each in self.filters))
 
     @property
     def texts(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.collect import Exclusion, Run, total_excluded
@@ -17,15 +17,26 @@ CONFLICT = "CONFLICT"
 _MADE_BY = {"harness.git_commit": "code versions", "harness.format": "formats"}
 
 
-def notes_of(entries: Sequence[Entry], excluded: list[Exclusion], strays: int) -> tuple[str, ...]:
+def notes_of(
+    entries: Sequence[Entry],
+    excluded: list[Exclusion],
+    strays: int,
+    mixed: Mapping[int, Sequence[str]],
+) -> tuple[str, ...]:
     """Returns the notes on a table's rows, conflicts first.
 
     Args:
         entries: The rows.
         excluded: The runs not shown.
         strays: How many sparse runs started from a dense run that is not shown.
+        mixed: Number of a row -> the parameters in which its runs differ beside the seed.
     """
-    notes = [*_conflicts(entries), *_data_conflicts(entries), *_seeds(entries)]
+    notes = [
+        *_conflicts(entries),
+        *_data_conflicts(entries),
+        *(_mixed(entries[number], keys) for number, keys in mixed.items()),
+        *_seeds(entries),
+    ]
     if strays:
         notes.append(
             f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
@@ -74,14 +85,13 @@ def _conflicts(entries: Sequence[Entry]) -> list[str]:
 
 
 def _data_conflicts(entries: Sequence[Entry]) -> list[str]:
-    """Says where runs of one model and variant saw different data."""
+    """Says where runs of one model, and of one data set where rows name several, differ in it."""
     notes = []
-    by_model: dict[str, list[Run]] = {}
+    by_data: dict[tuple[str, ...], list[Run]] = {}
     for entry in entries:
-        by_model.setdefault(f"{entry.spec.model} {entry.spec.variant}".strip(), []).extend(
-            entry.runs
-        )
-    for model, runs in by_model.items():
+        asked = [f"{k}={v}" for k, v in entry.spec.where.items() if k.startswith("dataset.")]
+        by_data.setdefault((entry.spec.model, *sorted(asked)), []).extend(entry.runs)
+    for (model, *_), runs in by_data.items():
         prints = sorted({run.tags.get("harness.data_fingerprint", "unknown") for run in runs})
         if len(prints) > 1:
             notes.append(
@@ -89,6 +99,14 @@ def _data_conflicts(entries: Sequence[Entry]) -> list[str]:
                 f"(fingerprints {', '.join(p[:12] for p in prints)})."
             )
     return notes
+
+
+def _mixed(entry: Entry, keys: Sequence[str]) -> str:
+    some = ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
+    return (
+        f"{CONFLICT}: the runs of {entry.spec.model} {entry.spec.name} differ in {some}: "
+        "their mean is of several recipes; --filter keeps one."
+    )
 
 
 def _exclusions(excluded: list[Exclusion]) -> list[str]:

@@ -126,7 +126,7 @@ def _table(
     spec: TableSpec, frame: pd.DataFrame, selection: Selection, notes: tuple[str, ...] = ()
 ) -> Table:
     collection = collect(frame, spec, selection)
-    return build_table(spec, collection, read_published(spec.published), notes, selection.texts)
+    return build_table(spec, collection, read_published(spec.published), notes, selection)
 
 
 def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:

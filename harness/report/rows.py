@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.config.identity import NOT_IDENTITY
 from harness.report.names import label_of
 from harness.report.spec import RowSpec
 from harness.report.values import canonical
@@ -17,10 +18,8 @@ _NOT_OF_A_ROW = (
     "seed",
     "scale",
     "work_dir",
-    "dataset.data_dir",
-    "training.log_every",
-    "training.checkpoint_epochs",
     "tracking.",
+    *(f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys),
 )
 
 

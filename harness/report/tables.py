@@ -3,10 +3,11 @@
 import math
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.report.collect import Collection, Exclusion, Run
+from harness.report.filters import Selection
 from harness.report.notes import notes_of
 from harness.report.published import Published, PublishedTable
 from harness.report.spec import RowSpec, TableSpec
@@ -74,6 +75,7 @@ class Table:
         notes: What must be said of the runs: conflicts first, exclusions last.
         excluded: The runs not shown, by reason.
         selection: What the runs were narrowed down to, in words; empty for all.
+        options: The same, as options of `harness report`.
     """
 
     spec: TableSpec
@@ -82,6 +84,7 @@ class Table:
     notes: tuple[str, ...]
     excluded: tuple[Exclusion, ...] = ()
     selection: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -99,7 +102,7 @@ def build_table(
     collection: Collection,
     published: PublishedTable,
     first_notes: tuple[str, ...] = (),
-    selection: Sequence[str] = (),
+    selection: Selection | None = None,
 ) -> Table:
     """Computes every number of a table.
 
@@ -125,9 +128,16 @@ def build_table(
         strays += sum(base.run_id not in shown for base in own.values() if not row.is_dense)
         entries.append(_entry(row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, published))
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
-    notes = (*first_notes, *notes_of(entries, collection.excluded, strays))
+    notes = (*first_notes, *notes_of(entries, collection.excluded, strays, collection.mixed))
+    chosen = selection or Selection()
     return Table(
-        spec, tuple(entries), tuple(data), notes, tuple(collection.excluded), tuple(selection)
+        spec,
+        tuple(entries),
+        tuple(data),
+        notes,
+        tuple(collection.excluded),
+        tuple(chosen.texts),
+        chosen.options,
     )
 
 
@@ -209,6 +219,9 @@ def _reduction(runs: tuple[Run, ...], own: dict[str, Run], metric: str) -> float
     ratios = [
         own[run.run_id].metrics[metric] / run.metrics[metric]
         for run in runs
-        if run.run_id in own and run.metrics.get(metric) and metric in own[run.run_id].metrics
+        if run.run_id in own
+        and is_finite(run.metrics.get(metric, math.nan))
+        and run.metrics[metric] > 0
+        and is_finite(own[run.run_id].metrics.get(metric, math.nan))
     ]
     return statistics.fmean(ratios) if ratios else None

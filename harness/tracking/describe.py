@@ -25,7 +25,7 @@ HEADLINE = {
     "time/train_seconds": ("training, seconds", "{:,.1f}"),
 }
 #: Said first, on a line: the box shows little more before it is opened.
-FIRST = ("test/accuracy", "sparsity/prunable", "size/tflite_gzip_bytes")
+FIRST = ("test/accuracy", "test/bleu", "sparsity/prunable", "size/tflite_gzip_bytes")
 #: The few that fit on the line of a finished cell.
 SHORT = ("test/accuracy", "test/bleu", "test/bleu_13a", "sparsity/prunable")
 

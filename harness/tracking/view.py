@@ -41,10 +41,12 @@ def save_view(tracking: TrackingConfig, quality: str, description: str = "") -> 
     """
     client = store.client(tracking.uri)
     experiment = store.open_experiment(tracking.uri, tracking.experiment)
-    client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
-    client.set_experiment_tag(experiment, TAG, encoded(state(quality)))
+    tags = {"mlflow.experimentKind": "custom_model_development", TAG: encoded(state(quality))}
     if description:
-        client.set_experiment_tag(experiment, "mlflow.note.content", description)
+        tags["mlflow.note.content"] = description
+    with store.locked(tracking.uri):  # of two writers of a new tag, MLflow fails one
+        for key, value in tags.items():
+            client.set_experiment_tag(experiment, key, value)
 
 
 def encoded(view: dict[str, Any]) -> str:

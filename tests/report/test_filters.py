@@ -31,13 +31,18 @@ def runs(stores):
         ("tags.harness.scale=full", 0),
         ("harness.git_dirty=false", 9),
         ("status=FINISHED", 9),
+        ("seed==1", 4),
+        ("sparsity.name = 'dense'", 3),
+        ('params.`sparsity.name`="dense"', 3),
     ],
 )
 def test_a_comparison_with_a_parameter_metric_or_tag(runs, text, count):
     assert parse_filter(text).keeps(runs).sum() == count
 
 
-@pytest.mark.parametrize("text", ["seed", "=1", "seed>one", "", "seed>", "a b"])
+@pytest.mark.parametrize(
+    "text", ["seed", "=1", "seed>one", "", "seed>", "a b", "seed=>1", "seed=<1"]
+)
 def test_what_is_no_comparison_is_refused(text):
     with pytest.raises(ReportError, match="--filter: received") as caught:
         parse_filter(text)

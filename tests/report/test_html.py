@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.report import Selection, parse_filter, parse_since
 from harness.report.collect import collect
 from harness.report.layout import grids
 from harness.report.plots import draw_plots
@@ -127,3 +128,48 @@ def test_names_cannot_become_markup(nasty):
     found = Page(to_html(nasty, draw_plots(nasty)))
     assert [tag for tag, _ in found.seen].count("script") == 1, "the page's own"
     assert NASTY.replace("\n", " ") in found.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({"published": "examples", "scale": "small"}, "harness report demo scale=small"),
+        ({"published": "examples", "scale": "full"}, "harness report demo"),
+        ({"experiment": "my runs"}, "harness report --experiment 'my runs'"),
+        ({"command": "harness sweep demo seed=1"}, "harness report demo seed=1"),
+        (
+            {"command": "harness sweep demo", "experiment": "x"},
+            "harness report demo --experiment x",
+        ),
+        (
+            {"command": "harness sweep demo tracking.experiment=x", "experiment": "x"},
+            "harness report demo tracking.experiment=x",
+        ),
+    ],
+)
+def test_the_page_says_how_to_draw_it_again(table, changes, command):
+    page = Page(to_html(replace(table, spec=replace(table.spec, **changes))))
+    assert f"{command}copy" in page.text
+
+
+def test_what_was_selected_is_asked_for_again(stores, demo_spec):
+    runs = read_runs(stores["uri"], "demo")
+    chosen = Selection((parse_filter("seed<=2"),), parse_since("2023-11-14T00:00+00:00"))
+    found = build_table(
+        demo_spec, collect(runs, demo_spec, chosen), PublishedTable({}), selection=chosen
+    )
+    page = Page(to_html(found))
+    words = "--since=2023-11-14T00:00:00+00:00 '--filter=seed<=2'"
+    assert f"harness report demo {words}copy" in page.text
+
+
+def test_runs_that_are_not_shown_are_linked_though_none_is_shown(stores, demo_spec):
+    chosen = Selection((parse_filter("seed>99"),))
+    runs = read_runs(stores["uri"], "demo")
+    found = build_table(
+        demo_spec, collect(runs, demo_spec, chosen), PublishedTable({}), selection=chosen
+    )
+    gone = stores["ids"]["dense"][1]
+    assert any(
+        link.endswith(f"/{stores['clean'].id}/runs/{gone}") for link in Page(to_html(found)).links
+    )

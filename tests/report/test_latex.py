@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,19 @@ def test_the_page_groups_published_and_measured(page):
     assert text.count(r"\multicolumn{2}{c}{") == 3
     assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}\cmidrule(lr){7-8}" in text
     assert bodies(text)[0][1].startswith(" &  &  & ")
+
+
+@pytest.mark.parametrize("text", ["[training.finetune.epochs=3]", "*", "a[b"])
+def test_no_text_is_an_option_of_the_line_end_before_it(text):
+    assert not re.search(r"(^|[^{])[\[*]", escape_latex(text))
+
+
+def test_a_variant_below_a_number_is_no_option(page):
+    spec = replace(page.spec, rows=tuple(replace(r, variant="epochs=3") for r in page.spec.rows))
+    entries = tuple(replace(e, spec=r) for e, r in zip(page.entries, spec.rows, strict=True))
+    text = to_latex(replace(page, spec=spec, entries=entries))
+    assert r"\\ {[}epochs=3]" in text
+    assert not re.search(r"\\\\\s*[\[*]", text)
 
 
 def test_names_cannot_become_markup(nasty):

@@ -94,6 +94,14 @@ def test_csv_is_unrounded_and_never_blank(table):
     assert all(value for row in rows for value in row.values())
 
 
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)"])
+def test_no_name_is_a_formula_in_a_spreadsheet(table, name):
+    first = replace(table.entries[0], spec=replace(table.entries[0].spec, model=name, variant=name))
+    (row,) = csv.DictReader(io.StringIO(to_csv(replace(table, entries=(first,)))))
+    assert row["model"] == row["variant"] == f"'{name}"
+    assert float(row["mean"]) == pytest.approx(98.2)
+
+
 def test_no_place_of_any_grid_is_blank(table, page):
     for each in (table, page):
         for grid in grids(each):

@@ -78,3 +78,8 @@ def test_descriptions_show_what_was_measured_and_no_more():
         RANDOM, {}, "harness run", "synthetic speech"
     )
     assert headline({"test/accuracy": 0.5, "other": 1.0}) == {"test/accuracy": 0.5}
+
+
+def test_the_first_line_names_the_quality_of_translation_too():
+    text = description(RANDOM, {"test/bleu": 26.77, "sparsity/prunable": 0.8}, "harness run")
+    assert "test BLEU, tokenised **26.77** · zeros among prunable weights **80.00%**" in text

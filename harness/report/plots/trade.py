@@ -13,6 +13,8 @@ from harness.report.tables import Entry, Table
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
+#: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
+_WIDE = 5.0
 Cost = Callable[[Entry], float | None]
 
 
@@ -88,7 +90,9 @@ def _draw(figure: Figure, table: Table, cost: Cost, label: str) -> None:
         drawstyle="steps-post",
         zorder=1,
     )
-    axes.set_xscale("log")
+    costs = [x for _, x, _ in found]
+    if min(costs) > 0 and max(costs) >= _WIDE * min(costs):
+        axes.set_xscale("log")
     axes.margins(x=0.12)  # room for the names
     axes.set_xlabel(label)
     axes.set_ylabel(axis_label(table))

@@ -31,6 +31,14 @@ def to_csv(table: Table) -> str:
     return out.getvalue()
 
 
+def _text(text: str) -> str:
+    """Keeps a spreadsheet from taking a name for a formula.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def _csv_line(table: Table, entry: Entry) -> list[str]:
     quality, delta, published = entry.quality, entry.difference, entry.published
     measured: list[float | None] = [
@@ -55,9 +63,9 @@ def _csv_line(table: Table, entry: Entry) -> list[str]:
         entry.latency_reduction,
     ]
     return [
-        entry.spec.model,
-        entry.spec.sparsity,
-        entry.spec.variant or NOT_AVAILABLE,
+        _text(entry.spec.model),
+        _text(entry.spec.sparsity),
+        _text(entry.spec.variant) or NOT_AVAILABLE,
         table.spec.scale,
         table.spec.quality.metric,
         table.spec.quality.unit or NOT_AVAILABLE,
@@ -67,7 +75,7 @@ def _csv_line(table: Table, entry: Entry) -> list[str]:
         published.text if published else NOT_AVAILABLE,
         _exact(entry.published_difference),
         published.source if published else NOT_AVAILABLE,
-        "; ".join(sorted({run.tags.get("harness.data", NOT_AVAILABLE) for run in entry.runs}))
+        _text("; ".join(sorted({r.tags.get("harness.data", NOT_AVAILABLE) for r in entry.runs})))
         or NOT_RUN,
         " ".join(run.run_id for run in entry.runs) or NOT_RUN,
     ]

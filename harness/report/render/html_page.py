@@ -1,5 +1,6 @@
 """A table as one HTML file: grids, plots, notes, runs and commands."""
 
+import shlex
 from collections.abc import Mapping
 
 import harness
@@ -87,11 +88,29 @@ def _plots(plots: Mapping[str, bytes]) -> str:
 
 def _reproduce(table: Table, ui: str) -> str:
     spec = table.spec
-    again = spec.command.replace("sweep", "report", 1) or f"harness report {spec.name}"
     whole = f"<p>All rows:</p>{parts.command(spec.command)}" if spec.command else ""
-    whole += f"<p>This page, from their runs:</p>{parts.command(again)}"
+    whole += f"<p>This page, from their runs:</p>{parts.command(_again(table))}"
     rows = "\n".join(_row(entry, i, spec.command, ui) for i, entry in enumerate(table.entries))
     return f'<div class="card reproduce">{whole}</div>\n<div class="card rows">\n{rows}\n</div>'
+
+
+def _again(table: Table) -> str:
+    """The command that draws this very page again, from a store where the default one is."""
+    spec = table.spec
+    options = list(table.options)
+    is_own = spec.experiment == spec.name and (spec.command or spec.published)
+    if (
+        spec.experiment
+        and not is_own
+        and f"tracking.experiment={spec.experiment}" not in spec.command
+    ):
+        options = ["--experiment", spec.experiment, *options]
+    if spec.command:
+        return " ".join((spec.command.replace("sweep", "report", 1), shlex.join(options))).rstrip()
+    # the guide's tables have no sweep; those of an experiment have not even a name
+    table_words = [spec.name] if spec.published or not spec.experiment else []
+    scale = [f"scale={spec.scale}"] if spec.published and spec.scale != "full" else []
+    return shlex.join(["harness", "report", *table_words, *scale, *options])
 
 
 def _row(entry: Entry, number: int, fallback: str, ui: str) -> str:
@@ -119,10 +138,11 @@ def _row(entry: Entry, number: int, fallback: str, ui: str) -> str:
 
 
 def _excluded(table: Table, ui: str) -> str:
-    experiment = next((run.experiment_id for e in table.entries for run in e.runs), "")
     groups = []
     for exclusion in table.excluded:
-        ids = "".join(f"<li>{parts.run_link(ui, experiment, i)}</li>" for i in exclusion.run_ids)
+        ids = "".join(
+            f"<li>{parts.run_link(ui, exclusion.experiment_id, i)}</li>" for i in exclusion.run_ids
+        )
         groups.append(
             f"<details><summary>{escape_html(exclusion.reason)}"
             f"<span>{len(exclusion.run_ids):,}</span></summary>"

@@ -18,6 +18,7 @@ _SIGNS = {
     "·": r"$\cdot$",
     "…": r"\dots{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line's end they would be its options
 }
 #: Grids wider than this are set smaller, with less between the columns.
 _WIDE = 7
