@@ -24,7 +24,7 @@ from harness.config.identity import FORMAT
 from harness.plan import Cell, work_path
 from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
-from harness.worker import Busy, Emit, ignore_interrupts
+from harness.worker import Busy, Emit, as_interrupted, ignore_interrupts
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
@@ -62,7 +62,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             _checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            metrics, source = _measure(cell, run, emit)
+            with as_interrupted():
+                metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ PRELOAD = ("harness.preloaded",)
 #: Seconds that a job gets to tidy up before it is killed.
 STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
+#: The interrupts that this process, a job's, has had.
+_interrupts: list[int] = []
 
 
 class Busy(Exception):  # noqa: N818 - a state of the cell, not a failure
@@ -151,7 +154,25 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextmanager
+def as_interrupted() -> Iterator[None]:
+    """Lets what an interrupt was made into on its way out of the block be an interrupt again.
+
+    TensorFlow ends a device scope that an interrupt cut short with a RuntimeError of its own.
+
+    Raises:
+        KeyboardInterrupt: an error left the block, and the job has been interrupted.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _interrupts:
+            raise KeyboardInterrupt from error
+        raise
+
+
 def _interrupt(signum: int, frame: object) -> None:
+    _interrupts.append(signum)
     raise KeyboardInterrupt
 
 

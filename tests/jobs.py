@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from harness import run
 from harness.errors import ConfigError
 from harness.worker import Busy, ignore_interrupts
 
@@ -68,6 +69,20 @@ def swallow(folder, emit):
     except KeyboardInterrupt:
         pass
     time.sleep(60)
+
+
+def lose_scope(cell, parent_run, emit):
+    """A real cell, interrupted where TensorFlow makes an error of its own of it."""
+
+    def measure(cell, run, emit):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            raise RuntimeError("Exiting device scope without proper scope nesting") from None
+
+    run._measure = measure
+    return run.run_cell(cell, parent_run, emit)
 
 
 def deaf(folder, emit):

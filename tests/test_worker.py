@@ -7,8 +7,11 @@ import time
 import pytest
 
 from harness import worker
+from harness.config import compose
+from harness.plan import plan
 from harness.worker import Outcome
 from tests import jobs
+from tests.runs import runs
 from tests.settings import python
 
 
@@ -102,6 +105,16 @@ def test_a_job_that_loses_an_interrupt_is_asked_again(tmp_path, monkeypatch):
     wait_for(tmp_path / "started")
     worker.stop([job])
     assert job.process.exitcode == 0, "it was killed"
+
+
+def test_an_interrupt_that_was_made_an_error_is_one_all_the_same(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    (cell,) = plan([(compose([f"tracking.uri={uri}", f"work_dir={tmp_path / 'work'}"]), ())])
+    _, outcome = run(jobs.lose_scope, cell, None, log=tmp_path / "log.txt")
+    assert outcome == Outcome("interrupted", message="interrupted")
+    (found,) = runs(uri)
+    assert found.status == "KILLED"
+    assert found.tags["harness.failure"].startswith("interrupted; ")
 
 
 def test_a_job_that_does_not_listen_is_killed(tmp_path, monkeypatch):
