@@ -43,6 +43,8 @@ def check_gnmt(model: GnmtConfig) -> None:
     need("model.layers", model.layers, model.layers >= 2, "2 or more")
     need("model.units", model.units, model.units >= 1, "1 or more")
     need("model.dropout", model.dropout, 0 <= model.dropout < 1, "a rate in [0, 1)")
+    scale = model.embedding_range
+    need("model.embedding_range", scale, 0 < scale <= 10, "a number above 0, up to 10")
     decoding, key = model.decoding, "model.decoding"
     need(f"{key}.beam", decoding.beam, 1 <= decoding.beam <= 100, "1 to 100")
     penalty, ratio = decoding.length_penalty, decoding.max_ratio

@@ -46,7 +46,13 @@ def build(
     target = keras.Input((None,), dtype="int32", name="target")
 
     def embed(side: str) -> Any:
-        return Embed(num_classes, units, vocabulary=vocabulary, name=f"{side}_embedding")
+        return Embed(
+            num_classes,
+            units,
+            vocabulary=vocabulary,
+            embeddings_initializer=uniform(config.embedding_range),
+            name=f"{side}_embedding",
+        )
 
     encoded = Encoder(depth, units, dropout, name="encoder")(embed("source")(source), source)
     values, states = encoded[0], encoded[1:]

@@ -17,9 +17,9 @@ _ABSENT = -1e4  # added to a score, leaves nothing of its weight; small enough f
 _register = keras.saving.register_keras_serializable(package="harness")
 
 
-def uniform() -> keras.Initializer:
-    """The initial weights of tensorflow/nmt: uniform in [-0.1, 0.1]."""
-    return keras.initializers.RandomUniform(-0.1, 0.1)
+def uniform(limit: float = 0.1) -> keras.Initializer:
+    """Initial weights uniform in ±limit; 0.1 is that of tensorflow/nmt."""
+    return keras.initializers.RandomUniform(-limit, limit)
 
 
 @tf.custom_gradient

@@ -6,7 +6,7 @@ import pytest
 
 from harness.config.schema import DecodingConfig, GnmtConfig
 from harness.errors import ConfigError, ExportError
-from harness.models import build, gnmt_layers
+from harness.models import build, gnmt, gnmt_layers
 from harness.models.plain import load_weights, plain
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.models.gnmt_reference import BOS, Reference
@@ -17,7 +17,7 @@ VOCABULARY = 23
 def small(layers=3, units=6, dropout=0.2, vocabulary="of these ids"):
     """A net with weights large enough for its nonlinearities to matter."""
     keras.utils.set_random_seed(layers)
-    config = GnmtConfig("gnmt", layers, units, dropout, DecodingConfig())
+    config = GnmtConfig("gnmt", layers, units, dropout, decoding=DecodingConfig())
     model = build(config, (None,), VOCABULARY, vocabulary=vocabulary)
     for variable in model.variables:
         if variable.name != "seed_generator_state":
@@ -38,8 +38,8 @@ def padded(rows, width):
 
 def full_size(monkeypatch, layers):
     # Zeros: random numbers for 211 million weights take their time.
-    monkeypatch.setattr(gnmt_layers, "uniform", keras.initializers.Zeros)
-    monkeypatch.setattr("harness.models.gnmt.uniform", keras.initializers.Zeros)
+    for module in (gnmt, gnmt_layers):
+        monkeypatch.setattr(module, "uniform", lambda *limits: keras.initializers.Zeros())
     return build(GnmtConfig("gnmt", layers), (None,), 36_548)
 
 
@@ -79,6 +79,19 @@ def test_dropout_is_drawn_in_training_only():
     assert np.abs(wild[0] - calm[0]).max() > 1e-3
 
 
+def test_embeddings_alone_begin_as_wide_as_asked():
+    config = GnmtConfig("gnmt", 2, 6, embedding_range=3.0)
+    model = build(config, (None,), VOCABULARY)
+    widest = {
+        variable.path: float(np.abs(variable).max())
+        for variable in model.trainable_variables
+        if not variable.path.endswith(("bias", "/g", "/b"))
+    }
+    for path, value in widest.items():
+        limit = 3.0 if "embedding" in path else 0.1
+        assert limit / 3 < value <= limit, path
+
+
 def test_every_weight_gets_a_dense_gradient():
     import tensorflow as tf
 
@@ -111,6 +124,7 @@ def test_a_file_holds_the_model_and_tells_its_vocabulary(tmp_path):
     ("config", "shape", "complaint"),
     [
         (GnmtConfig("gnmt", layers=1), (None,), "model.layers: received 1"),
+        (GnmtConfig("gnmt", embedding_range=0.0), (None,), "embedding_range: received 0.0"),
         (GnmtConfig("gnmt", units=8), (28, 28, 1), "pairs of sentences"),
         (
             GnmtConfig("gnmt", units=8, decoding=DecodingConfig(beam=VOCABULARY)),

@@ -55,11 +55,15 @@ class DecodingConfig:
 
 @dataclass
 class GnmtConfig(ModelConfig):
-    """The recurrent translation model: `layers` LSTMs of `units` on either side."""
+    """The recurrent translation model: `layers` LSTMs of `units` on either side.
+
+    Embeddings begin uniform in ±`embedding_range`.
+    """
 
     layers: int = 4
     units: int = 1024
     dropout: float = 0.2
+    embedding_range: float = 0.1
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
 
 
