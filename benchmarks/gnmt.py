@@ -1,13 +1,15 @@
 """GNMT beside straightforward ways to do the same: a training step, and beam search.
 
-    python -m benchmarks.gnmt [--units 256] [--layers 2] [--rounds 5] [--mixed]
+    python -m benchmarks.gnmt [--units 256] [--layers 2] [--rounds 5] [--mixed | --data MULTI30K]
 
 The peer in training is what Keras' guides make of this model: `LSTM` and `AdditiveAttention`
 layers of the same sizes, logits at every place, padding masked in the loss. It is a little
 simpler: its attention is asked once for a whole sequence, not by each step's context, and its
 dropout drops the same inputs at every step. The peer in decoding is the usual loop in Python, a
 sentence at a time, over the same model's step (in a `tf.function` of its own). With `--mixed`,
-both models train in mixed precision, and decoding is left out. Both are timed in turns with
+both models train in mixed precision, and decoding is left out. With `--data`, both train on
+Multi30k's sentences instead, each in batches of its own: ours of about one length, the peer's
+shuffled and padded to their longest, as `padded_batch` does. Both are timed in turns with
 ours, in one process; processor time beside the wall's, for what else runs on the machine takes
 the latter.
 """
@@ -24,7 +26,10 @@ import tensorflow as tf
 
 from benchmarks.timing import interleave, ratio
 from benchmarks.timing import steps as timed
+from harness.config.compose import compose
 from harness.config.schema import DecodingConfig, GnmtConfig
+from harness.data import multi30k
+from harness.data.pairs import PairData
 from harness.models import build
 from harness.models.beam import Search
 from harness.models.gnmt_layers import BOS, EOS
@@ -107,23 +112,73 @@ def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
         batch(arguments.vocabulary, arguments.sentences, arguments.length)
     ).repeat()
 
-    def step(model: keras.Model) -> Callable[[], object]:
-        iterator = iter(data)
-        run = model.make_train_function()
-        model.train_function = run if run is not None else model.train_function
-        return lambda: model.train_function(iterator)
-
     print(f"parameters: ours {ours.count_params():,}, Keras' {peer.count_params():,}")
-    steps = {"ours": step(ours), "keras": step(peer)}
+    steps = {"ours": trainer(ours, data), "keras": trainer(peer, data)}
     for run in steps.values():
         run()
     clocks: dict[str, Callable[[], list[float]]] = {}
     for name, run in steps.items():
         clocks |= {name: processor(run, 3), f"{name} wall": timed(run, 3)}
-    times = interleave(clocks, arguments.rounds)
+    report(interleave(clocks, arguments.rounds), arguments.sentences)
+
+
+def training_on_pairs(ours: keras.Model, arguments: argparse.Namespace, data: PairData) -> None:
+    """Times both models over many batches of real sentences, each in its own batches."""
+    peer = straightforward(data.vocabulary_size, arguments.units, arguments.layers, 0.2)
+    ours.compile(Adam(), objective.words(0.0).loss, jit_compile=False)
+    peer.compile(keras.optimizers.Adam(), masked_loss, jit_compile=False)
+    sets = {"ours": data.train(arguments.sentences, 0), "keras": shuffled(data, arguments)}
+    blocks: dict[str, Callable[[], list[float]]] = {}
+    for name, model in {"ours": ours, "keras": peer}.items():
+        step = trainer(model, sets[name])
+        for _ in range(40):  # every width is traced by then
+            step()
+        blocks |= {name: mean(step, 40, time.process_time)}
+        blocks |= {f"{name} wall": mean(step, 40, time.perf_counter)}
+    report(interleave(blocks, arguments.rounds), arguments.sentences)
+
+
+def shuffled(data: PairData, arguments: argparse.Namespace) -> tf.data.Dataset:
+    """The same training pairs, one by one, shuffled, batched and padded."""
+    single = data.train(1, 0)
+
+    def unpadded(inputs: Any, target_out: Any) -> Any:
+        rows = [*inputs, target_out]
+        return tuple(tf.boolean_mask(row[0], row[0] != 0) for row in rows)
+
+    pairs = single.take(data.num_train).map(unpadded, tf.data.AUTOTUNE).cache()
+    batches = pairs.shuffle(data.num_train, seed=0).repeat().padded_batch(arguments.sentences)
+    return batches.map(lambda one, two, out: ((one, two), out)).prefetch(tf.data.AUTOTUNE)
+
+
+def trainer(model: keras.Model, data: tf.data.Dataset) -> Callable[[], object]:
+    """A step of training on the next batch."""
+    iterator = iter(data)
+    run = model.make_train_function()
+    run = run if run is not None else model.train_function
+    return lambda: run(iterator)
+
+
+def mean(
+    step: Callable[[], object], count: int, clock: Callable[[], float]
+) -> Callable[[], list[float]]:
+    """A block that measures the mean of `count` steps, which are of different lengths."""
+
+    def block() -> list[float]:
+        begin = clock()
+        for _ in range(count):
+            step()
+        return [(clock() - begin) / count]
+
+    return block
+
+
+def report(times: dict[str, list[float]], sentences: int) -> None:
+    """Prints paces, and ours beside the peer's."""
     for name, medians in times.items():
-        pace = arguments.sentences / statistics.median(medians)
-        print(f"training {name:10} {pace:7.0f} sentences a second")
+        print(
+            f"training {name:10} {sentences / statistics.median(medians):7.0f} sentences a second"
+        )
     processor_ratio, wall = ratio(times, "keras", "ours"), ratio(times, "keras wall", "ours wall")
     print(f"training: {processor_ratio:.2f}x in processor time, {wall:.2f}x by the clock")
 
@@ -227,11 +282,19 @@ def main() -> None:
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--mixed", action="store_true", help="bfloat16 products")
+    parser.add_argument("--data", help="the folder of Multi30k: train on its sentences")
     arguments = parser.parse_args()
     if arguments.mixed:
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
     config = GnmtConfig("gnmt", arguments.layers, arguments.units, 0.2)
+    if arguments.data:
+        size = f"dataset.vocabulary_size={arguments.vocabulary}"
+        composed = compose(["dataset=multi30k", "model=gnmt", "training=gnmt_small", size])
+        composed.dataset.data_dir = arguments.data
+        data = multi30k.load(composed.dataset)
+        training_on_pairs(build(config, (None,), data.vocabulary_size), arguments, data)
+        return
     model = build(config, (None,), arguments.vocabulary)
     training(model, arguments)
     if not arguments.mixed:
