@@ -32,7 +32,7 @@ from harness.pruning import NM, Constant, OneShot, Pruner, Unstructured
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "MobileNetV1": ("mobilenet_v1", {"alpha": 0.5, "size": 96, "batch": 32}),
     "MobileNetV2": ("mobilenet_v2", {"alpha": 0.5, "size": 96, "batch": 32}),
-    "InceptionV3": ("inception_v3", {"size": 96, "batch": 8}),
+    "InceptionV3": ("inception_v3", {"size": 299, "batch": 8}),
 }
 NEVER = 10**6
 
