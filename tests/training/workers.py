@@ -77,6 +77,7 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
             pruner.attach(model)
         phase = small.phase(epochs=None, steps=3) if exact else small.phase(epochs=2)
         phase.optimizer.name = "sgd"
+        phase.optimizer.learning_rate = 1e-3 if exact else 1e-2
         result = loop.fit(model, photographs(), phase, small.recipe(l2=1e-3), seed=6, pruner=pruner)
     strategy.barrier(config)
     weights = [np.asarray(weight, np.float64) for weight in model.get_weights()]
