@@ -150,7 +150,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     config = cell.config
     phase_name = "dense" if is_dense(config) else "finetune"
     phase = getattr(config.training, phase_name)
-    training = jit.settle(config.training, config.sparsity.pattern.kind)
+    training = jit.settle(config.training, config.sparsity.pattern.kind, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
@@ -164,6 +164,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
+        strategy.synchronize(model, config.strategy)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)

@@ -50,6 +50,8 @@ METHOD_KEYS: dict[str, tuple[str, ...]] = {
     "sr_ste": ("decay",),
     "rigl": ("alpha",),
 }
+#: Models with batch normalization, for which its synchronization counts.
+BATCH_NORMALIZED = ("ds_cnn_l", "inception_v3", "mnist_cnn", "mobilenet_v1", "mobilenet_v2")
 DECAY_KEYS: dict[str, tuple[str, ...]] = {
     "constant": (),
     "cosine": ("alpha",),
@@ -98,7 +100,7 @@ def identity(config: Config, fingerprint: str) -> dict[str, Any]:
         "dataset": {**plain["dataset"], "fingerprint": fingerprint},
         "sparsity": _sparsity(plain["sparsity"]),
         "training": training,
-        "strategy": plain["strategy"],
+        "strategy": _strategy(plain["strategy"], config.model.name),
         "export": plain["export"],
         "scale": config.scale,
         "seed": config.seed,
@@ -135,6 +137,12 @@ def _phase(phase: dict[str, Any]) -> dict[str, Any]:
     if decay["kind"] == "rewind":
         del set_only["learning_rate"]  # the dense phase's
     return {**phase, "optimizer": set_only, "decay": decay}
+
+
+def _strategy(strategy: dict[str, Any], model: str) -> dict[str, Any]:
+    if strategy["name"] == "single" or model not in BATCH_NORMALIZED:
+        del strategy["synchronized_batch_norm"]
+    return strategy
 
 
 def _sparsity(sparsity: dict[str, Any]) -> dict[str, Any]:

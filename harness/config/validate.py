@@ -73,6 +73,11 @@ def _compiled(config: Config) -> None:
             f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
             "masks XLA cannot select; accepted: auto, never"
         )
+    if config.training.jit_compile == "always" and config.strategy.name != "single":
+        raise ConfigError(
+            f"training.jit_compile: received 'always' with strategy={config.strategy.name}, whose "
+            "devices XLA takes for one; accepted: auto, never"
+        )
 
 
 def _strategy(strategy: StrategyConfig) -> None:

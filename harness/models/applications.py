@@ -2,8 +2,8 @@
 
 Keras' own definition is cloned layer by layer, so the architecture, the names and the order
 of the weights are Keras' by construction and its weight files fit. What is changed on the
-way: convolutions and batch normalization become the faster ones of `harness.models.layers`,
-the head gives logits, and a model for small images keeps its resolution at first.
+way: convolutions, batch normalization and dropout become those of `harness.models.layers`, the
+head gives logits, and a model for small images keeps its resolution at first.
 
 Sources: https://arxiv.org/abs/1512.00567 (InceptionV3), https://arxiv.org/abs/1704.04861
 (MobileNetV1), https://arxiv.org/abs/1801.04381 (MobileNetV2).
@@ -18,12 +18,13 @@ import keras
 from harness.config.models import check_image_model
 from harness.config.schema import ImageModelConfig
 from harness.errors import ConfigError
-from harness.models.layers import BatchNorm, Conv2D
+from harness.models.layers import BatchNorm, Conv2D, Dropout
 
 #: Layer of Keras -> ours, of the same arguments, weights and outputs.
-_FASTER: dict[type, type] = {
+_OURS: dict[type, type] = {
     keras.layers.BatchNormalization: BatchNorm,
     keras.layers.Conv2D: Conv2D,
+    keras.layers.Dropout: Dropout,
 }
 #: The stem of InceptionV3: its layers before the first concatenation's branches.
 _STEM = ("conv2d", "conv2d_1", "conv2d_2", "conv2d_3", "conv2d_4")
@@ -57,7 +58,7 @@ def build(config: ImageModelConfig, input_shape: tuple[int, ...], num_classes: i
 
     def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         if layer.name == "predictions" and config.dropout and config.name != "mobilenet_v1":
-            args = (keras.layers.Dropout(config.dropout, name="dropout")(args[0]), *args[1:])
+            args = (Dropout(config.dropout, name="dropout")(args[0]), *args[1:])
         return layer(*args, **kwargs)
 
     return keras.models.clone_model(
@@ -96,7 +97,7 @@ def _clone(layer: keras.layers.Layer, name: str, config: ImageModelConfig) -> ke
             options["padding"] = "same"
     if name in _HEAD:
         options["dtype"] = "float32"
-    kind: Any = _FASTER.get(type(layer), type(layer))
+    kind: Any = _OURS.get(type(layer), type(layer))
     return kind.from_config(options)
 
 

@@ -40,6 +40,12 @@ def source_of(tensor: Any) -> Source | None:
     return getattr(tensor, _SOURCE, None)
 
 
+def centered(gradient: Any) -> Any:
+    """Marks a gradient that sums to zero over all but channels, and over all replicas."""
+    setattr(gradient, _CENTERED, True)
+    return gradient
+
+
 def add_bias(x: Any, bias: Any) -> Any:
     """Adds [channels] to [..., channels]."""
 
@@ -108,9 +114,7 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
                 reserve_space_3=reserved[2],
                 epsilon=epsilon,
             )
-            dx = _like(dx, x)
-            setattr(dx, _CENTERED, True)
-            return dx, dgamma, dbeta
+            return centered(_like(dx, x)), dgamma, dbeta
 
         return (_like(y, x), mean, variance), backward
 

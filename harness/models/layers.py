@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from harness.models import fused
+from harness.models import fused, replicas
 
 # The least epsilon that cuDNN's kernel takes (CUDNN_BN_MIN_EPSILON, rounded up as floats).
 _LEAST_EPSILON = 1.001e-5
@@ -74,10 +74,14 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     The moving averages are those of Keras 3, of the biased variance. Anything but
     channels-last rank-4 inputs in plain batch normalization is left to the Keras layer.
+    With `synchronized`, several replicas normalize with the moments of the whole batch, which
+    Keras would take from sums of squares; a single one does as without.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalizes `inputs`, [batch, height, width, channels], over all but channels."""
+        if training and self.trainable and self._shared(inputs, mask):
+            return self._synchronized(inputs)
         if not self._fusable(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
@@ -107,9 +111,25 @@ class BatchNorm(keras.layers.BatchNormalization):
             # kept them; Keras 3 keeps the biased one.
             count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
             variance *= (count - 1.0) / count
+        self._update(mean, variance)
+        return output
+
+    def _synchronized(self, inputs: Any) -> Any:
+        like = tf.convert_to_tensor(self.moving_mean)
+        gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones_like(like)
+        beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros_like(like)
+        output, mean, variance = replicas.normalize(inputs, gamma, beta, self.epsilon)
+        self._update(mean, variance)
+        return tf.cast(output, self.compute_dtype)
+
+    def _update(self, mean: Any, variance: Any) -> None:
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
-        return output
+
+    def _shared(self, inputs: Any, mask: Any) -> bool:
+        last = self.axis in (-1, len(inputs.shape) - 1)
+        plain = last and mask is None and not self.renorm
+        return self.synchronized and plain and replicas.count() > 1
 
     def _fusable(self, inputs: Any, mask: Any) -> bool:
         return (
@@ -117,11 +137,21 @@ class BatchNorm(keras.layers.BatchNormalization):
             and self.axis in (-1, 3)
             and mask is None
             and not self.renorm
-            and not self.synchronized
             and self.epsilon >= _LEAST_EPSILON
             and inputs.dtype in ("float32", "float16", "bfloat16")
             and self.variable_dtype == "float32"
         )
+
+
+class Dropout(keras.layers.Dropout):
+    """`keras.layers.Dropout`, which drops the same of a batch on one device and on several."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Zeroes elements of [batch, ...] while training."""
+        alone = replicas.count() == 1 or self.noise_shape is not None
+        if alone or not training or not self.rate:
+            return super().call(inputs, training=training)
+        return replicas.dropout(inputs, self.rate, self.seed_generator)
 
 
 def _computable(layer: Any, inputs: Any) -> bool:

@@ -10,7 +10,7 @@ import keras
 from harness.config.models import check_mnist_cnn
 from harness.config.schema import MnistCnnConfig
 from harness.errors import ConfigError
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Dropout
 
 
 def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
@@ -41,7 +41,7 @@ def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int
             layers.MaxPooling2D(2, padding="same", name="pool_2"),
             layers.Flatten(name="flatten"),
             layers.Dense(config.units, activation="relu", name="hidden"),
-            layers.Dropout(config.dropout, name="dropout"),
+            Dropout(config.dropout, name="dropout"),
             # Logits stay in float32 under mixed precision, or the softmax loses digits.
             layers.Dense(num_classes, dtype="float32", name="logits"),
         ],

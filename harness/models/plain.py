@@ -6,12 +6,13 @@ from typing import Any
 import keras
 
 from harness.errors import ExportError
-from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D
+from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D, Dropout
 
 _STOCK = {
     BatchNorm: keras.layers.BatchNormalization,
     Conv2D: keras.layers.Conv2D,
     DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+    Dropout: keras.layers.Dropout,
 }
 
 
@@ -82,4 +83,6 @@ def _plain_layer(layer: keras.Layer) -> keras.Layer:
     config: dict[str, Any] = layer.get_config()
     if "dtype" in config:
         config["dtype"] = "float32"
+    if config.get("synchronized"):
+        config["synchronized"] = False  # which only TensorFlow would load
     return kind.from_config(config)

@@ -27,15 +27,18 @@ def resolve(setting: str) -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def settle(training: TrainingConfig, pattern: str) -> TrainingConfig:
-    """The recipe with `jit_compile` decided for this machine and a cell's pattern.
+def settle(training: TrainingConfig, pattern: str, strategy: str) -> TrainingConfig:
+    """The recipe with `jit_compile` decided for this machine, and a cell's pattern and strategy.
 
     Masks other than N:M are selected by loops that XLA does not compile, so their cells train
-    without it.
+    without it. So do cells of several devices: Keras compiles the steps of all of them as one
+    program, which XLA refuses, as their variables lie on other devices than it runs on.
 
     Args:
         training: the cell's recipe.
         pattern: sparsity.pattern.kind.
+        strategy: strategy.name.
     """
-    compiled = resolve(training.jit_compile) and pattern in XLA_PATTERNS
+    possible = pattern in XLA_PATTERNS and strategy == "single"
+    compiled = possible and resolve(training.jit_compile)
     return dataclasses.replace(training, jit_compile="always" if compiled else "never")

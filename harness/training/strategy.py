@@ -85,12 +85,28 @@ def _check_share(batch_size: int, replicas: int) -> None:
         )
 
 
+def synchronize(model: Any, config: StrategyConfig) -> None:
+    """Lets the batch normalizations of a model use the moments of whole batches, if so asked.
+
+    Args:
+        model: Built, and not trained yet; left as it is where there is one replica.
+        config: Whether to.
+    """
+    import keras
+
+    shared = model.distribute_strategy.num_replicas_in_sync > 1
+    for layer in model._flatten_layers():  # nested ones too
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = shared and config.synchronized_batch_norm
+
+
 def unite(model: Any) -> None:
     """Gives every replica of a model the same state that is not trained.
 
-    Replicas keep moving averages of their own shares of the batches; each gets the mean of
-    all, so that the model validated is the model stored. Training does not read them, and
-    their updates are linear, so when this happens does not matter.
+    Where batch normalization is not synchronized, replicas keep moving averages of their own
+    shares of the batches; each gets the mean of all, so that the model validated is the model
+    stored. Training does not read them, and their updates are linear, so when this happens
+    does not matter.
 
     Args:
         model: A built model; one that is not distributed is left as it is.

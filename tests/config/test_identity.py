@@ -60,6 +60,7 @@ def ignored(config):
         "tracking.uri",
         "tracking.experiment",
         "sparsity.name",
+        "strategy.synchronized_batch_norm",  # of one device
     }
     kind = config.sparsity.pattern.kind
     for key in ("n", "m"):
@@ -115,6 +116,21 @@ def test_exactly_what_decides_the_result_counts(overrides):
         assert (after == before) == (path in skipped), path
     assert skipped <= seen
     assert len(seen - skipped) > 20
+
+
+@pytest.mark.parametrize(
+    ("model", "counts"), [("mnist_cnn", True), ("ds_cnn_l", True), ("imdb_lstm", False)]
+)
+def test_synchronization_counts_where_devices_share_normalized_batches(model, counts):
+    config = compose(("strategy=mirrored",))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, name=model))
+    apart = changed(config, "strategy.synchronized_batch_norm", False)
+    assert (cell_id(config, DATA) != cell_id(apart, DATA)) == counts
+
+
+def test_one_device_keeps_its_cells():
+    """Runs of one device, made before there was a choice, are found again."""
+    assert "synchronized_batch_norm" not in identity(compose(), DATA)["strategy"]
 
 
 def test_the_data_count_by_their_fingerprint():

@@ -146,6 +146,12 @@ CASES = [
     ("strategy.devices=2", "strategy.devices", "2 with strategy=single", "1, or strategy=mirrored"),
     ("strategy=mirrored strategy.devices=0", "strategy.devices", "0", "1 or more"),
     ("strategy=mirrored strategy.virtual_cpus=-1", "strategy.virtual_cpus", "-1", "0 or more"),
+    (
+        "strategy=mirrored training.jit_compile=always",
+        "training.jit_compile",
+        "'always' with strategy=mirrored",
+        "auto, never",
+    ),
     ("export.formats=[onnx]", "export.formats", "'onnx'", "tflite"),
     ("export.formats=[tflite,tflite]", "export.formats", ".*", "each format once"),
     ("export.tolerance=0", "export.tolerance", "0.0", "a number above 0"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Dropout
 
 
 def pair(**options):
@@ -60,6 +60,23 @@ def test_one_value_a_channel_has_no_variance():
     layer = BatchNorm(momentum=0.0)
     layer(images(shape=(1, 1, 1, 6)), training=True)
     np.testing.assert_array_equal(layer.moving_variance, np.zeros(6))
+
+
+def test_synchronization_costs_a_single_replica_nothing():
+    fused, synchronized = BatchNorm(), BatchNorm(synchronized=True)
+    x = images()
+    np.testing.assert_array_equal(synchronized(x, training=True), fused(x, training=True))
+    for weight, reference in zip(synchronized.weights, fused.weights, strict=True):
+        np.testing.assert_array_equal(weight, reference)
+    step = tf.function(lambda x: synchronized(x, training=True)).get_concrete_function(x)
+    assert "FusedBatchNormV3" in {operation.type for operation in step.graph.get_operations()}
+
+
+def test_dropout_of_a_single_replica_is_that_of_keras():
+    ours, stock = Dropout(0.4, seed=3), keras.layers.Dropout(0.4, seed=3)
+    for _ in range(2):
+        np.testing.assert_array_equal(ours(images(), training=True), stock(images(), training=True))
+    np.testing.assert_array_equal(ours(images()), images())
 
 
 def test_a_frozen_layer_uses_its_moving_averages():

@@ -54,6 +54,13 @@ def test_mixed_precision_becomes_float32(inputs):
     np.testing.assert_allclose(copy(inputs), model(inputs), rtol=0.1, atol=0.05)
 
 
+def test_synchronization_is_left_behind():
+    """Keras loads it over TensorFlow alone."""
+    model = keras.Sequential([keras.Input((8, 8, 1)), BatchNorm(synchronized=True)])
+    assert not plain(model).layers[0].synchronized
+    assert model.layers[0].synchronized
+
+
 def test_nested_models_are_made_plain_too(inputs):
     inner = keras.Sequential([keras.Input((8, 8, 1)), BatchNorm()], name="inner")
     image = keras.Input((8, 8, 1))

@@ -23,9 +23,16 @@ def test_settings_and_devices_decide(monkeypatch, gpus):
 )
 def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
-    settled = jit.settle(small.recipe(jit_compile="auto"), pattern)
+    settled = jit.settle(small.recipe(jit_compile="auto"), pattern, "single")
     assert settled.jit_compile == ("always" if compiled else "never")
-    assert jit.settle(small.recipe(jit_compile="never"), pattern).jit_compile == "never"
+    assert jit.settle(small.recipe(jit_compile="never"), pattern, "single").jit_compile == "never"
+
+
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+def test_several_devices_keep_it_off(monkeypatch, strategy):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    assert jit.settle(small.recipe(), "none", strategy).jit_compile == "never"
+    assert jit.settle(small.recipe(jit_compile="auto"), "none", strategy).jit_compile == "never"
 
 
 def test_always_reaches_the_training_step():

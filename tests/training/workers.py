@@ -1,10 +1,15 @@
 """Trains in one of two processes (TF_CONFIG), or alone; prints what the test compares.
 
-python -m tests.training.workers multi_worker|mirrored|single small|image pruned|2:4 full|mixed
+python -m tests.training.workers multi_worker|mirrored|single MODEL pruned|2:4 full|mixed|exact
+
+MODEL is small or an image model's name. Exact is float64: through the many normalizations of an
+untrained image model, a rounding error of float32 grows a millionfold within a step.
 """
 
+import hashlib
 import json
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,24 +17,33 @@ import numpy as np
 from harness.config.schema import ImageModelConfig, StrategyConfig
 from harness.data.base import ArrayData, Split
 from harness.models import build
-from harness.models.layers import BatchNorm
+from harness.models.layers import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from tests.training import small
 
 
-def net(kind: str) -> keras.Model:
-    """A net of two layers, or MobileNetV1, without what depends on the share of a batch."""
-    if kind == "image":
-        model = build(ImageModelConfig(name="mobilenet_v1", width=0.125), (32, 32, 3), 2)
-    else:
-        layers = [keras.layers.Conv2D(8, 3, 4, use_bias=False), BatchNorm(), keras.layers.Flatten()]
-        model = keras.Sequential([keras.Input((32, 32, 3)), *layers, keras.layers.Dense(2)])
+def net(kind: str, precision: str) -> keras.Model:
+    """A net with all that could depend on a device's share of a batch, or an image model."""
+    layers = keras.layers
+    if kind == "small":
+        convolution = layers.Conv2D(8, 3, 4, use_bias=False)
+        hidden = [convolution, BatchNorm(), layers.ReLU(), layers.Flatten(), Dropout(0.3)]
+        return keras.Sequential([keras.Input((32, 32, 3)), *hidden, layers.Dense(2)])
+    options: Any = {"dropout": 0.1, "small_images": kind == "inception_v3"}
+    model = build(ImageModelConfig(name=kind, width=0.125, **options), (32, 32, 3), 2)
+    if precision == "exact":
+        return keras.models.clone_model(model, clone_function=_in_float64)
     for layer in model.layers:
-        # A share's moments are not those of the whole batch: keep the moving ones.
-        if isinstance(layer, keras.layers.BatchNormalization):
+        # No two orders of computing agree for long where moments are trained with (see above).
+        if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
     return model
+
+
+def _in_float64(layer: keras.Layer) -> keras.Layer:
+    config = layer.get_config()
+    return type(layer).from_config({**config, "dtype": "float64"} if "dtype" in config else config)
 
 
 def photographs() -> ArrayData:
@@ -48,8 +62,12 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
     config = StrategyConfig(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
     seeds.seed_everything(4)
+    exact = precision == "exact"
+    if exact:
+        keras.config.set_floatx("float64")  # of losses
     with strategy.scope(config, 8) as replicas, recipe.precision(precision == "mixed"):
-        model = net(model_kind)
+        model = net(model_kind, precision)
+        strategy.synchronize(model, config)
         pruner = None
         if sparsity == "pruned":
             pruner = Pruner(Unstructured(), Polynomial(0.2, 0.5, 0, 6, frequency=2))
@@ -57,16 +75,18 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
             pruner = Pruner(NM(2, 4), OneShot(0.5))
         if pruner is not None:
             pruner.attach(model)
-        phase = small.phase(epochs=2)
+        phase = small.phase(epochs=None, steps=3) if exact else small.phase(epochs=2)
         phase.optimizer.name = "sgd"
+        phase.optimizer.learning_rate = 1e-3 if exact else 1e-2
         result = loop.fit(model, photographs(), phase, small.recipe(l2=1e-3), seed=6, pruner=pruner)
     strategy.barrier(config)
     weights = [np.asarray(weight, np.float64) for weight in model.get_weights()]
-    zeros = sum(int((weight == 0).sum()) for weight in weights if weight.ndim > 1)
+    masks = [(weight != 0).tobytes() for weight in weights if weight.ndim > 1]
     found = {
         "replicas": replicas,
         "chief": strategy.is_chief(config),
-        "zeros": zeros,
+        "zeros": sum(int((weight == 0).sum()) for weight in weights if weight.ndim > 1),
+        "masks": hashlib.sha256(b"".join(masks)).hexdigest(),
         "history": result.history,
         "norms": [float(np.linalg.norm(weight)) for weight in weights],
         "sums": [float(weight.sum()) for weight in weights],

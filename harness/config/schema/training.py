@@ -79,12 +79,15 @@ class TrainingConfig:
 
 @dataclass
 class StrategyConfig:
-    """How the devices of one cell share its batches: single, or mirrored.
+    """How the devices of one cell share its batches: single, mirrored or multi_worker.
 
     `devices` is how many to use (null: all). With `virtual_cpus` above zero, that many
     logical CPU devices are made first, to try a strategy where there is no accelerator.
+    `synchronized_batch_norm` normalizes by the moments of the whole batch, as one device would,
+    instead of those of each device's share.
     """
 
     name: str = MISSING
     devices: int | None = None
     virtual_cpus: int = 0
+    synchronized_batch_norm: bool = True
