@@ -7,10 +7,8 @@ import numpy as np
 
 from harness.config.schema import CropConfig
 from harness.data import photo_file
-from harness.data.base import batch_order
+from harness.data.base import batch_order, steps
 from harness.data.photos import Photos
-
-_LAST_STEP = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -114,8 +112,7 @@ class PhotoData:
             pixels = photo_ops.training_pixels(content, self.size, varied, crop, mirror)
             return photo_ops.recolored(pixels, *color) if colored else scaled(pixels), label
 
-        steps = tf.data.Dataset.range(start_step, _LAST_STEP)
-        planned = steps.map(plan).unbatch()
+        planned = steps(start_step).map(plan).unbatch()
         return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def validation(self, batch_size: int) -> Any:
