@@ -4,7 +4,7 @@ Source: https://www.tensorflow.org/model_optimization/guide/pruning. These specs
 sweep file: before any run, they show the published values beside "not run".
 """
 
-from harness.report.names import sparsity_label as label
+from harness.config.wording import sparsity_label as label
 from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
