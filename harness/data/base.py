@@ -8,6 +8,7 @@ once, without replaying or storing an iterator.
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -219,6 +220,26 @@ def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np
         sizes = ", ".join(str(len(part)) for part in split)
         raise DataError(f"{len(labels)} examples are too few to split: parts of {sizes}")
     return split
+
+
+def folder_of(data_dir: str | None, layout: str, *, or_file: bool = False) -> Path:
+    """The folder given as `dataset.data_dir`.
+
+    Args:
+        data_dir: The setting.
+        layout: What the folder should hold, for a refusal.
+        or_file: Whether it may be a file, too.
+
+    Raises:
+        DataError: None was given, or there is no such folder.
+    """
+    if data_dir is None:
+        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
+    path = Path(data_dir).expanduser()
+    if not path.is_dir() and not (or_file and path.exists()):
+        found = "a file" if path.is_file() else "no such folder"
+        raise DataError(f"dataset.data_dir={path}: {found}; accepted: {layout}")
+    return path
 
 
 def digest(parts: Iterable[tuple[str, bytes]]) -> str:

@@ -28,6 +28,7 @@ from harness.data import (
     subset,
     tfds_files,
 )
+from harness.data.base import folder_of
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import Photos
 from harness.errors import DataError
@@ -159,13 +160,7 @@ def _split(config: ImagenetConfig, found: _Found) -> tuple[Part, Part, Part]:
 
 
 def _root(config: ImagenetConfig) -> Path:
-    layout = _LAYOUTS[config.source]
-    if config.data_dir is None:
-        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
-    root = Path(config.data_dir).expanduser()
-    if not root.is_dir():
-        raise DataError(f"dataset.data_dir={root}: no such folder; accepted: {layout}")
-    return root
+    return folder_of(config.data_dir, _LAYOUTS[config.source])
 
 
 # Folders -----------------------------------------------------------------------------

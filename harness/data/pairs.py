@@ -386,16 +386,13 @@ def _given_vocabulary(config: PairsConfig) -> Vocabulary:
 
 def _files(config: PairsConfig) -> dict[str, Pair]:
     one, two = sorted(languages(config.direction))
-    folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
-    if folder is not None and not folder.is_dir():
-        raise DataError(f"dataset.data_dir={folder}: no such folder")
     names = {
         "train": config.train_files,
         "validation": config.validation_files,
         "test": config.test_files,
     }
     return {
-        split: lines.find(folder, name, (one, two))
+        split: lines.find(config.data_dir, name, (one, two))
         for split, name in names.items()
         if name is not None
     }

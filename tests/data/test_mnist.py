@@ -90,7 +90,7 @@ class TestIdx:
         assert data.load(config("idx", tmp_path)).num_train == 110
 
     def test_no_folder_given(self):
-        with pytest.raises(DataError, match=r"needs dataset\.data_dir=FOLDER with train-images"):
+        with pytest.raises(DataError, match=r"data_dir: none received; .*folder with train-images"):
             data.check(config("idx"))
 
     def test_missing_folder(self, tmp_path):
