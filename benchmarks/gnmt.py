@@ -14,8 +14,8 @@ the latter.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import keras
@@ -84,20 +84,6 @@ def batch(vocabulary: int, sentences: int, length: int) -> tuple[Any, Any]:
     return (source, np.concatenate([column + BOS, target], 1)), target_out
 
 
-def processor(step: Callable[[], object], count: int) -> Callable[[], list[float]]:
-    """A block that measures the processor's seconds, of all threads, of `count` calls."""
-
-    def block() -> list[float]:
-        times = []
-        for _ in range(count):
-            begin = time.process_time()
-            step()
-            times.append(time.process_time() - begin)
-        return times
-
-    return block
-
-
 def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
     """Times steps of both models on the same batch."""
     peer = straightforward(arguments.vocabulary, arguments.units, arguments.layers, 0.2)
@@ -119,7 +105,7 @@ def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
         run()
     clocks: dict[str, Callable[[], list[float]]] = {}
     for name, run in steps.items():
-        clocks |= {name: processor(run, 3), f"{name} wall": timed(run, 3)}
+        clocks |= {name: timed(run, 3, process_time), f"{name} wall": timed(run, 3)}
     times = interleave(clocks, arguments.rounds)
     for name, medians in times.items():
         pace = arguments.sentences / statistics.median(medians)
@@ -202,8 +188,8 @@ def decoding(model: keras.Model, arguments: argparse.Namespace) -> None:
     print(f"decoding: {same} of 3 translations the same words, all the same score")
     turn = iter(range(10**9))
     blocks = {
-        "ours": processor(lambda: search(source), 1),
-        "loop": processor(lambda: loop(sentences[next(turn) % 32]), 2),
+        "ours": timed(lambda: search(source), 1, process_time),
+        "loop": timed(lambda: loop(sentences[next(turn) % 32]), 2, process_time),
     }
     times = interleave(blocks, arguments.rounds)
     times["ours"] = [seconds / 32 for seconds in times["ours"]]
