@@ -22,7 +22,7 @@ from harness.report import (
     rows_from_runs,
     write_index,
 )
-from harness.report.pages import PAGE_NAMES, page_tables
+from harness.report.pages import PAGE_NAMES
 from harness.report.report import check_formats
 from harness.sweep import load, names
 from harness.tables import table_spec
@@ -38,7 +38,7 @@ class Request:
     """What a report is asked for.
 
     Attributes:
-        tables: sweeps by name or path, or tables of the pruning guide; all if empty.
+        tables: sweeps by name or path; all if empty.
         overrides: those that the sweeps were run with.
         experiment: the MLflow experiment to read instead of the table's own.
         selection: the runs to keep.
@@ -114,11 +114,10 @@ def show(result: ReportResult) -> ReportResult:
 
 def _specs(request: Request) -> list[tuple[TableSpec, str]]:
     """The tables asked for, each with its store."""
-    known = list(dict.fromkeys([*names(), *page_tables()]))
     tables: Sequence[str] = request.tables
-    if not tables and request.experiment and request.experiment not in known:
+    if not tables and request.experiment and request.experiment not in names():
         return _experiment_specs(request.experiment, request.uri or compose().tracking.uri)
-    tables = tables or ([request.experiment] if request.experiment else known)
+    tables = tables or ([request.experiment] if request.experiment else names())
     found = [_spec(name, request) for name in dict.fromkeys(tables)]
     if request.experiment:
         found = [(replace(spec, experiment=request.experiment), uri) for spec, uri in found]
@@ -126,24 +125,13 @@ def _specs(request: Request) -> list[tuple[TableSpec, str]]:
 
 
 def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
-    if name in names() or name.endswith((".yaml", ".yml")):
-        sweep = load(name)
-        configs = [config for config, _ in sweep.configs(request.overrides)]
-        spec = table_spec(sweep, configs, request.overrides)
-        return spec, request.uri or configs[0].tracking.uri
-    pages = page_tables()
-    if name not in pages:
-        accepted = ", ".join(sorted({*names(), *pages}))
+    if name not in names() and not name.endswith((".yaml", ".yml")):
+        accepted = ", ".join(names())
         raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
-    scale = "full"
-    for override in request.overrides if request.tables else ():
-        key, _, scale = override.partition("=")
-        if key != "scale" or scale not in ("small", "full"):
-            raise ConfigError(
-                f"table {name} is the guide's and has no sweep: received {override}; accepted: "
-                "scale=small, scale=full"
-            )
-    return page_tables(scale)[name], request.uri or compose().tracking.uri
+    sweep = load(name)
+    configs = [config for config, _ in sweep.configs(request.overrides)]
+    spec = table_spec(sweep, configs, request.overrides)
+    return spec, request.uri or configs[0].tracking.uri
 
 
 def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:

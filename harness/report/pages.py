@@ -1,7 +1,7 @@
 """The tables of the pruning guide, as it lays them out.
 
-Source: https://www.tensorflow.org/model_optimization/guide/pruning. These specs need no
-sweep file: before any run, they show the published values beside "not run".
+Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps that are published
+by one of these names take over its measure and its columns.
 """
 
 from harness.config.wording import sparsity_label as label
