@@ -151,6 +151,28 @@ def test_wrong_input_is_one_line(folder, store, capsys, arguments, complaint):
     assert not (folder / "results").exists()
 
 
+def test_tables_whose_runs_have_no_such_key_are_left_out(folder, store, capsys):
+    for name in ("mine", "mixed"):
+        (folder / f"{name}.yaml").write_text(SWEEP)
+    words = f"report --table mine.yaml --table mixed.yaml --no-plots --uri {store.uri} --filter"
+    assert main([*words.split(), "test/bleu>1"]) == 0
+    assert "as no run of theirs has what --filter asks for: mine\n" in capsys.readouterr().out
+    assert {path.name for path in (folder / "results").iterdir()} == {"mixed", "index.html"}
+    assert "mine" not in (folder / "results" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("tables", [[], ["--table", "demo", "--table", "mine.yaml"]])
+def test_a_key_that_no_table_s_runs_have_is_refused(folder, capsys, tables):
+    uri = f"sqlite:///{folder}/own.db"
+    for name in ("demo", "mine"):
+        Store(uri, name).cell()
+    (folder / "mine.yaml").write_text(SWEEP)
+    assert main(["report", *tables, "--uri", uri, "--no-plots", "--filter", "sed=1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no run has a parameter, metric or tag 'sed'" in line
+    assert not (folder / "results").exists()
+
+
 def test_an_unknown_filter_key_is_refused_before_anything_is_written(folder, store):
     with pytest.raises(ReportError, match="no run has a parameter, metric or tag 'sed'"):
         print_reports(
