@@ -64,19 +64,7 @@ def load(config: ImageFolderConfig) -> PhotoData:
         DataError: If the folder is not laid out so.
     """
     found = _find(config)
-    train, validation, test = _split(config, found)
-    sizes = f"{len(train)} + {len(validation)} + {len(test)}"
-    return PhotoData(
-        name="image_folder",
-        fingerprint=photos.fingerprint(*found.all()),
-        source=f"{sizes} photographs for training, validation and test",
-        classes=tuple(found.classes),
-        train_part=train,
-        validation_part=validation,
-        test_part=test,
-        size=config.size,
-        augmentation=config.augmentation,
-    )
+    return PhotoData.of(config, found.classes, found.all(), _split(config, found))
 
 
 def _find(config: ImageFolderConfig) -> _Found:

@@ -87,19 +87,8 @@ def load(config: ImagenetConfig) -> PhotoData:
         DataError: If they are missing, laid out differently, or too few for what was asked.
     """
     found = _find(config)
-    train, validation, test = _split(config, found)
-    sizes = f"{len(train)} + {len(validation)} + {len(test)}"
-    return PhotoData(
-        name="imagenet",
-        fingerprint=photos.fingerprint(found.train, found.validation),
-        source=f"{found.origin}: {sizes} photographs for training, validation and test",
-        classes=tuple(found.synsets),
-        train_part=train,
-        validation_part=validation,
-        test_part=test,
-        size=config.size,
-        augmentation=config.augmentation,
-    )
+    both, parts = (found.train, found.validation), _split(config, found)
+    return PhotoData.of(config, found.synsets, both, parts, found.origin)
 
 
 def _find(config: ImagenetConfig) -> _Found:
