@@ -192,7 +192,7 @@ class TestTfds:
             folder.mkdir(parents=True)
             for name in ("dataset_info.json", "mnist-train.tfrecord-0", "mnist-test.tfrecord-0"):
                 (folder / name).touch()
-        assert mnist._tfds_version(config("tfds", tmp_path)).name == "3.0.10"
+        assert mnist._tfds_folder(config("tfds", tmp_path)).name == "3.0.10"
 
 
 def test_unknown_names_are_refused():
