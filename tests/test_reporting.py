@@ -167,6 +167,7 @@ def test_a_key_that_no_table_s_runs_have_is_refused(folder, capsys, tables):
     for name in ("demo", "mine"):
         Store(uri, name).cell()
     (folder / "mine.yaml").write_text(SWEEP)
+    capsys.readouterr()  # of MLflow, which tells of its tables
     assert main(["report", *tables, "--uri", uri, "--no-plots", "--filter", "sed=1"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "no run has a parameter, metric or tag 'sed'" in line
