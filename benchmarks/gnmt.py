@@ -16,8 +16,8 @@ the latter.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
+from time import perf_counter, process_time
 from typing import Any
 
 import keras
@@ -89,20 +89,6 @@ def batch(vocabulary: int, sentences: int, length: int) -> tuple[Any, Any]:
     return (source, np.concatenate([column + BOS, target], 1)), target_out
 
 
-def processor(step: Callable[[], object], count: int) -> Callable[[], list[float]]:
-    """A block that measures the processor's seconds, of all threads, of `count` calls."""
-
-    def block() -> list[float]:
-        times = []
-        for _ in range(count):
-            begin = time.process_time()
-            step()
-            times.append(time.process_time() - begin)
-        return times
-
-    return block
-
-
 def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
     """Times steps of both models on the same batch."""
     peer = straightforward(arguments.vocabulary, arguments.units, arguments.layers, 0.2)
@@ -118,7 +104,7 @@ def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
         run()
     clocks: dict[str, Callable[[], list[float]]] = {}
     for name, run in steps.items():
-        clocks |= {name: processor(run, 3), f"{name} wall": timed(run, 3)}
+        clocks |= {name: timed(run, 3, process_time), f"{name} wall": timed(run, 3)}
     report(interleave(clocks, arguments.rounds), arguments.sentences)
 
 
@@ -133,8 +119,8 @@ def training_on_pairs(ours: keras.Model, arguments: argparse.Namespace, data: Pa
         step = trainer(model, sets[name])
         for _ in range(40):  # every width is traced by then
             step()
-        blocks |= {name: mean(step, 40, time.process_time)}
-        blocks |= {f"{name} wall": mean(step, 40, time.perf_counter)}
+        blocks |= {name: mean(step, 40, process_time)}
+        blocks |= {f"{name} wall": mean(step, 40, perf_counter)}
     report(interleave(blocks, arguments.rounds), arguments.sentences)
 
 
@@ -176,9 +162,8 @@ def mean(
 def report(times: dict[str, list[float]], sentences: int) -> None:
     """Prints paces, and ours beside the peer's."""
     for name, medians in times.items():
-        print(
-            f"training {name:10} {sentences / statistics.median(medians):7.0f} sentences a second"
-        )
+        pace = sentences / statistics.median(medians)
+        print(f"training {name:10} {pace:7.0f} sentences a second")
     processor_ratio, wall = ratio(times, "keras", "ours"), ratio(times, "keras wall", "ours wall")
     print(f"training: {processor_ratio:.2f}x in processor time, {wall:.2f}x by the clock")
 
@@ -257,8 +242,8 @@ def decoding(model: keras.Model, arguments: argparse.Namespace) -> None:
     print(f"decoding: {same} of 3 translations the same words, all the same score")
     turn = iter(range(10**9))
     blocks = {
-        "ours": processor(lambda: search(source), 1),
-        "loop": processor(lambda: loop(sentences[next(turn) % 32]), 2),
+        "ours": timed(lambda: search(source), 1, process_time),
+        "loop": timed(lambda: loop(sentences[next(turn) % 32]), 2, process_time),
     }
     times = interleave(blocks, arguments.rounds)
     times["ours"] = [seconds / 32 for seconds in times["ours"]]

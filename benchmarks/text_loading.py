@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.schema import PairsConfig
-from harness.data import pairs, parallel_text, words
+from harness.data import pair_files, pairs, parallel_text, words
 
 WORDS = 2_000_000
 LENGTH = 25
@@ -165,7 +165,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     with memory.stage("check", options.pairs):
         parallel_text.check(config)
     with memory.stage("tokenise, sort out, count", options.pairs):
-        pairs._words(config)
+        pair_files._words(config)
     with memory.stage("learn the vocabulary", options.pairs):
         parallel_text.fingerprint(config)
     with memory.stage("encode", options.pairs):

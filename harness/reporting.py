@@ -18,12 +18,16 @@ from harness.report import (
     ReportResult,
     Selection,
     TableSpec,
+    UnknownKeyError,
+    read_table,
     report,
     rows_from_runs,
     write_index,
+    write_table,
 )
-from harness.report.pages import PAGE_NAMES, page_tables
+from harness.report.pages import PAGE_NAMES
 from harness.report.report import check_formats
+from harness.report.tables import Table
 from harness.sweep import load, names
 from harness.tables import table_spec
 from harness.tracking.reader import read_runs
@@ -38,7 +42,7 @@ class Request:
     """What a report is asked for.
 
     Attributes:
-        tables: sweeps by name or path, or tables of the pruning guide; all if empty.
+        tables: sweeps by name or path; all if empty.
         overrides: those that the sweeps were run with.
         experiment: the MLflow experiment to read instead of the table's own.
         selection: the runs to keep.
@@ -70,28 +74,55 @@ def print_reports(request: Request) -> list[ReportResult]:
     check_formats(request.formats)
     specs = _specs(request)
     several = len(specs) > 1
-    every = not request.tables and not request.experiment
+    tables, left_out = _tables(specs, request)
     results = []
-    for spec, uri in specs:
-        folder = request.out or RESULTS / spec.name
+    for table, uri in tables:
+        folder = request.out or RESULTS / table.spec.name
         if several:
-            folder = (request.out or RESULTS) / spec.name
-        result = report(
-            spec,
+            folder = (request.out or RESULTS) / table.spec.name
+        result = write_table(
+            table,
             uri=uri,
             out_dir=folder,
             formats=request.formats,
             plots=request.plots,
             width=_console.width,
-            selection=request.selection,
             ui=request.ui,
-            without_runs=every,
         )
         results.append(show(result))
+    if left_out:
+        _console.print(
+            f"left out, as no run of theirs has what --filter asks for: {', '.join(left_out)}",
+            markup=False,
+            soft_wrap=True,
+        )
     if several and "html" in request.formats:
         index = write_index(request.out or RESULTS, results)
         _console.print(f"all tables: {escape(str(index))}", soft_wrap=True)
     return results
+
+
+def _tables(
+    specs: Sequence[tuple[TableSpec, str]], request: Request
+) -> tuple[list[tuple[Table, str]], list[str]]:
+    """The tables with their stores, and the names of those whose runs do not know a filter's key.
+
+    Raises:
+        UnknownKeyError: the runs of none know it.
+    """
+    every = not request.tables and not request.experiment
+    tables, unknown = [], {}
+    for spec, uri in specs:
+        try:
+            table = read_table(spec, uri, request.selection, without_runs=every)
+        except UnknownKeyError as error:
+            unknown[spec.name] = error
+        else:
+            tables.append((table, uri))
+    known = any(table.excluded or any(e.runs for e in table.entries) for table, _ in tables)
+    if unknown and not known:
+        raise next(iter(unknown.values()))
+    return tables, list(unknown)
 
 
 def write_report(spec: TableSpec, uri: str, out: Path | None) -> ReportResult:
@@ -114,11 +145,10 @@ def show(result: ReportResult) -> ReportResult:
 
 def _specs(request: Request) -> list[tuple[TableSpec, str]]:
     """The tables asked for, each with its store."""
-    known = list(dict.fromkeys([*names(), *page_tables()]))
     tables: Sequence[str] = request.tables
-    if not tables and request.experiment and request.experiment not in known:
+    if not tables and request.experiment and request.experiment not in names():
         return _experiment_specs(request.experiment, request.uri or compose().tracking.uri)
-    tables = tables or ([request.experiment] if request.experiment else known)
+    tables = tables or ([request.experiment] if request.experiment else names())
     found = [_spec(name, request) for name in dict.fromkeys(tables)]
     if request.experiment:
         found = [(replace(spec, experiment=request.experiment), uri) for spec, uri in found]
@@ -126,24 +156,13 @@ def _specs(request: Request) -> list[tuple[TableSpec, str]]:
 
 
 def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
-    if name in names() or name.endswith((".yaml", ".yml")):
-        sweep = load(name)
-        configs = [config for config, _ in sweep.configs(request.overrides)]
-        spec = table_spec(sweep, configs, request.overrides)
-        return spec, request.uri or configs[0].tracking.uri
-    pages = page_tables()
-    if name not in pages:
-        accepted = ", ".join(sorted({*names(), *pages}))
+    if name not in names() and not name.endswith((".yaml", ".yml")):
+        accepted = ", ".join(names())
         raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
-    scale = "full"
-    for override in request.overrides if request.tables else ():
-        key, _, scale = override.partition("=")
-        if key != "scale" or scale not in ("small", "full"):
-            raise ConfigError(
-                f"table {name} is the guide's and has no sweep: received {override}; accepted: "
-                "scale=small, scale=full"
-            )
-    return page_tables(scale)[name], request.uri or compose().tracking.uri
+    sweep = load(name)
+    configs = [config for config, _ in sweep.configs(request.overrides)]
+    spec = table_spec(sweep, configs, request.overrides)
+    return spec, request.uri or configs[0].tracking.uri
 
 
 def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:

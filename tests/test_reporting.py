@@ -96,22 +96,13 @@ def test_an_experiment_of_several_measures_is_a_table_each(folder, store):
     }
 
 
-@pytest.fixture
-def without_sweeps(monkeypatch):
-    """The guide's tables as they are where no sweep of theirs is shipped."""
-    monkeypatch.setattr("harness.reporting.names", lambda: ["demo"])
-
-
-def test_a_table_can_read_another_experiment(folder, store, without_sweeps):
-    request = Request(
-        tables=("examples",), overrides=("scale=small",), experiment="mine", uri=store.uri
-    )
-    (result,) = print_reports(request)
-    assert result.table.spec.name == "examples"
-    by_name = {entry.spec.sparsity: entry for entry in result.table.entries[:3]}
-    assert by_name["random 50%"].difference.mean == pytest.approx(-1.0)
-    assert by_name["random 75%"].quality is None
-    assert "1 of another scale than small" in result.text
+def test_a_table_can_read_another_experiment(folder, store):
+    (result,) = print_reports(Request(tables=("examples",), experiment="mine", uri=store.uri))
+    assert (result.table.spec.name, result.table.spec.reads) == ("examples", "mine")
+    assert {e.reason: len(e.run_ids) for e in result.excluded} == {
+        "of a cell that this table does not show": 4,
+        "of another scale than small": 1,
+    }
 
 
 def test_options_of_the_command_line_reach_the_report(folder, store, capsys):
@@ -160,10 +151,27 @@ def test_wrong_input_is_one_line(folder, store, capsys, arguments, complaint):
     assert not (folder / "results").exists()
 
 
-def test_a_table_without_a_sweep_takes_nothing_but_a_scale(folder, store, without_sweeps):
-    request = Request(tables=("translation",), overrides=("seed=1",), uri=store.uri)
-    with pytest.raises(ConfigError, match="received seed=1; accepted: scale=small, scale=full"):
-        print_reports(request)
+def test_tables_whose_runs_have_no_such_key_are_left_out(folder, store, capsys):
+    for name in ("mine", "mixed"):
+        (folder / f"{name}.yaml").write_text(SWEEP)
+    words = f"report --table mine.yaml --table mixed.yaml --no-plots --uri {store.uri} --filter"
+    assert main([*words.split(), "test/bleu>1"]) == 0
+    assert "as no run of theirs has what --filter asks for: mine\n" in capsys.readouterr().out
+    assert {path.name for path in (folder / "results").iterdir()} == {"mixed", "index.html"}
+    assert "mine" not in (folder / "results" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("tables", [[], ["--table", "demo", "--table", "mine.yaml"]])
+def test_a_key_that_no_table_s_runs_have_is_refused(folder, capsys, tables):
+    uri = f"sqlite:///{folder}/own.db"
+    for name in ("demo", "mine"):
+        Store(uri, name).cell()
+    (folder / "mine.yaml").write_text(SWEEP)
+    capsys.readouterr()  # of MLflow, which tells of its tables
+    assert main(["report", *tables, "--uri", uri, "--no-plots", "--filter", "sed=1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no run has a parameter, metric or tag 'sed'" in line
+    assert not (folder / "results").exists()
 
 
 def test_an_unknown_filter_key_is_refused_before_anything_is_written(folder, store):

@@ -1,4 +1,8 @@
-"""What a sparsity is called beyond its pattern and amount: one wording for runs and tables."""
+"""What a sparsity is called: one wording for runs and tables."""
+
+from collections.abc import Sequence
+
+from harness.config.sparsity import N_OF_M
 
 #: sparsity.method.kind -> what it is called
 METHODS = {
@@ -9,7 +13,61 @@ METHODS = {
 }
 
 
-def technique(pattern: str, score: str, method: str | None) -> str:
+def cell_label(
+    name: str,
+    *,
+    kind: str | None,
+    target: float | None,
+    n_of_m: tuple[object, object],
+    shape: Sequence[int],
+    score: str,
+    method: str | None,
+) -> str:
+    """Names the sparsity of a cell, as runs and tables do.
+
+    What a pattern keeps says it better than the group's name, which an override of the
+    pattern leaves as it was.
+
+    Args:
+        name: sparsity.name.
+        kind: sparsity.pattern.kind; None where it is not known.
+        target: sparsity.target.
+        n_of_m: sparsity.pattern.n and .m.
+        shape: sparsity.pattern.shape, inputs first; empty where it is not known.
+        score: sparsity.score.
+        method: sparsity.method.kind.
+    """
+    words = technique(kind, score, method)
+    if kind == "none":
+        return "dense"
+    if kind in N_OF_M:
+        return sparsity_label("structured_{}x{}".format(*n_of_m), None, words)
+    name = group(name, words)
+    if kind == "block" and shape:
+        name = f"block_{'x'.join(map(str, reversed(shape)))}"
+    return sparsity_label(name, target, words)
+
+
+def sparsity_label(name: str, target: float | None, technique: str = "") -> str:
+    """Names a sparsity by the config's name for it.
+
+    Args:
+        name: dense, random, structured_2x4, block_1x4 (outputs first), …
+        target: The fraction of prunable weights set to zero; None where the name says it.
+        technique: What goes beyond masks by magnitude, in words.
+
+    Example:
+        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None, "SR-STE")
+        ('random 87.5%', '2 by 4 SR-STE')
+    """
+    words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
+    words = f"{words.replace('_', ' ')} {technique}".rstrip()
+    if target is None:
+        return words
+    return f"{words} {f'{target:.4%}'.rstrip('%').rstrip('0').rstrip('.')}%"
+
+
+def technique(pattern: str | None, score: str, method: str | None) -> str:
     """The words for all that goes beyond masks by magnitude; empty for those.
 
     Args:

@@ -8,6 +8,7 @@ once, without replaying or storing an iterator.
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,7 +46,7 @@ class Data(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Examples in memory: uint8 inputs [n, *input_shape] and int64 labels [n]."""
+    """Examples in memory: inputs [n, …], as small as they come, and int64 labels [n]."""
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -59,7 +60,8 @@ class ArrayData:
     """A `Data` held in memory as uint8 and scaled to [0, 1] batch by batch.
 
     Every epoch visits the training examples once in an order of its own; when the batch
-    size does not divide their number, the few left over differ from epoch to epoch.
+    size does not divide their number, the few left over differ from epoch to epoch. Data sets
+    that are prepared otherwise override `_prepared`, and `_varied` if training varies them.
     """
 
     name: str
@@ -85,7 +87,7 @@ class ArrayData:
 
         Args:
             batch_size: Examples in a batch (the global batch, under a strategy).
-            seed: Decides the order; an integer in [0, 2**62).
+            seed: Decides order and variation; an integer in [0, 2**62).
             start_step: Global step of the first batch.
 
         Raises:
@@ -96,20 +98,40 @@ class ArrayData:
         order = batch_order(self.name, self.num_train, batch_size, seed)
         inputs = tf.constant(self.train_split.inputs)
         labels = tf.constant(self.train_split.labels)
+        varied = self._varied(seed)
 
         def batch(step: Any) -> tuple[Any, Any]:
             index = order(step)
-            return _scaled(tf.gather(inputs, index)), tf.gather(labels, index)
+            return varied(tf.gather(inputs, index), step), tf.gather(labels, index)
 
         return steps_from(start_step, batch)
 
     def validation(self, batch_size: int) -> Any:
         """Every validation example in a fixed order, the last batch short."""
-        return _finite(self.validation_split, batch_size)
+        return self._finite(self.validation_split, batch_size)
 
     def test(self, batch_size: int) -> Any:
         """Every test example in a fixed order, the last batch short."""
-        return _finite(self.test_split, batch_size)
+        return self._finite(self.test_split, batch_size)
+
+    def _prepared(self, inputs: Any) -> Any:
+        """What the model sees of a batch of held inputs, in TensorFlow."""
+        import tensorflow as tf
+
+        return tf.cast(inputs, tf.float32) / 255.0
+
+    def _varied(self, seed: int) -> Callable[[Any, Any], Any]:
+        """What it sees of them in training: a function of (inputs, step)."""
+        return lambda inputs, step: self._prepared(inputs)
+
+    def _finite(self, split: Split, batch_size: int) -> Any:
+        import tensorflow as tf
+
+        examples = tf.data.Dataset.from_tensor_slices((split.inputs, split.labels))
+        batches = examples.batch(batch_size).map(
+            lambda inputs, labels: (self._prepared(inputs), labels), num_parallel_calls=2
+        )
+        return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[Any], Any]:
@@ -152,27 +174,19 @@ def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[
     return order
 
 
+def steps(start_step: int) -> Any:
+    """The infinite `tf.data.Dataset` of the global steps from `start_step` on, int64."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.range(start_step, _LAST_STEP)
+
+
 def steps_from(start_step: int, batch: Callable[[Any], tuple[Any, Any]]) -> Any:
     """The infinite `tf.data.Dataset` of `batch(step)`, prepared ahead, in order."""
     import tensorflow as tf
 
-    steps = tf.data.Dataset.range(start_step, _LAST_STEP)
-    batches = steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = steps(start_step).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def _finite(split: Split, batch_size: int) -> Any:
-    import tensorflow as tf
-
-    examples = tf.data.Dataset.from_tensor_slices((split.inputs, split.labels))
-    batches = examples.batch(batch_size)
-    return batches.map(lambda x, y: (_scaled(x), y)).prefetch(tf.data.AUTOTUNE)
-
-
-def _scaled(pixels: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.cast(pixels, tf.float32) / 255.0
 
 
 def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np.ndarray]:
@@ -206,6 +220,26 @@ def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np
         sizes = ", ".join(str(len(part)) for part in split)
         raise DataError(f"{len(labels)} examples are too few to split: parts of {sizes}")
     return split
+
+
+def folder_of(data_dir: str | None, layout: str, *, or_file: bool = False) -> Path:
+    """The folder given as `dataset.data_dir`.
+
+    Args:
+        data_dir: The setting.
+        layout: What the folder should hold, for a refusal.
+        or_file: Whether it may be a file, too.
+
+    Raises:
+        DataError: None was given, or there is no such folder.
+    """
+    if data_dir is None:
+        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
+    path = Path(data_dir).expanduser()
+    if not path.is_dir() and not (or_file and path.exists()):
+        found = "a file" if path.is_file() else "no such folder"
+        raise DataError(f"dataset.data_dir={path}: {found}; accepted: {layout}")
+    return path
 
 
 def digest(parts: Iterable[tuple[str, bytes]]) -> str:

@@ -15,10 +15,14 @@ from typing import Any
 from filelock import FileLock
 
 
-def folder_of(cache_dir: str | None) -> Path:
-    """The cache's folder: as given, or $HARNESS_CACHE, or ~/.cache/sparsity-harness."""
-    default = os.environ.get("HARNESS_CACHE") or "~/.cache/sparsity-harness"
-    return Path(cache_dir or default).expanduser()
+def folder_of(cache_dir: str | None = None) -> Path:
+    """The cache's folder, which may be deleted.
+
+    As given, or $HARNESS_CACHE, or sparsity-harness in the user's: $XDG_CACHE_HOME, or ~/.cache.
+    """
+    if given := cache_dir or os.environ.get("HARNESS_CACHE"):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sparsity-harness"
 
 
 def key(*parts: Any) -> str:

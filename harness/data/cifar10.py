@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.config.schema import Cifar10Config
 from harness.data import subset, tfds_files
-from harness.data.base import Split, digest
+from harness.data.base import Split, digest, folder_of
 from harness.data.pictures import PictureData
 from harness.data.prepare import source_of
 from harness.errors import DataError
@@ -30,8 +30,8 @@ SIDE = 32
 ROW = 1 + 3 * SIDE * SIDE
 
 _FOLDER = "cifar-10-batches-bin"  # in the original archive
-_ADVICE = (
-    f"accepted: a folder with {TRAIN_FILES[0]} … {TRAIN_FILES[-1]} and {TEST_FILE};"
+_LAYOUT = (
+    f"a folder with {TRAIN_FILES[0]} … {TRAIN_FILES[-1]} and {TEST_FILE};"
     " harness data prepare cifar10 --out FOLDER makes one"
 )
 
@@ -115,16 +115,14 @@ def _joined(splits: list[Split]) -> Split:
 
 
 def _folder(config: Cifar10Config) -> Path:
-    if config.data_dir is None:
-        raise DataError(f"dataset.data_dir: none received; {_ADVICE}")
-    given = Path(config.data_dir).expanduser()
-    if not given.is_dir():
-        raise DataError(f"dataset.data_dir={given}: no such folder; {_ADVICE}")
+    given = folder_of(config.data_dir, _LAYOUT)
     folder = given / _FOLDER if (given / _FOLDER).is_dir() else given
     missing = [name for name in (*TRAIN_FILES, TEST_FILE) if not (folder / name).is_file()]
     if missing:
         found = ", ".join(path.name for path in sorted(folder.iterdir())[:4]) or "nothing"
-        raise DataError(f"{folder}: no {', '.join(missing)} there (found: {found}); {_ADVICE}")
+        raise DataError(
+            f"{folder}: no {', '.join(missing)} there (found: {found}); accepted: {_LAYOUT}"
+        )
     return folder
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import ImageFolderConfig
 from harness.data import photo_folders, photos, subset
-from harness.data.base import stratified
+from harness.data.base import folder_of, stratified
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import FilePhotos
 from harness.errors import DataError
@@ -64,27 +64,11 @@ def load(config: ImageFolderConfig) -> PhotoData:
         DataError: If the folder is not laid out so.
     """
     found = _find(config)
-    train, validation, test = _split(config, found)
-    sizes = f"{len(train)} + {len(validation)} + {len(test)}"
-    return PhotoData(
-        name="image_folder",
-        fingerprint=photos.fingerprint(*found.all()),
-        source=f"{sizes} photographs for training, validation and test",
-        classes=tuple(found.classes),
-        train_part=train,
-        validation_part=validation,
-        test_part=test,
-        size=config.size,
-        augmentation=config.augmentation,
-    )
+    return PhotoData.of(config, found.classes, found.all(), _split(config, found))
 
 
 def _find(config: ImageFolderConfig) -> _Found:
-    if config.data_dir is None:
-        raise DataError(f"dataset.data_dir: none received; accepted: {_LAYOUT}")
-    root = Path(config.data_dir).expanduser()
-    if not root.is_dir():
-        raise DataError(f"dataset.data_dir={root}: no such folder; accepted: {_LAYOUT}")
+    root = folder_of(config.data_dir, _LAYOUT)
     names = photo_folders.class_names(root)
     # A class may be called train, too: then photographs are in it, not folders of them.
     if _TRAIN not in names or not photo_folders.class_names(root / _TRAIN):

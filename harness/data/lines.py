@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from harness.data.base import folder_of
 from harness.errors import DataError
 
 
@@ -39,25 +40,21 @@ class Pair:
     files: dict[str, Path]
 
 
-def find(folder: Path | None, name: str, languages: tuple[str, str]) -> Pair:
+def find(data_dir: str | None, name: str, languages: tuple[str, str]) -> Pair:
     """The two files `name.LANGUAGE` or `name.LANGUAGE.gz`.
 
     Args:
-        folder: where relative names are looked for.
+        data_dir: where relative names are looked for: `dataset.data_dir`.
         name: what comes before the language; absolute, or relative to the folder.
         languages: their codes.
 
     Raises:
-        DataError: one is not there; the message names what is.
+        DataError: the folder or a file is not there; the message names what is.
     """
     base = Path(name).expanduser()
-    if not base.is_absolute():
-        if folder is None:
-            raise DataError(
-                f"dataset.data_dir: not given; accepted: the folder with {name}.{languages[0]}"
-                f" and {name}.{languages[1]} (.gz or not)"
-            )
-        base = folder / base
+    if data_dir is not None or not base.is_absolute():
+        layout = f"a folder with {name}.{languages[0]} and {name}.{languages[1]} (.gz or not)"
+        base = folder_of(data_dir, layout) / base  # an absolute one stays as it is
     files = {}
     for language in languages:
         candidates = [Path(f"{base}.{language}"), Path(f"{base}.{language}.gz")]

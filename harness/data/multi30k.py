@@ -2,7 +2,7 @@
 https://aclanthology.org/W16-3210), task 1: 29,000 / 1,014 / 1,000 pairs.
 """
 
-from harness.data.pairs import check, fingerprint, load
+from harness.data.pair_files import check, fingerprint, load
 
 SOURCES = ("files",)
 

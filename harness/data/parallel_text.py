@@ -1,6 +1,6 @@
 """Any two text files that are aligned line by line."""
 
-from harness.data.pairs import check, fingerprint, load
+from harness.data.pair_files import check, fingerprint, load
 
 SOURCES = ("files",)
 

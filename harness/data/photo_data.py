@@ -1,16 +1,15 @@
 """A set of photographs on disk, of any number: read, decoded and cropped batch by batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.config.schema import CropConfig
+from harness.config.schema import CropConfig, ImageFolderConfig, ImagenetConfig
 from harness.data import photo_file
-from harness.data.base import batch_order
-from harness.data.photos import Photos
-
-_LAST_STEP = np.iinfo(np.int64).max
+from harness.data.base import batch_order, steps
+from harness.data.photos import Photos, fingerprint
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,39 @@ class PhotoData:
     test_part: Part
     size: int
     augmentation: CropConfig
+
+    @classmethod
+    def of(
+        cls,
+        config: ImageFolderConfig | ImagenetConfig,
+        classes: Sequence[str],
+        photos: Sequence[Photos],
+        parts: tuple[Part, Part, Part],
+        origin: str = "",
+    ) -> "PhotoData":
+        """A data set as it was found and split.
+
+        Args:
+            config: Of the data set.
+            classes: Name of each class.
+            photos: All that was found, whether in a split or not: the fingerprint is theirs.
+            parts: Photographs for training, validation and test.
+            origin: Where they came from, in words.
+        """
+        train, validation, test = parts
+        sizes = f"{len(train)} + {len(validation)} + {len(test)}"
+        source = f"{sizes} photographs for training, validation and test"
+        return cls(
+            name=config.name,
+            fingerprint=fingerprint(*photos),
+            source=f"{origin}: {source}" if origin else source,
+            classes=tuple(classes),
+            train_part=train,
+            validation_part=validation,
+            test_part=test,
+            size=config.size,
+            augmentation=config.augmentation,
+        )
 
     @property
     def num_classes(self) -> int:
@@ -114,8 +146,7 @@ class PhotoData:
             pixels = photo_ops.training_pixels(content, self.size, varied, crop, mirror)
             return photo_ops.recolored(pixels, *color) if colored else scaled(pixels), label
 
-        steps = tf.data.Dataset.range(start_step, _LAST_STEP)
-        planned = steps.map(plan).unbatch()
+        planned = steps(start_step).map(plan).unbatch()
         return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def validation(self, batch_size: int) -> Any:

@@ -1,8 +1,8 @@
 """Where the photographs lie within tar archives and TFRecords, found once and kept.
 
 Finding them reads every header of an archive, which for the 1.28 million of ImageNet takes
-minutes; so the index is kept in the user's cache folder (`$XDG_CACHE_HOME`, else ~/.cache), under
-the names, sizes and times of the files. It holds nothing else, and may be deleted.
+minutes; so the index is kept in the cache's folder (`harness.data.cache`), under the names, sizes
+and times of the files.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.data import cache
 from harness.data.photos import PackedPhotos
 
 #: Raised when indices of before would be read wrongly.
@@ -71,8 +72,7 @@ def _kept(files: Sequence[Path], kind: str) -> Path:
     stats = [(str(path.absolute()), path.stat()) for path in files]
     parts = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     key = hashlib.sha256(repr((_FORMAT, kind, parts)).encode()).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "sparsity-harness" / f"photos-{key[:32]}.npz"
+    return cache.folder_of() / f"photos-{key[:32]}.npz"
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:

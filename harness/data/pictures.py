@@ -1,14 +1,15 @@
 """Small pictures held in memory: shifted, mirrored, coloured and enlarged batch by batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from harness.config.schema import ShiftConfig
-from harness.data.base import Split, batch_order, steps_from
+from harness.data.base import ArrayData
 
 
 @dataclass(frozen=True)
-class PictureData:
+class PictureData(ArrayData):
     """A `Data` held in memory as uint8, given out as `size`×`size` pixels in [-1, 1].
 
     Attributes:
@@ -23,13 +24,6 @@ class PictureData:
         augmentation: How training pictures are varied.
     """
 
-    name: str
-    fingerprint: str
-    source: str
-    num_classes: int
-    train_split: Split
-    validation_split: Split
-    test_split: Split
     size: int
     augmentation: ShiftConfig
 
@@ -38,47 +32,27 @@ class PictureData:
         """Shape of one example."""
         return (self.size, self.size, 3)
 
-    @property
-    def num_train(self) -> int:
-        """Number of training pictures."""
-        return len(self.train_split)
+    def _prepared(self, inputs: Any) -> Any:
+        import tensorflow as tf
 
-    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
+        from harness.data.color import scaled
 
-        Args:
-            batch_size: Examples in a batch (the global batch, under a strategy).
-            seed: Decides order and variation; an integer in [0, 2**62).
-            start_step: Global step of the first batch.
+        return scaled(self._resized(tf.cast(inputs, tf.float32)))
 
-        Raises:
-            ConfigError: If a batch does not fit in the training split.
-        """
+    def _varied(self, seed: int) -> Callable[[Any, Any], Any]:
         import tensorflow as tf
 
         from harness.data.color import colored, drawer, scaled
 
-        order = batch_order(self.name, self.num_train, batch_size, seed)
-        pictures = tf.constant(self.train_split.inputs)
-        labels = tf.constant(self.train_split.labels)
         draw = drawer(seed, 5)
 
-        def batch(step: Any) -> tuple[Any, Any]:
-            index = order(step)
-            numbers = tf.reshape(tf.transpose(draw(step, batch_size)), [5, batch_size, 1, 1, 1])
-            moved = self._moved(tf.gather(pictures, index), numbers[:3])
-            pixels = colored(self._resized(moved), self.augmentation, numbers[3], numbers[4])
-            return scaled(pixels), tf.gather(labels, index)
+        def varied(pictures: Any, step: Any) -> Any:
+            batch = pictures.shape[0]
+            numbers = tf.reshape(tf.transpose(draw(step, batch)), [5, batch, 1, 1, 1])
+            resized = self._resized(self._moved(pictures, numbers[:3]))
+            return scaled(colored(resized, self.augmentation, numbers[3], numbers[4]))
 
-        return steps_from(start_step, batch)
-
-    def validation(self, batch_size: int) -> Any:
-        """Every validation picture in a fixed order, the last batch short."""
-        return self._finite(self.validation_split, batch_size)
-
-    def test(self, batch_size: int) -> Any:
-        """Every test picture in a fixed order, the last batch short."""
-        return self._finite(self.test_split, batch_size)
+        return varied
 
     def _moved(self, pictures: Any, numbers: Any) -> Any:
         """Shifts up to so many pixels each way and mirrors half, by numbers [3, batch, …]."""
@@ -108,18 +82,6 @@ class PictureData:
         if pixels.shape[1:3] == (self.size, self.size):
             return pixels
         return tf.image.resize(pixels, [self.size, self.size])
-
-    def _finite(self, split: Split, batch_size: int) -> Any:
-        import tensorflow as tf
-
-        from harness.data.color import scaled
-
-        def prepared(pictures: Any, labels: Any) -> tuple[Any, Any]:
-            return scaled(self._resized(tf.cast(pictures, tf.float32))), labels
-
-        examples = tf.data.Dataset.from_tensor_slices((split.inputs, split.labels))
-        batches = examples.batch(batch_size)
-        return batches.map(prepared, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE)
 
 
 def _within(index: Any, count: int) -> Any:

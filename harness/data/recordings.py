@@ -166,17 +166,3 @@ def share(text: str) -> float:
     """
     largest = 2**27 - 1
     return int(hashlib.sha1(text.encode()).hexdigest(), 16) % (largest + 1) * (100.0 / largest)
-
-
-def folder_of(data_dir: str | None, layout: str) -> Path:
-    """The folder (or file) given as `dataset.data_dir`.
-
-    Raises:
-        DataError: none was given, or it does not exist; `layout` says what it should hold.
-    """
-    if data_dir is None:
-        raise DataError(f"dataset.data_dir: none received; accepted: {layout}")
-    path = Path(data_dir).expanduser()
-    if not path.exists():
-        raise DataError(f"dataset.data_dir={path}: no such folder; accepted: {layout}")
-    return path

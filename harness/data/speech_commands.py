@@ -24,7 +24,7 @@ import numpy as np
 
 from harness.config.schema import SpeechCommandsConfig
 from harness.data import recordings, tfds_files
-from harness.data.base import digest
+from harness.data.base import digest, folder_of
 from harness.data.clips import Clips, SpeechData
 from harness.data.noise import NOISE, noise_names, noises
 from harness.data.prepare import marker_of, source_of
@@ -148,10 +148,7 @@ class _Chosen:
 
 
 def _open(config: SpeechCommandsConfig) -> Folder:
-    path = recordings.folder_of(config.data_dir, _LAYOUT)
-    if path.is_file():
-        raise DataError(f"dataset.data_dir={path}: a file; accepted: {_LAYOUT}")
-    return Folder(path)
+    return Folder(folder_of(config.data_dir, _LAYOUT))
 
 
 def _choose(config: SpeechCommandsConfig, found: Folder) -> _Chosen:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.schema import PairsConfig
-from harness.data import cache, pairs, tfds_files, tokens
+from harness.data import cache, pair_files, tfds_files, tokens
 from harness.data.pairs import PairData
 from harness.errors import DataError
 
@@ -45,7 +45,7 @@ def check(config: PairsConfig) -> None:
         tfds_files.require()
         _folder(config)
     else:
-        pairs.check(config)
+        pair_files.check(config)
 
 
 def fingerprint(config: PairsConfig) -> str:
@@ -54,7 +54,7 @@ def fingerprint(config: PairsConfig) -> str:
     Raises:
         DataError: see `check`.
     """
-    return pairs.fingerprint(_as_files(config))
+    return pair_files.fingerprint(_as_files(config))
 
 
 def load(config: PairsConfig) -> PairData:
@@ -63,7 +63,7 @@ def load(config: PairsConfig) -> PairData:
     Raises:
         DataError: see `check`.
     """
-    return pairs.load(_as_files(config))
+    return pair_files.load(_as_files(config))
 
 
 def builder(data_dir: str | None) -> Any:

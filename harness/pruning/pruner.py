@@ -12,14 +12,14 @@ import numpy as np
 from harness.pruning.allocation import Allocation, Uniform
 from harness.pruning.engine import Engine, OnMask
 from harness.pruning.errors import PruningError
-from harness.pruning.kernels import Kernel, kernels_of
 from harness.pruning.method import Method
-from harness.pruning.pattern import MisfitError, Pattern
+from harness.pruning.pattern import Pattern
+from harness.pruning.plan import Rows, plan, summary_of
 from harness.pruning.schedule import Constant, Frozen, Schedule
 from harness.pruning.scope import AllKernels, Scope
 from harness.pruning.score import Magnitude, Score
 from harness.pruning.state import Weight, local, read_state
-from harness.pruning.summary import LayerSummary, Summary
+from harness.pruning.summary import Summary
 from harness.pruning.tap import GradientTap
 
 
@@ -68,7 +68,7 @@ class Pruner:
         self.method = _checked("method", Method() if method is None else method, Method)
         self._check_together()
         self._engine: Engine | None = None
-        self._rows: list[tuple[Kernel, str]] = []
+        self._rows: Rows = []
         self._tap: GradientTap | None = None
         self._counted: tuple[int | None, float] = (None, 0.0)
 
@@ -121,29 +121,6 @@ class Pruner:
             raise PruningError("the pruner is not attached: call pruner.attach(model) first.")
         return self._engine
 
-    def _plan(self, model: Any) -> tuple[list[Weight], list[tuple[Kernel, str]]]:
-        """The weights to prune, and every weight with the note on it."""
-        every = list(kernels_of(model))
-        verdicts = self.scope.verdicts(model, [k for k in every if k.axes is not None])
-        weights: list[Weight] = []
-        rows = []
-        for kernel in every:
-            note = kernel.note if kernel.axes is None else verdicts[kernel.path]
-            if not kernel.variable.trainable:
-                note = "frozen"
-            elif not note and kernel.axes is not None:
-                try:
-                    note = self.pattern.fit(kernel.shape, kernel.axes)
-                    weights.append(Weight(kernel, len(weights), note))
-                except MisfitError as misfit:
-                    note = f"skipped: {misfit}"
-            rows.append((kernel, note))
-        if not weights:
-            raise PruningError(
-                f"no weight of model {model.name!r} is in the scope {self.scope}: {_reasons(rows)}."
-            )
-        return weights, rows
-
     def attach(
         self,
         model: Any,
@@ -175,7 +152,7 @@ class Pruner:
                 f"this pruner is already attached to model {self._engine.model.name!r}: detach it "
                 "first, or make a second Pruner."
             )
-        weights, rows = self._plan(model)
+        weights, rows = plan(model, self.scope, self.pattern)
         for weight in weights:
             if isinstance(weight.variable.constraint, OnMask):
                 raise PruningError(
@@ -348,52 +325,17 @@ class Pruner:
         """What attaching would do, with the counts of the schedule's end; touches nothing."""
         from harness.pruning.preview import final_counts
 
-        weights, rows = self._plan(model)
+        weights, rows = plan(model, self.scope, self.pattern)
         counts = final_counts(self._new_engine(model, weights))
-        return self._summary(
-            model, rows, dict(zip((w.path for w in weights), counts, strict=True)), 0
-        )
+        kept = dict(zip((w.path for w in weights), counts, strict=True))
+        return summary_of(model, rows, kept, 0, self.schedule.final_sparsity)
 
     def summary(self) -> Summary:
         """The present state, weight by weight and in total."""
         engine = self.engine
         counts = {weight.path: weight.count() for weight in engine.weights}
-        return self._summary(engine.model, self._rows, counts, self.step)
-
-    def _summary(
-        self, model: Any, rows: list[tuple[Kernel, str]], counts: dict[str, int], step: int
-    ) -> Summary:
-        layers = []
-        for kernel, note in rows:
-            kept = counts.get(kernel.path, kernel.size)
-            layers.append(
-                LayerSummary(
-                    path=kernel.path,
-                    layer=kernel.layer.name,
-                    layer_type=type(kernel.layer).__name__,
-                    weight=kernel.name,
-                    shape=kernel.shape,
-                    size=kernel.size,
-                    trainable=bool(kernel.variable.trainable),
-                    prunable=kernel.path in counts,
-                    reason=note,
-                    kept=kept,
-                    sparsity=1 - kept / kernel.size if kernel.size else 0.0,
-                )
-            )
-        return Summary(layers, model.count_params(), step, self.schedule.final_sparsity)
-
-
-def _reasons(rows: list[tuple[Kernel, str]]) -> str:
-    """The different reasons why nothing is pruned, those of kernels before those of biases."""
-    by_reason: dict[str, list[str]] = {}
-    for kernel, note in sorted(rows, key=lambda row: len(row[0].shape) < 2):
-        by_reason.setdefault(note, []).append(kernel.path)
-    texts = [
-        f"{reason} ({paths[0]}{f' and {len(paths) - 1} more' if paths[1:] else ''})"
-        for reason, paths in list(by_reason.items())[:5]
-    ]
-    return "; ".join(texts) or "it has no weights"
+        final = self.schedule.final_sparsity
+        return summary_of(engine.model, self._rows, counts, self.step, final)
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:

@@ -24,6 +24,10 @@ _FIXED = ("run_id", "status")
 _SPANS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+class UnknownKeyError(ReportError):
+    """A filter's key that no run of an experiment has."""
+
+
 @dataclass(frozen=True)
 class Filter:
     """`KEY = VALUE` or another comparison; KEY is a parameter, metric or tag of a run."""
@@ -39,7 +43,7 @@ class Filter:
         """Returns for each run whether it holds; never for a run that has no such value.
 
         Raises:
-            ReportError: No run has anything of this name.
+            UnknownKeyError: No run has anything of this name.
         """
         column = frame[_column(self.key, frame)]
         if self.sign in _NUMBERS:
@@ -90,7 +94,7 @@ def _column(key: str, frame: pd.DataFrame) -> str:
     )
     word = key.rpartition(".")[2]
     near = [name for name in known if word in name] or known
-    raise ReportError(
+    raise UnknownKeyError(
         f"--filter: no run has a parameter, metric or tag {key!r}; accepted: "
         f"{', '.join([*_FIXED, *near[:12]])}{', …' if len(near) > 12 else ''}"
     )
@@ -131,7 +135,7 @@ class Selection:
         """Returns the reason not to show runs -> for each run whether it holds.
 
         Raises:
-            ReportError: A filter's key is unknown.
+            UnknownKeyError: A filter's key is unknown.
         """
         found = {}
         if self.since is not None:

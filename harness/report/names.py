@@ -1,54 +1,26 @@
-"""What tables call sparsities, and rows that share a name."""
+"""What tables call the sparsities of logged cells, and what such a name says."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from harness.config.sparsity import N_OF_M
-from harness.config.wording import group, technique
-
-
-def sparsity_label(name: str, target: float | None, technique: str = "") -> str:
-    """Names a sparsity the way the tables do.
-
-    Args:
-        name: The config's name: dense, random, structured_2x4, block_1x4, …
-        target: The fraction of prunable weights set to zero; None where the name says it.
-        technique: What goes beyond masks by magnitude, in words (`harness.config.wording`).
-
-    Example:
-        >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None, "SR-STE")
-        ('random 87.5%', '2 by 4 SR-STE')
-    """
-    words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
-    words = f"{words.replace('_', ' ')} {technique}".rstrip()
-    return words if target is None else f"{words} {target * 100:.6g}%"
+from harness.config.wording import cell_label
 
 
 def label_of(params: Mapping[str, Any]) -> str:
-    """Names the sparsity of a cell by its flattened configuration.
-
-    What a pattern keeps says it better than the group's name, which an override of the
-    pattern leaves as it was.
-    """
-    kind, target = str(params.get("sparsity.pattern.kind")), params.get("sparsity.target")
-    method = params.get("sparsity.method.kind")
-    words = technique(
-        kind, str(params.get("sparsity.score")), None if _is_unset(method) else method
+    """Names the sparsity of a cell by its flattened configuration, whole or in part."""
+    return cell_label(
+        str(params["sparsity.name"]),
+        kind=_text(params.get("sparsity.pattern.kind")),
+        target=None if (text := _text(params.get("sparsity.target"))) is None else float(text),
+        n_of_m=(params.get("sparsity.pattern.n"), params.get("sparsity.pattern.m")),
+        shape=_whole_numbers(params.get("sparsity.pattern.shape")),
+        score=str(params.get("sparsity.score")),
+        method=_text(params.get("sparsity.method.kind")),
     )
-    name = group(str(params["sparsity.name"]), words)
-    if kind in N_OF_M:
-        name = f"structured_{params['sparsity.pattern.n']}x{params['sparsity.pattern.m']}"
-        target = None
-    elif kind == "none":
-        name, target = "dense", None
-    elif kind == "block" and (shape := _whole_numbers(params.get("sparsity.pattern.shape"))):
-        outputs_by_inputs = "x".join(map(str, reversed(shape)))  # the config lists inputs first
-        name = f"block_{outputs_by_inputs}"
-    return sparsity_label(name, None if _is_unset(target) else float(str(target)), words)
 
 
-def _is_unset(value: Any) -> bool:
-    return value is None or str(value) in ("", "None")
+def _text(value: Any) -> str | None:
+    return None if value is None or str(value) in ("", "None") else str(value)
 
 
 def _whole_numbers(value: Any) -> list[int]:

@@ -1,10 +1,10 @@
 """The tables of the pruning guide, as it lays them out.
 
-Source: https://www.tensorflow.org/model_optimization/guide/pruning. These specs need no
-sweep file: before any run, they show the published values beside "not run".
+Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps that are published
+by one of these names take over its measure and its columns.
 """
 
-from harness.report.names import sparsity_label as label
+from harness.config.wording import sparsity_label as label
 from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"

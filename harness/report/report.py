@@ -61,7 +61,7 @@ def report(
     ui: str | None = None,
     without_runs: bool = False,
 ) -> ReportResult:
-    """Regenerates a table and its plots from an MLflow store.
+    """Regenerates a table and its plots from an MLflow store: `read_table`, `write_table`.
 
     Args:
         spec: The table; `spec.reads` is the experiment read.
@@ -89,12 +89,27 @@ def report(
         >>> print(result.text)
     """
     check_formats(formats)
-    try:
-        table = read_table(spec, uri, selection or Selection())
-    except NoRunsError as error:
-        if spec.published is None and not without_runs:
-            raise
-        table = _table(spec, no_runs(), Selection(), (f"No runs yet: {error}.",))
+    table = read_table(spec, uri, selection, without_runs=without_runs)
+    return write_table(
+        table, uri=uri, out_dir=out_dir, formats=formats, plots=plots, width=width, ui=ui
+    )
+
+
+def write_table(
+    table: Table,
+    *,
+    uri: str,
+    out_dir: Path,
+    formats: Sequence[str] = FORMATS,
+    plots: bool = True,
+    width: int = 120,
+    ui: str | None = None,
+) -> ReportResult:
+    """Draws a table and its plots and writes them; the arguments are those of `report`.
+
+    Raises:
+        ReportError: The folder cannot be written to.
+    """
     drawn = _draw_plots(table, uri) if plots else {}
     address = ui or (uri if uri.startswith(("http://", "https://")) else UI)
     files = {f"table.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
@@ -112,14 +127,31 @@ def check_formats(formats: Sequence[str]) -> None:
         raise ReportError(f"formats={','.join(unknown)}: accepted: {', '.join(FORMATS)}")
 
 
-def read_table(spec: TableSpec, uri: str, selection: Selection) -> Table:
+def read_table(
+    spec: TableSpec,
+    uri: str,
+    selection: Selection | None = None,
+    *,
+    without_runs: bool = False,
+) -> Table:
     """Computes a table from the runs of a store, and writes nothing.
+
+    Args:
+        spec: As `report`.
+        uri: As `report`.
+        selection: As `report`.
+        without_runs: As `report`.
 
     Raises:
         TrackingError: As `report`.
-        ReportError: As `report`.
+        ReportError: The key of a filter is unknown (`UnknownKeyError`).
     """
-    return _table(spec, read_runs(uri, spec.reads), selection)
+    try:
+        return _table(spec, read_runs(uri, spec.reads), selection or Selection())
+    except NoRunsError as error:
+        if spec.published is None and not without_runs:
+            raise
+        return _table(spec, no_runs(), Selection(), (f"No runs yet: {error}.",))
 
 
 def _table(

@@ -51,10 +51,11 @@ class Classification:
         metrics: dict[str, float] = {}
         for artifact in exported:
             if artifact.kind == "tflite_int8":
-                runner = Runner(artifact.path.read_bytes())
+                runner = Runner(artifact.path.read_bytes(), artifact.path.name)
                 found = accuracy.evaluate_function(runner, data.test(config.training.batch_size))
+                difference = round(found.accuracy - scores.measured.accuracy, 6)
                 metrics = found.metrics("test_int8")
-                metrics["test_int8/accuracy_difference"] = found.accuracy - scores.measured.accuracy
+                metrics["test_int8/accuracy_difference"] = difference
         return metrics
 
 

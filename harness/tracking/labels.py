@@ -5,8 +5,7 @@ from typing import Any
 
 from harness.config import Config
 from harness.config.files import digest
-from harness.config.sparsity import N_OF_M
-from harness.config.wording import group, technique
+from harness.config.wording import cell_label
 
 _PARAM_LIMIT = 6000  # MLflow cuts longer parameters
 
@@ -18,20 +17,16 @@ def run_name(config: Config) -> str:
 
 def sparsity_label(config: Config) -> str:
     """The cell's sparsity in words: `dense`, `random 75%`, `2 by 4 SR-STE`, as the tables do."""
-    sparsity = config.sparsity
-    pattern = sparsity.pattern
-    if pattern.kind == "none":
-        return "dense"
-    words = technique(pattern.kind, sparsity.score, sparsity.method.kind)
-    if pattern.kind in N_OF_M:
-        return f"{pattern.n} by {pattern.m} {words}".rstrip()
-    assert sparsity.target is not None  # refused by validate otherwise
-    amount = f"{sparsity.target:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
-    name = group(sparsity.name, words).replace("_", " ")
-    if pattern.kind == "block":
-        inputs, outputs = pattern.shape
-        name = f"block {outputs} by {inputs}"
-    return " ".join(filter(None, (name, words, amount)))
+    sparsity, pattern = config.sparsity, config.sparsity.pattern
+    return cell_label(
+        sparsity.name,
+        kind=pattern.kind,
+        target=sparsity.target,
+        n_of_m=(pattern.n, pattern.m),
+        shape=pattern.shape,
+        score=sparsity.score,
+        method=sparsity.method.kind,
+    )
 
 
 def flat(config: Config) -> dict[str, str]:

@@ -22,7 +22,7 @@ SOURCES = ("folders", "tars", "tfds")
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
 def config(folder, source="folders", **options):
@@ -105,7 +105,7 @@ class TestLayouts:
         self, roots, tmp_path, monkeypatch
     ):
         first = data.fingerprint(config(roots["tars"], "tars"))
-        kept = sorted((tmp_path / "cache" / "sparsity-harness").iterdir())
+        kept = sorted((tmp_path / "cache").iterdir())
         assert [path.suffix for path in kept] == [".npz", ".npz"]
         with monkeypatch.context() as patch:
             patch.setattr(tarfile, "open", None)  # no archive is opened again, but the labels are

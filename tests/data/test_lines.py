@@ -74,7 +74,7 @@ def test_missing_files_are_named_with_what_is_there(folder, tmp_path):
         data.check(config(folder, direction="en_fr"))
     with pytest.raises(DataError, match=r"data_dir=.*nowhere: no such folder"):
         data.check(config(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"data_dir: not given; .*folder with train\.de"):
+    with pytest.raises(DataError, match=r"data_dir: none received; .*folder with train\.de"):
         data.check(config(folder, data_dir=None))
 
 

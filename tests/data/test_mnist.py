@@ -90,7 +90,7 @@ class TestIdx:
         assert data.load(config("idx", tmp_path)).num_train == 110
 
     def test_no_folder_given(self):
-        with pytest.raises(DataError, match=r"needs dataset\.data_dir=FOLDER with train-images"):
+        with pytest.raises(DataError, match=r"data_dir: none received; .*folder with train-images"):
             data.check(config("idx"))
 
     def test_missing_folder(self, tmp_path):
@@ -192,7 +192,7 @@ class TestTfds:
             folder.mkdir(parents=True)
             for name in ("dataset_info.json", "mnist-train.tfrecord-0", "mnist-test.tfrecord-0"):
                 (folder / name).touch()
-        assert mnist._tfds_version(config("tfds", tmp_path)).name == "3.0.10"
+        assert mnist._tfds_folder(config("tfds", tmp_path)).name == "3.0.10"
 
 
 def test_unknown_names_are_refused():

@@ -13,7 +13,7 @@ RULES = Rules(("de", "en"), "none", 80, (0.0, 0.0), 0)
 
 def pair(folder, pairs):
     pair_files.write(folder, "train", pairs)
-    return lines.find(folder, "train", ("de", "en"))
+    return lines.find(str(folder), "train", ("de", "en"))
 
 
 def everything(folder):

@@ -40,7 +40,7 @@ def shown(tmp_path_factory):
     outputs = {}
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         patch.setattr(cifar10, "SHA256", write_package(folder / "package.tgz"))
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
         for command in PAGE:
             words = shlex.split(command)[1:]
             words += [word for key, more in SMALLER.items() if key in command for word in more]

@@ -6,7 +6,8 @@ import pytest
 
 from harness import models
 from harness.config.schema import ImdbLstmConfig
-from harness.data.sequences import SequenceData, Sequences
+from harness.data.base import Split
+from harness.data.sequences import SequenceData
 from harness.errors import ConfigError
 from harness.evaluation.accuracy import evaluate
 from harness.export import tflite
@@ -27,7 +28,7 @@ def data(count=64) -> SequenceData:
 
     def split(size):
         labels = np.arange(size) % 2
-        return Sequences((rng.randint(1, 11, (size, 8)) + 9 * labels[:, None]).astype("i4"), labels)
+        return Split((rng.randint(1, 11, (size, 8)) + 9 * labels[:, None]).astype("i4"), labels)
 
     return SequenceData("numbers", "0", "made here", 2, split(count), split(10), split(20))
 
@@ -56,7 +57,7 @@ def test_it_learns_and_its_exported_file_computes_the_same():
     fitted = loop.fit(model, examples, small.phase(epochs=12), small.recipe(), seed=1)
     assert fitted.steps == 96
     assert evaluate(model, examples.test(8)).accuracy == 1.0
-    samples = examples.test_split.numbers[:5]
+    samples = examples.test_split.inputs[:5]
     content = tflite.convert(plain(model))
     expected = np.asarray(model(samples, training=False))
     np.testing.assert_allclose(tflite.run(content, samples), expected, rtol=1e-4, atol=1e-5)

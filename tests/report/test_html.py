@@ -133,8 +133,7 @@ def test_names_cannot_become_markup(nasty):
 @pytest.mark.parametrize(
     ("changes", "command"),
     [
-        ({"published": "examples", "scale": "small"}, "harness report demo scale=small"),
-        ({"published": "examples", "scale": "full"}, "harness report demo"),
+        ({}, "harness report --experiment demo"),
         ({"experiment": "my runs"}, "harness report --experiment 'my runs'"),
         ({"command": "harness sweep demo seed=1"}, "harness report demo seed=1"),
         (
@@ -160,7 +159,7 @@ def test_what_was_selected_is_asked_for_again(stores, demo_spec):
     )
     page = Page(to_html(found))
     words = "--since=2023-11-14T00:00:00+00:00 '--filter=seed<=2'"
-    assert f"harness report demo {words}copy" in page.text
+    assert f"harness report --experiment demo {words}copy" in page.text
 
 
 def test_runs_that_are_not_shown_are_linked_though_none_is_shown(stores, demo_spec):

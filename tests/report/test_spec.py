@@ -1,22 +1,5 @@
-import pytest
-
-from harness.report.names import amount, family, sparsity_label
+from harness.report.names import amount, family
 from harness.report.rows import rows_from_cells
-
-
-@pytest.mark.parametrize(
-    ("name", "target", "label"),
-    [
-        ("dense", None, "dense"),
-        ("random", 0.5, "random 50%"),
-        ("random", 0.875, "random 87.5%"),
-        ("structured_2x4", None, "2 by 4"),
-        ("structured_1x4", None, "1 by 4"),
-        ("block_1x4", 0.5, "block 1 by 4 50%"),
-    ],
-)
-def test_labels(name, target, label):
-    assert sparsity_label(name, target) == label
 
 
 def test_family_and_amount():

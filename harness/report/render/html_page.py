@@ -96,21 +96,12 @@ def _reproduce(table: Table, ui: str) -> str:
 
 def _again(table: Table) -> str:
     """The command that draws this very page again, from a store where the default one is."""
-    spec = table.spec
-    options = list(table.options)
-    is_own = spec.experiment == spec.name and (spec.command or spec.published)
-    if (
-        spec.experiment
-        and not is_own
-        and f"tracking.experiment={spec.experiment}" not in spec.command
-    ):
+    spec, options = table.spec, list(table.options)
+    if not spec.command:  # no sweep's: whatever cells an experiment holds
+        return shlex.join(["harness", "report", "--experiment", spec.reads, *options])
+    if spec.reads != spec.name and f"tracking.experiment={spec.experiment}" not in spec.command:
         options = ["--experiment", spec.experiment, *options]
-    if spec.command:
-        return " ".join((spec.command.replace("sweep", "report", 1), shlex.join(options))).rstrip()
-    # the guide's tables have no sweep; those of an experiment have not even a name
-    table_words = [spec.name] if spec.published or not spec.experiment else []
-    scale = [f"scale={spec.scale}"] if spec.published and spec.scale != "full" else []
-    return shlex.join(["harness", "report", *table_words, *scale, *options])
+    return " ".join((spec.command.replace("sweep", "report", 1), shlex.join(options))).rstrip()
 
 
 def _row(entry: Entry, number: int, fallback: str, ui: str) -> str:
