@@ -85,11 +85,10 @@ class PhotoData:
         """
         import tensorflow as tf
 
-        examples = self.examples(batch_size, seed, start_step)
-        return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        return self.batches(batch_size, seed, start_step).prefetch(tf.data.AUTOTUNE)
 
-    def examples(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """The examples of `train`, one by one."""
+    def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """The stream of `train`, of which whole batches are not prepared ahead."""
         import tensorflow as tf
 
         from harness.data import photo_ops
@@ -110,11 +109,15 @@ class PhotoData:
 
         def example(number: Any, label: Any, crop: Any, blend: Any, mirror: Any) -> Any:
             pixels = photo_ops.training_pixels(read(number), self.size, varied, crop)
+            return pixels, blend, mirror, label
+
+        def finish(pixels: Any, blend: Any, mirror: Any, label: Any) -> tuple[Any, Any]:
             return photo_ops.finished(pixels, blend, mirror), label
 
         steps = tf.data.Dataset.range(start_step, _LAST_STEP)
         planned = steps.map(plan).unbatch()
-        return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        examples = planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return examples.batch(batch_size, drop_remainder=True).map(finish)
 
     def validation(self, batch_size: int) -> Any:
         """Every validation photograph in a fixed order, the last batch short."""

@@ -50,7 +50,7 @@ def whole(content: Any, number: Any, inspect: Callable[[bytes, int], bytes]) -> 
 
 
 def training_pixels(content: Any, size: int, config: CropConfig, seed: Any) -> Any:
-    """A random crop of a photograph, resized: float32 [size, size, 3] in [0, 255].
+    """A random crop of a photograph, resized, in whole levels: uint8 [size, size, 3].
 
     Args:
         content: Its bytes.
@@ -84,7 +84,7 @@ def training_pixels(content: Any, size: int, config: CropConfig, seed: Any) -> A
         return _slice(image, *window(tf.shape(image)))
 
     crop = tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png)
-    return _resized(crop, size)
+    return tf.cast(_resized(crop, size) + 0.5, tf.uint8)
 
 
 def evaluation_pixels(content: Any, size: int) -> Any:
@@ -122,20 +122,23 @@ def blends(config: CropConfig, saturation: Any, brightness: Any) -> Any:
 
 @tf.function(jit_compile=True)
 def finished(pixels: Any, blend: Any, mirror: Any) -> Any:
-    """Mirrored if asked for, saturation and brightness varied, in [-1, 1].
+    """A batch, mirrored where asked for, saturation and brightness varied: float32 in [-1, 1].
 
     Saturation is a blend with the gray picture, which is linear, unlike slim's in HSV. XLA makes
-    one loop of it all, where each operation of TensorFlow is a pass over the pixels.
+    one loop of it all, where each operation of TensorFlow is a pass over the pixels. It does so in
+    a thread of its own, for which single images would wait too often on a busy machine.
 
     Args:
-        pixels: float32 [height, width, 3] in [0, 255].
-        blend: float32 [3], of `blends`.
-        mirror: Whether to mirror them.
+        pixels: uint8 [batch, height, width, 3].
+        blend: float32 [batch, 3], of `blends`.
+        mirror: Whether to mirror each: [batch].
     """
+    pixels = tf.where(mirror[:, None, None, None], pixels[:, :, ::-1], pixels)
+    pixels = tf.cast(pixels, tf.float32)
+    colors, gray, shift = (blend[:, None, None, at : at + 1] for at in range(3))
     red, green, blue = (LUMA[at] * pixels[..., at : at + 1] for at in range(3))
-    colors = pixels * blend[0] + ((red + green + blue) * blend[1] + blend[2])
-    colors = tf.clip_by_value(colors, -1.0, 1.0)
-    return tf.where(mirror, colors[:, ::-1], colors)
+    varied = pixels * colors + ((red + green + blue) * gray + shift)
+    return tf.clip_by_value(varied, -1.0, 1.0)
 
 
 def _starts(content: Any, signature: bytes) -> Any:

@@ -85,7 +85,7 @@ def test_a_training_crop_is_where_it_was_drawn(ratio):
     content = encoded(Image.fromarray(ramp), "JPEG", quality=98, subsampling=0)
     config = CropConfig(min_area=1, flip=True)
     plain = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([1, 2]))
-    plain = plain.numpy()
+    plain = plain.numpy().astype(float)
     place = (np.arange(size) + 0.5) * ratio - 0.5
     assert np.abs(plain[..., 0] - place[None, :]).mean() < 2
     assert np.abs(plain[..., 1] - place[:, None]).mean() < 2
@@ -100,7 +100,7 @@ def test_training_crops_are_of_the_area_and_sides_that_are_drawn():
     shares, aspects = [], []
     for number in range(60):
         pixels = photo_ops.training_pixels(content, size, config, tf.constant([7, number]))
-        red, green = pixels.numpy()[..., 0], pixels.numpy()[..., 1]
+        red, green, _ = np.moveaxis(pixels.numpy().astype(float), -1, 0)
         width = (red[:, -1] - red[:, 0]).mean() * size / (size - 1)
         height = (green[-1] - green[0]).mean() * size / (size - 1)
         shares.append(width * height / side**2)
@@ -123,31 +123,31 @@ def test_pictures_of_a_few_pixels_are_enlarged(width, height):
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("size", [20, 32, 90])
 def test_training_pixels_follow_a_slow_reference(mode, size):
-    """Of a whole picture, made smaller and larger."""
+    """Of a whole picture, made smaller and larger, to the nearest level."""
     content = encoded(picture(5, 60, 44).convert(mode), "PNG")
     config = CropConfig(min_area=1)
     found = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([3, 4]))
     pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), float)
-    np.testing.assert_allclose(found, bilinear(pixels, size), atol=1e-3)
+    np.testing.assert_allclose(found, bilinear(pixels, size), atol=0.501)
 
 
-@pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize(("saturation", "brightness"), [(0.5, 0.25), (0.5, 0.0), (0.0, 0.25)])
-def test_colour_and_mirroring_follow_a_slow_reference(saturation, brightness, mirror):
+def test_colour_and_mirroring_follow_a_slow_reference(saturation, brightness):
     rng = np.random.RandomState(0)
-    pixels = rng.uniform(0, 255, (5, 6, 7, 3)).astype(np.float32)
+    pixels = rng.randint(0, 256, (6, 7, 7, 3)).astype(np.uint8)
     config = CropConfig(brightness=brightness, saturation=saturation)
-    draws = rng.uniform(0, 1, (2, 5)).astype(np.float32)
+    draws = rng.uniform(0, 1, (2, 6)).astype(np.float32)
+    mirror = [True, False, False, True, True, False]
     blends = photo_ops.blends(config, *map(tf.constant, draws))
+    found = photo_ops.finished(tf.constant(pixels), blends, tf.constant(mirror)).numpy()
     for number, (saturated, brightened) in enumerate(draws.T):
-        found = photo_ops.finished(tf.constant(pixels[number]), blends[number], tf.constant(mirror))
         gray = pixels[number] @ np.array([0.299, 0.587, 0.114])
         factor = 1 + saturation * (2 * saturated - 1)
         expected = factor * pixels[number] + (1 - factor) * gray[..., None]
         expected = np.clip(expected + 255 * brightness * (2 * brightened - 1), 0, 255)
-        if mirror:
+        if mirror[number]:
             expected = expected[:, ::-1]
-        np.testing.assert_allclose((found.numpy() + 1) * 127.5, expected, atol=1e-3)
+        np.testing.assert_allclose((found[number] + 1) * 127.5, expected, atol=1e-3)
 
 
 def test_nothing_stateful_keeps_photographs_from_being_read_in_parallel():

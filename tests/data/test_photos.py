@@ -195,8 +195,9 @@ class TestTraining:
             content = found.content(int(label))
             pixels = tf.io.decode_jpeg(content, channels=3, fancy_upscaling=False)
             plain = tf.compat.v1.image.resize_bilinear(pixels[None], [SIZE, SIZE])[0] / 127.5 - 1
-            is_plain = np.allclose(image, plain, atol=1e-4)
-            assert is_plain or np.allclose(image, plain[:, ::-1], atol=1e-4)
+            # Levels are rounded, so that each is off by up to a half of 1 / 127.5.
+            is_plain = np.allclose(image, plain, atol=0.004)
+            assert is_plain or np.allclose(image, plain[:, ::-1], atol=0.004)
             mirrored += not is_plain
         assert 0 < mirrored < 10
 
@@ -208,7 +209,7 @@ class TestTraining:
         areas, ratios = [], []
         for number in range(200):
             crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([number, 7]))
-            found = np.asarray(crop)
+            found = np.asarray(crop, float)
             width, height = (np.ptp(found[..., axis]) / 255 * 16 / 15 for axis in (0, 1))
             areas.append(width * height)
             ratios.append(width * 400 / (height * 300))
