@@ -196,9 +196,9 @@ def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
 
         def block() -> list[float]:
             begin = time.perf_counter()
-            for _ in range(8):
+            for _ in range(32):
                 next(batches)
-            return [(time.perf_counter() - begin) / 8 / _BATCH]
+            return [(time.perf_counter() - begin) / 32 / _BATCH]
 
         return block
 
