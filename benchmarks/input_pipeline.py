@@ -11,10 +11,14 @@ time, so that a busy machine does not count; ratios are medians of those within 
 - decode only: the whole JPEG is decoded, and nothing else done;
 - crop only: the crops that ours trains on are decoded, and nothing else done;
 - ours: the training stream of `harness.data`, whose batches are a function of seed and step.
+
+Last, that stream on all cores by the clock, with and without deterministic kernels, which runs on
+the CPU ask for.
 """
 
 import argparse
 import io
+import os
 import subprocess
 import sys
 import time
@@ -124,7 +128,7 @@ def ours(photos: FilePhotos, size: int, augmentation: CropConfig) -> tf.data.Dat
     names = tuple(map(str, photos.labels))
     data = PhotoData("photographs", "0", "made here", names, part, part, part, size, augmentation)
     # Without the prefetching of `train`, which would work while the others are timed.
-    return data.examples(_BATCH, seed=0).map(lambda images, labels: images).batch(_BATCH)
+    return data.batches(_BATCH, seed=0)
 
 
 def _paths(photos: FilePhotos) -> tf.data.Dataset:
@@ -181,6 +185,34 @@ def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
         print(f"{name:22} {rate:15.0f} {compared[0]:9.2f} {compared[1]:15.2f} {compared[2]:13.2f}")
 
 
+def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
+    """Prints images a second of our stream on all cores, without and with deterministic kernels."""
+
+    def stream() -> Callable[[], list[float]]:
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = os.cpu_count()
+        batches = iter(ours(photos, size, _COLORS).with_options(options))
+        next(batches)
+
+        def block() -> list[float]:
+            begin = time.perf_counter()
+            for _ in range(32):
+                next(batches)
+            return [(time.perf_counter() - begin) / 32 / _BATCH]
+
+        return block
+
+    # tf.data looks at the switch, which cannot be turned back, when a stream begins.
+    blocks = {"any kernels": stream()}
+    tf.config.experimental.enable_op_determinism()
+    blocks["deterministic"] = stream()
+    times = interleave(blocks, rounds)
+    print(f"size {size}, {os.cpu_count()} cores        images/s   × any kernels")
+    for name in blocks:
+        rate = 1 / float(np.median(times[name]))
+        print(f"{name:22} {rate:15.0f} {ratio(times, 'any kernels', name):15.2f}")
+
+
 def main() -> None:
     """Prints a table a size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -195,6 +227,7 @@ def main() -> None:
     print(f"JPEGs of {np.mean(photos.sizes) / 1e3:.0f} kB on average")
     for size in args.size:
         measure(photos, size, args.rounds, args.batches)
+    measure_determinism(photos, args.size[0], args.rounds)
 
 
 if __name__ == "__main__":

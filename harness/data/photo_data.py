@@ -117,37 +117,38 @@ class PhotoData:
         """
         import tensorflow as tf
 
-        examples = self.examples(batch_size, seed, start_step)
-        return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        return self.batches(batch_size, seed, start_step).prefetch(tf.data.AUTOTUNE)
 
-    def examples(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """The examples of `train`, one by one."""
+    def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """The stream of `train`, of which whole batches are not prepared ahead."""
         import tensorflow as tf
 
         from harness.data import photo_ops
-        from harness.data.color import drawer, scaled
+        from harness.data.color import drawer
 
         order = batch_order(self.name, self.num_train, batch_size, seed)
         numbers, labels = tf.constant(self.train_part.index), tf.constant(self.train_part.labels)
         draw, varied = drawer(seed, 5), self.augmentation
         read = _reader(self.train_part.photos)
-        colored = bool(varied.saturation or varied.brightness)
 
         def plan(step: Any) -> tuple[Any, ...]:
             """What each example of a batch is, and all its random numbers."""
             index, drawn = order(step), draw(step, batch_size)
             crops = tf.cast(drawn[:, :2] * 2**24, tf.int32)
-            colors = photo_ops.color_matrices(varied, drawn[:, 2], drawn[:, 3])
-            chosen = tf.gather(numbers, index)
-            return chosen, tf.gather(labels, index), crops, drawn[:, 4] < 0.5, *colors
+            blends = photo_ops.blends(varied, drawn[:, 2], drawn[:, 3])
+            mirrored = (drawn[:, 4] < 0.5) & varied.flip
+            return tf.gather(numbers, index), tf.gather(labels, index), crops, blends, mirrored
 
-        def example(number: Any, label: Any, crop: Any, mirror: Any, *color: Any) -> Any:
-            content = read(number)
-            pixels = photo_ops.training_pixels(content, self.size, varied, crop, mirror)
-            return photo_ops.recolored(pixels, *color) if colored else scaled(pixels), label
+        def example(number: Any, label: Any, crop: Any, blend: Any, mirror: Any) -> Any:
+            pixels = photo_ops.training_pixels(read(number), self.size, varied, crop)
+            return pixels, blend, mirror, label
+
+        def finish(pixels: Any, blend: Any, mirror: Any, label: Any) -> tuple[Any, Any]:
+            return photo_ops.finished(pixels, blend, mirror), label
 
         planned = steps(start_step).map(plan).unbatch()
-        return planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        examples = planned.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return examples.batch(batch_size, drop_remainder=True).map(finish)
 
     def validation(self, batch_size: int) -> Any:
         """Every validation photograph in a fixed order, the last batch short."""

@@ -41,21 +41,22 @@ def whole(content: Any, number: Any, inspect: Callable[[bytes, int], bytes]) -> 
     fine = _starts(content, photo_file.JPEG) & (tail == photo_file.JPEG_END)
 
     def inspected() -> Any:
-        found = tf.numpy_function(inspect, [content, number], tf.string)
+        # Called stateful, it would make tf.data read one photograph at a time wherever TensorFlow's
+        # kernels are to be deterministic.
+        found = tf.numpy_function(inspect, [content, number], tf.string, stateful=False)
         return tf.ensure_shape(found, [])
 
     return tf.cond(fine, lambda: content, inspected)
 
 
-def training_pixels(content: Any, size: int, config: CropConfig, seed: Any, mirror: Any) -> Any:
-    """A random crop of a photograph, half of them mirrored: float32 [size, size, 3] in [0, 255].
+def training_pixels(content: Any, size: int, config: CropConfig, seed: Any) -> Any:
+    """A random crop of a photograph, resized, in whole levels: uint8 [size, size, 3].
 
     Args:
         content: Its bytes.
         size: Height and width.
         config: How much of it a crop has at least.
         seed: Two integers that decide the crop.
-        mirror: Whether to mirror it.
     """
 
     def window(shape: Any) -> tuple[Any, Any]:
@@ -83,9 +84,7 @@ def training_pixels(content: Any, size: int, config: CropConfig, seed: Any, mirr
         return _slice(image, *window(tf.shape(image)))
 
     crop = tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png)
-    if config.flip:
-        crop = tf.cond(mirror, lambda: tf.reverse(crop, [1]), lambda: crop)
-    return _resized(crop, size)
+    return tf.cast(_resized(crop, size) + 0.5, tf.uint8)
 
 
 def evaluation_pixels(content: Any, size: int) -> Any:
@@ -109,27 +108,37 @@ def evaluation_pixels(content: Any, size: int) -> Any:
     return scaled(_resized(crop, size))
 
 
-def color_matrices(config: CropConfig, saturation: Any, brightness: Any) -> tuple[Any, Any]:
-    """What `recolored` applies, for numbers [batch] in [0, 1).
+def blends(config: CropConfig, saturation: Any, brightness: Any) -> Any:
+    """What `finished` applies, for numbers [batch] in [0, 1).
 
     Returns:
-        Matrices [batch, 3, 3] and offsets [batch, 3] from [0, 255] to [-1, 1].
+        For each image the weight of its colours, that of its gray, and what is added: [batch, 3],
+        from [0, 255] to [-1, 1].
     """
-    factor = (1 + config.saturation * (2 * saturation - 1))[:, None, None]
-    gray = tf.tile(tf.constant(LUMA)[:, None], [1, 3])
-    matrices = (factor * tf.eye(3) + (1 - factor) * gray) / 127.5
-    offset = 2 * config.brightness * (2 * brightness - 1) - 1
-    return matrices, tf.tile(offset[:, None], [1, 3])
+    factor = 1 + config.saturation * (2 * saturation - 1)
+    shift = 2 * config.brightness * (2 * brightness - 1) - 1
+    return tf.stack([factor / 127.5, (1 - factor) / 127.5, shift], 1)
 
 
-def recolored(pixels: Any, matrix: Any, offset: Any) -> Any:
-    """Saturation, brightness and the range of the model in one product.
+@tf.function(jit_compile=True)
+def finished(pixels: Any, blend: Any, mirror: Any) -> Any:
+    """A batch, mirrored where asked for, saturation and brightness varied: float32 in [-1, 1].
 
-    Saturation is a blend with the gray picture, which is linear, unlike slim's in HSV.
+    Saturation is a blend with the gray picture, which is linear, unlike slim's in HSV. XLA makes
+    one loop of it all, where each operation of TensorFlow is a pass over the pixels. It does so in
+    a thread of its own, for which single images would wait too often on a busy machine.
+
+    Args:
+        pixels: uint8 [batch, height, width, 3].
+        blend: float32 [batch, 3], of `blends`.
+        mirror: Whether to mirror each: [batch].
     """
-    flat = tf.reshape(pixels, [-1, 3])
-    colors = tf.nn.bias_add(tf.matmul(flat, matrix), offset)
-    return tf.reshape(tf.clip_by_value(colors, -1.0, 1.0), pixels.shape)
+    pixels = tf.where(mirror[:, None, None, None], pixels[:, :, ::-1], pixels)
+    pixels = tf.cast(pixels, tf.float32)
+    colors, gray, shift = (blend[:, None, None, at : at + 1] for at in range(3))
+    red, green, blue = (LUMA[at] * pixels[..., at : at + 1] for at in range(3))
+    varied = pixels * colors + ((red + green + blue) * gray + shift)
+    return tf.clip_by_value(varied, -1.0, 1.0)
 
 
 def _starts(content: Any, signature: bytes) -> Any:
@@ -161,5 +170,6 @@ def _slice(image: Any, begin: Any, extent: Any) -> Any:
 
 def _resized(crop: Any, size: int) -> Any:
     """Bilinear, with the corners where slim's TensorFlow 1 had them."""
-    resized = tf.raw_ops.ResizeBilinear(images=crop[tf.newaxis], size=[size, size])[0]
+    pixels = tf.cast(crop, tf.float32)  # of bytes, the operation takes nearly twice as long
+    resized = tf.raw_ops.ResizeBilinear(images=pixels[tf.newaxis], size=[size, size])[0]
     return tf.ensure_shape(resized, [size, size, 3])

@@ -138,7 +138,13 @@ class PackedPhotos(Photos):
         def read(number: Any) -> bytes:
             return self.content(int(number))
 
-        return lambda number: tf.ensure_shape(tf.numpy_function(read, [number], tf.string), [])
+        def content(number: Any) -> Any:
+            # Called stateful, it would make tf.data read one photograph at a time wherever
+            # TensorFlow's kernels are to be deterministic.
+            found = tf.numpy_function(read, [number], tf.string, stateful=False)
+            return tf.ensure_shape(found, [])
+
+        return content
 
 
 def check(photos: Photos) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from harness.config.schema import CropConfig
 from harness.data import photo_ops
+from harness.data.photos import PackedPhotos
 from tests.data.photo_files import encoded, jpeg, picture
 
 
@@ -83,10 +84,8 @@ def test_a_training_crop_is_where_it_was_drawn(ratio):
     ramp[..., 0], ramp[..., 1] = np.arange(side)[None], np.arange(side)[:, None]
     content = encoded(Image.fromarray(ramp), "JPEG", quality=98, subsampling=0)
     config = CropConfig(min_area=1, flip=True)
-    seed = tf.constant([1, 2])
-    plain = photo_ops.training_pixels(tf.constant(content), size, config, seed, False).numpy()
-    mirrored = photo_ops.training_pixels(tf.constant(content), size, config, seed, True).numpy()
-    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
+    plain = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([1, 2]))
+    plain = plain.numpy().astype(float)
     place = (np.arange(size) + 0.5) * ratio - 0.5
     assert np.abs(plain[..., 0] - place[None, :]).mean() < 2
     assert np.abs(plain[..., 1] - place[:, None]).mean() < 2
@@ -100,8 +99,8 @@ def test_training_crops_are_of_the_area_and_sides_that_are_drawn():
     config, size = CropConfig(min_area=0.2, flip=False), 64
     shares, aspects = [], []
     for number in range(60):
-        pixels = photo_ops.training_pixels(content, size, config, tf.constant([7, number]), False)
-        red, green = pixels.numpy()[..., 0], pixels.numpy()[..., 1]
+        pixels = photo_ops.training_pixels(content, size, config, tf.constant([7, number]))
+        red, green, _ = np.moveaxis(pixels.numpy().astype(float), -1, 0)
         width = (red[:, -1] - red[:, 0]).mean() * size / (size - 1)
         height = (green[-1] - green[0]).mean() * size / (size - 1)
         shares.append(width * height / side**2)
@@ -116,18 +115,55 @@ def test_training_crops_are_of_the_area_and_sides_that_are_drawn():
 def test_pictures_of_a_few_pixels_are_enlarged(width, height):
     content = tf.constant(jpeg(2, width, height))
     for number in range(4):
-        crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([1, number]), True)
+        crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([1, number]))
         assert crop.shape == (16, 16, 3)
     assert photo_ops.evaluation_pixels(content, 16).shape == (16, 16, 3)
 
 
-def test_colour_follows_a_slow_reference():
-    pixels = np.random.RandomState(0).uniform(0, 255, (6, 6, 3)).astype(np.float32)
-    config = CropConfig(brightness=0.25, saturation=0.5)
-    draws = tf.constant([0.9]), tf.constant([0.2])
-    matrices, offsets = photo_ops.color_matrices(config, *draws)
-    found = photo_ops.recolored(tf.constant(pixels), matrices[0], offsets[0]).numpy()
-    gray = pixels @ np.array([0.299, 0.587, 0.114])
-    factor, shift = 1 + 0.5 * 0.8, 255 * 0.25 * -0.6
-    expected = np.clip(factor * pixels + (1 - factor) * gray[..., None] + shift, 0, 255)
-    np.testing.assert_allclose((found + 1) * 127.5, expected, atol=1e-3)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [20, 32, 90])
+def test_training_pixels_follow_a_slow_reference(mode, size):
+    """Of a whole picture, made smaller and larger, to the nearest level."""
+    content = encoded(picture(5, 60, 44).convert(mode), "PNG")
+    config = CropConfig(min_area=1)
+    found = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([3, 4]))
+    pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), float)
+    np.testing.assert_allclose(found, bilinear(pixels, size), atol=0.501)
+
+
+@pytest.mark.parametrize(("saturation", "brightness"), [(0.5, 0.25), (0.5, 0.0), (0.0, 0.25)])
+def test_colour_and_mirroring_follow_a_slow_reference(saturation, brightness):
+    rng = np.random.RandomState(0)
+    pixels = rng.randint(0, 256, (6, 7, 7, 3)).astype(np.uint8)
+    config = CropConfig(brightness=brightness, saturation=saturation)
+    draws = rng.uniform(0, 1, (2, 6)).astype(np.float32)
+    mirror = [True, False, False, True, True, False]
+    blends = photo_ops.blends(config, *map(tf.constant, draws))
+    found = photo_ops.finished(tf.constant(pixels), blends, tf.constant(mirror)).numpy()
+    for number, (saturated, brightened) in enumerate(draws.T):
+        gray = pixels[number] @ np.array([0.299, 0.587, 0.114])
+        factor = 1 + saturation * (2 * saturated - 1)
+        expected = factor * pixels[number] + (1 - factor) * gray[..., None]
+        expected = np.clip(expected + 255 * brightness * (2 * brightened - 1), 0, 255)
+        if mirror[number]:
+            expected = expected[:, ::-1]
+        np.testing.assert_allclose((found[number] + 1) * 127.5, expected, atol=1e-3)
+
+
+def test_nothing_stateful_keeps_photographs_from_being_read_in_parallel():
+    """Where kernels are to be deterministic, tf.data runs stateful functions one by one."""
+    found = PackedPhotos(
+        *(np.array([b"a"]), np.array([1]), np.array([0])), ("large",), np.array([0]), np.array([0])
+    )
+    read = found.reader()
+
+    @tf.function
+    def pixels(number):
+        content = photo_ops.whole(read(number), number, lambda content, number: content)
+        return photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([1, 2]))
+
+    graph = pixels.get_concrete_function(tf.TensorSpec([], tf.int64)).graph.as_graph_def()
+    functions = [list(function.node_def) for function in graph.library.function]
+    used = {node.op for nodes in [list(graph.node), *functions] for node in nodes}
+    assert {"PyFuncStateless", "StatelessIf", "StatelessCase"} <= used
+    assert not used & {"PyFunc", "EagerPyFunc", "If", "Case", "StatefulPartitionedCall"}

@@ -194,12 +194,10 @@ class TestTraining:
         for image, label in zip(np.asarray(images), np.asarray(labels), strict=True):
             content = found.content(int(label))
             pixels = tf.io.decode_jpeg(content, channels=3, fancy_upscaling=False)
-            plain, mirror = (
-                tf.compat.v1.image.resize_bilinear(each[None], [SIZE, SIZE])[0] / 127.5 - 1
-                for each in (pixels, pixels[:, ::-1])
-            )
-            is_plain = np.allclose(image, plain, atol=1e-4)
-            assert is_plain or np.allclose(image, mirror, atol=1e-4)
+            plain = tf.compat.v1.image.resize_bilinear(pixels[None], [SIZE, SIZE])[0] / 127.5 - 1
+            # Levels are rounded, so that each is off by up to a half of 1 / 127.5.
+            is_plain = np.allclose(image, plain, atol=0.004)
+            assert is_plain or np.allclose(image, plain[:, ::-1], atol=0.004)
             mirrored += not is_plain
         assert 0 < mirrored < 10
 
@@ -210,10 +208,8 @@ class TestTraining:
         content = tf.constant(encoded(Image.fromarray(pixels), "PNG"))
         areas, ratios = [], []
         for number in range(200):
-            crop = photo_ops.training_pixels(
-                content, 16, CropConfig(), tf.constant([number, 7]), tf.constant(False)
-            )
-            found = np.asarray(crop)
+            crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([number, 7]))
+            found = np.asarray(crop, float)
             width, height = (np.ptp(found[..., axis]) / 255 * 16 / 15 for axis in (0, 1))
             areas.append(width * height)
             ratios.append(width * 400 / (height * 300))
@@ -248,23 +244,7 @@ class TestTraining:
             columns = slice(left // ratio, left // ratio + width // ratio)
             crop = squares[rows, columns]
             expected = tf.compat.v1.image.resize_bilinear(crop[None], [size, size])[0]
-            found = photo_ops.training_pixels(
-                tf.constant(content), size, CropConfig(min_area=0.3), seed, tf.constant(False)
-            )
+            config = CropConfig(min_area=0.3)
+            found = photo_ops.training_pixels(tf.constant(content), size, config, seed)
             np.testing.assert_allclose(found, expected, atol=6)
         assert used >= 2
-
-    def test_colour_is_a_blend_with_gray_and_a_shift(self):
-        config = CropConfig(brightness=0.2, saturation=0.5)
-        pixels = np.random.RandomState(0).uniform(60, 190, (2, 5, 5, 3)).astype(np.float32)
-        draws = tf.constant([0.1, 0.9]), tf.constant([0.3, 0.8])
-        matrices, offsets = photo_ops.color_matrices(config, *draws)
-        for number in range(2):
-            found = photo_ops.recolored(
-                tf.constant(pixels[number]), matrices[number], offsets[number]
-            )
-            factor = 1 + 0.5 * (2 * float(draws[0][number]) - 1)
-            gray = pixels[number] @ np.array(photo_ops.LUMA)
-            expected = factor * pixels[number] + (1 - factor) * gray[..., None]
-            expected += 255 * 0.2 * (2 * float(draws[1][number]) - 1)
-            np.testing.assert_allclose(found, np.clip(expected, 0, 255) / 127.5 - 1, atol=1e-4)
