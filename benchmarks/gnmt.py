@@ -266,8 +266,9 @@ def main() -> None:
         "rounds": 5,
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--mixed", action="store_true", help="bfloat16 products")
-    parser.add_argument("--data", help="the folder of Multi30k: train on its sentences")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--mixed", action="store_true", help="bfloat16 products")
+    either.add_argument("--data", help="the folder of Multi30k: train on its sentences")
     arguments = parser.parse_args()
     if arguments.mixed:
         keras.config.set_dtype_policy("mixed_bfloat16")

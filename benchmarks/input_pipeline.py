@@ -190,7 +190,7 @@ def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
 
     def stream() -> Callable[[], list[float]]:
         options = tf.data.Options()
-        options.threading.private_threadpool_size = os.cpu_count()
+        options.threading.private_threadpool_size = len(os.sched_getaffinity(0))
         batches = iter(ours(photos, size, _COLORS).with_options(options))
         next(batches)
 
@@ -207,7 +207,7 @@ def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
     tf.config.experimental.enable_op_determinism()
     blocks["deterministic"] = stream()
     times = interleave(blocks, rounds)
-    print(f"size {size}, {os.cpu_count()} cores        images/s   × any kernels")
+    print(f"size {size}, {len(os.sched_getaffinity(0))} cores        images/s   × any kernels")
     for name in blocks:
         rate = 1 / float(np.median(times[name]))
         print(f"{name:22} {rate:15.0f} {ratio(times, 'any kernels', name):15.2f}")

@@ -16,7 +16,7 @@ from harness.config.schema import Config, PatternConfig, SparsityConfig
 from harness.config.sparsity import N_OF_M
 
 #: Raised when the same config would give another result; old runs are then not found.
-FORMAT = 2
+FORMAT = 3
 
 #: Where things lie and how often they are looked at: never part of an identity.
 NOT_IDENTITY = {
@@ -50,8 +50,8 @@ METHOD_KEYS: dict[str, tuple[str, ...]] = {
     "sr_ste": ("decay",),
     "rigl": ("alpha",),
 }
-#: Models with batch normalization, for which its synchronization counts.
-BATCH_NORMALIZED = ("ds_cnn_l", "inception_v3", "mnist_cnn", "mobilenet_v1", "mobilenet_v2")
+#: Models without batch normalization, for which its synchronization means nothing.
+NOT_NORMALIZED = ("gnmt", "imdb_lstm")
 DECAY_KEYS: dict[str, tuple[str, ...]] = {
     "constant": (),
     "cosine": ("alpha",),
@@ -140,7 +140,7 @@ def _phase(phase: dict[str, Any]) -> dict[str, Any]:
 
 
 def _strategy(strategy: dict[str, Any], model: str) -> dict[str, Any]:
-    if strategy["name"] == "single" or model not in BATCH_NORMALIZED:
+    if strategy["name"] == "single" or model in NOT_NORMALIZED:
         del strategy["synchronized_batch_norm"]
     return strategy
 

@@ -50,6 +50,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_training(config.training)
     _compiled(config)
     _strategy(config.strategy)
+    _workers(config)
     check_export(config.export, config.dataset)
     _tracking(config.tracking)
 
@@ -88,6 +89,19 @@ def _strategy(strategy: StrategyConfig) -> None:
         raise ConfigError(
             f"strategy.devices: received {devices} with strategy=single; accepted: 1, or "
             "strategy=mirrored"
+        )
+    if strategy.name != "single" and not strategy.synchronized_batch_norm and devices is None:
+        raise ConfigError(
+            "strategy.devices: received null with strategy.synchronized_batch_norm=false, whose "
+            "results depend on their number; accepted: the number of devices of all processes"
+        )
+
+
+def _workers(config: Config) -> None:
+    if config.strategy.name == "multi_worker" and config.model.name == "gnmt":
+        raise ConfigError(
+            "strategy: received multi_worker with model=gnmt, whose validation is not shared "
+            "among processes; accepted: single, mirrored"
         )
 
 

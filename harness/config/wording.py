@@ -1,5 +1,6 @@
 """What a sparsity is called: one wording for runs and tables."""
 
+import re
 from collections.abc import Sequence
 
 from harness.config.sparsity import N_OF_M
@@ -60,7 +61,7 @@ def sparsity_label(name: str, target: float | None, technique: str = "") -> str:
         >>> sparsity_label("random", 0.875), sparsity_label("structured_2x4", None, "SR-STE")
         ('random 87.5%', '2 by 4 SR-STE')
     """
-    words = name.removeprefix("structured_").replace("x", " by ") if "_" in name else name
+    words = re.sub(r"(\d)x(\d)", r"\1 by \2", name.removeprefix("structured_"))
     words = f"{words.replace('_', ' ')} {technique}".rstrip()
     if target is None:
         return words

@@ -222,7 +222,7 @@ def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np
     return split
 
 
-def folder_of(data_dir: str | None, layout: str, *, or_file: bool = False) -> Path:
+def data_folder(data_dir: str | None, layout: str, *, or_file: bool = False) -> Path:
     """The folder given as `dataset.data_dir`.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.config.schema import Cifar10Config
 from harness.data import subset, tfds_files
-from harness.data.base import Split, digest, folder_of
+from harness.data.base import Split, data_folder, digest
 from harness.data.pictures import PictureData
 from harness.data.prepare import source_of
 from harness.errors import DataError
@@ -115,7 +115,7 @@ def _joined(splits: list[Split]) -> Split:
 
 
 def _folder(config: Cifar10Config) -> Path:
-    given = folder_of(config.data_dir, _LAYOUT)
+    given = data_folder(config.data_dir, _LAYOUT)
     folder = given / _FOLDER if (given / _FOLDER).is_dir() else given
     missing = [name for name in (*TRAIN_FILES, TEST_FILE) if not (folder / name).is_file()]
     if missing:

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import FsddConfig
 from harness.data import recordings
-from harness.data.base import folder_of, stratified
+from harness.data.base import data_folder, stratified
 from harness.data.clips import Clips, SpeechData
 from harness.data.recordings import CLIP, Archive, Folder, Recordings
 from harness.errors import DataError
@@ -90,7 +90,7 @@ def _hiss() -> np.ndarray:
 
 
 def _open(config: FsddConfig) -> Recordings:
-    path = folder_of(config.data_dir, _LAYOUT, or_file=True)
+    path = data_folder(config.data_dir, _LAYOUT, or_file=True)
     if path.is_file():
         return Archive(path)
     inner = path / "recordings"

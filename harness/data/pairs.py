@@ -291,7 +291,10 @@ def _in_graph(
 ) -> tuple[tuple[Any, Any], Any]:
     import tensorflow as tf
 
-    arrays = tf.numpy_function(lambda number: examples(int(number)), [step], [tf.int32] * 3)
+    # Stateful functions keep tf.data from working in parallel while kernels are deterministic.
+    arrays = tf.numpy_function(
+        lambda number: examples(int(number)), [step], [tf.int32] * 3, stateful=False
+    )
     for array in arrays:
         array.set_shape([None, None])
     source, target_in, target_out = arrays

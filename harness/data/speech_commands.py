@@ -24,7 +24,7 @@ import numpy as np
 
 from harness.config.schema import SpeechCommandsConfig
 from harness.data import recordings, tfds_files
-from harness.data.base import digest, folder_of
+from harness.data.base import data_folder, digest
 from harness.data.clips import Clips, SpeechData
 from harness.data.noise import NOISE, noise_names, noises
 from harness.data.prepare import marker_of, source_of
@@ -148,7 +148,7 @@ class _Chosen:
 
 
 def _open(config: SpeechCommandsConfig) -> Folder:
-    return Folder(folder_of(config.data_dir, _LAYOUT))
+    return Folder(data_folder(config.data_dir, _LAYOUT))
 
 
 def _choose(config: SpeechCommandsConfig, found: Folder) -> _Chosen:

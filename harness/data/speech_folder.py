@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import SpeechFolderConfig
 from harness.data import recordings
-from harness.data.base import folder_of, stratified
+from harness.data.base import data_folder, stratified
 from harness.data.clips import Clips, SpeechData
 from harness.data.noise import NOISE, noise_names, noises
 from harness.data.prepare import marker_of, source_of
@@ -79,7 +79,7 @@ def load(config: SpeechFolderConfig) -> SpeechData:
 
 
 def _open(config: SpeechFolderConfig) -> Folder:
-    return Folder(folder_of(config.data_dir, _LAYOUT))
+    return Folder(data_folder(config.data_dir, _LAYOUT))
 
 
 def _noise_names(config: SpeechFolderConfig, found: Folder) -> list[str]:

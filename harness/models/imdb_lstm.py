@@ -10,6 +10,7 @@ import keras
 from harness.config.models import check_imdb_lstm
 from harness.config.schema import ImdbLstmConfig
 from harness.errors import ConfigError
+from harness.models.layers import Dropout
 
 
 def build(config: ImdbLstmConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
@@ -35,7 +36,7 @@ def build(config: ImdbLstmConfig, input_shape: tuple[int, ...], num_classes: int
     words = keras.Input(input_shape, dtype="int32", name="words")
     x = layers.Embedding(config.vocabulary_size, config.embedding, name="embedding")(words)
     x = layers.LSTM(config.units, name="lstm")(x)
-    x = layers.Dropout(config.dropout, name="dropout")(x)
+    x = Dropout(config.dropout, name="dropout")(x)
     # Logits stay in float32 under mixed precision, or the softmax loses digits.
     logit = layers.Dense(1, dtype="float32", name="logit")(x)
     logits = keras.ops.pad(logit, ((0, 0), (1, 0)))

@@ -45,6 +45,8 @@ def flat(config: Config) -> dict[str, str]:
     del plain["tracking"], plain["work_dir"]
     if config.training.dense_weights is not None:
         plain["training"]["dense_weights"] = digest(config.training.dense_weights)
+    if config.strategy.name == "single":
+        del plain["strategy"]["synchronized_batch_norm"]  # means nothing there
     # the UI shows them in this order: what tells cells apart, then the sections
     first = ("seed", "scale")
     walk("", {**{key: plain[key] for key in first}, **plain})

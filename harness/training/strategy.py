@@ -32,6 +32,11 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
     strategy = _strategy(config)
     replicas = strategy.num_replicas_in_sync if strategy else 1
     _check_share(batch_size, replicas)
+    if config.name == "multi_worker" and config.devices not in (None, replicas):
+        raise ConfigError(
+            f"strategy.devices: received {config.devices}, but the processes have {replicas} "
+            f"together; accepted: {replicas}, or null"
+        )
     with strategy.scope() if strategy else nullcontext():
         yield replicas
 
@@ -89,8 +94,8 @@ def synchronize(model: Any, config: StrategyConfig) -> None:
     """Lets the batch normalizations of a model use the moments of whole batches, if so asked.
 
     Args:
-        model: Built, and not trained yet; left as it is where there is one replica.
-        config: Whether to.
+        model: Built, and not trained yet.
+        config: Whether to, where there is more than one replica.
     """
     import keras
 

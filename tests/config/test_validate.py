@@ -147,6 +147,18 @@ CASES = [
     ("strategy=mirrored strategy.devices=0", "strategy.devices", "0", "1 or more"),
     ("strategy=mirrored strategy.virtual_cpus=-1", "strategy.virtual_cpus", "-1", "0 or more"),
     (
+        "strategy=mirrored strategy.synchronized_batch_norm=false",
+        "strategy.devices",
+        "null with strategy.synchronized_batch_norm=false",
+        "the number of devices of all processes",
+    ),
+    (
+        "strategy=multi_worker model=gnmt dataset=multi30k training=gnmt_small export=keras",
+        "strategy",
+        "multi_worker with model=gnmt",
+        "single, mirrored",
+    ),
+    (
         "strategy=mirrored training.jit_compile=always",
         "training.jit_compile",
         "'always' with strategy=mirrored",

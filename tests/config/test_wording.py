@@ -14,6 +14,7 @@ from harness.config.wording import sparsity_label
         ("structured_2x4", None, "2 by 4"),
         ("structured_1x4", None, "1 by 4"),
         ("block_1x4", 0.5, "block 1 by 4 50%"),
+        ("custom_exact", 0.5, "custom exact 50%"),
         ("random", 1 / 3, "random 33.3333%"),
         ("random", 0.00001, "random 0.001%"),
     ],

@@ -31,7 +31,6 @@ def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
 def test_several_devices_keep_it_off(monkeypatch, strategy):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
-    assert jit.settle(small.recipe(), "none", strategy).jit_compile == "never"
     assert jit.settle(small.recipe(jit_compile="auto"), "none", strategy).jit_compile == "never"
 
 

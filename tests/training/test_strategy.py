@@ -37,6 +37,7 @@ def test_two_devices_train_the_model_that_one_does(tmp_path):
     for precision, tolerance in (("float32", 1e-5), ("mixed", 0.02)):
         assert max(found[precision][key] for key in ("weights", "history")) < tolerance
     assert found["float32"]["same_masks"]
+    assert found["mixed"]["zeros"] == found["float32"]["zeros"]
     assert found["float32"]["zeros"] > 150
     for apart in ("apart", "mixed_apart"):
         assert min(found[apart][key] for key in ("weights", "history")) > 0.1
