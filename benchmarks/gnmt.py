@@ -276,7 +276,8 @@ def main() -> None:
     config = GnmtConfig("gnmt", arguments.layers, arguments.units, 0.2)
     if arguments.data:
         size = f"dataset.vocabulary_size={arguments.vocabulary}"
-        composed = compose(["dataset=multi30k", "model=gnmt", "training=gnmt_small", "export=keras", size])
+        groups = ["dataset=multi30k", "model=gnmt", "training=gnmt_small", "export=keras"]
+        composed = compose([*groups, size])
         composed.dataset.data_dir = arguments.data
         data = multi30k.load(composed.dataset)
         training_on_pairs(build(config, (None,), data.vocabulary_size), arguments, data)
