@@ -42,10 +42,10 @@ def cell_label(
     if kind == "none":
         return "dense"
     if kind in N_OF_M:
-        return sparsity_label("structured_{}x{}".format(*n_of_m), None, words)
+        return sparsity_label("{} by {}".format(*n_of_m), None, words)
     name = group(name, words)
     if kind == "block" and shape:
-        name = f"block_{'x'.join(map(str, reversed(shape)))}"
+        name = f"block {' by '.join(map(str, reversed(shape)))}"
     return sparsity_label(name, target, words)
 
 
