@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import interleave, ratio
+from benchmarks.timing import Block, interleave, mean, ratio
 from benchmarks.timing import steps as timed
 from harness.config.compose import compose
 from harness.config.schema import DecodingConfig, GnmtConfig
@@ -91,37 +91,38 @@ def batch(vocabulary: int, sentences: int, length: int) -> tuple[Any, Any]:
 
 def training(ours: keras.Model, arguments: argparse.Namespace) -> None:
     """Times steps of both models on the same batch."""
-    peer = straightforward(arguments.vocabulary, arguments.units, arguments.layers, 0.2)
-    ours.compile(Adam(), objective.words(0.0).loss, jit_compile=False)
-    peer.compile(keras.optimizers.Adam(), masked_loss, jit_compile=False)
     data = tf.data.Dataset.from_tensors(
         batch(arguments.vocabulary, arguments.sentences, arguments.length)
     ).repeat()
-
-    print(f"parameters: ours {ours.count_params():,}, Keras' {peer.count_params():,}")
-    steps = {"ours": trainer(ours, data), "keras": trainer(peer, data)}
-    for run in steps.values():
-        run()
-    clocks: dict[str, Callable[[], list[float]]] = {}
+    steps = trainers(ours, data, data, arguments.vocabulary, arguments)
+    clocks: dict[str, Block] = {}
     for name, run in steps.items():
+        run()
         clocks |= {name: timed(run, 3, process_time), f"{name} wall": timed(run, 3)}
     report(interleave(clocks, arguments.rounds), arguments.sentences)
 
 
 def training_on_pairs(ours: keras.Model, arguments: argparse.Namespace, data: PairData) -> None:
     """Times both models over many batches of real sentences, each in its own batches."""
-    peer = straightforward(data.vocabulary_size, arguments.units, arguments.layers, 0.2)
+    own = data.train(arguments.sentences, 0)
+    steps = trainers(ours, own, shuffled(data, arguments), data.vocabulary_size, arguments)
+    clocks: dict[str, Block] = {}
+    for name, run in steps.items():
+        for _ in range(40):  # every width is traced by then
+            run()
+        clocks |= {name: mean(run, 40, process_time), f"{name} wall": mean(run, 40, perf_counter)}
+    report(interleave(clocks, arguments.rounds), arguments.sentences)
+
+
+def trainers(
+    ours: keras.Model, own: Any, peers: Any, vocabulary: int, arguments: argparse.Namespace
+) -> dict[str, Callable[[], object]]:
+    """A step of training for ours on the batches `own`, and for its peer on `peers`."""
+    peer = straightforward(vocabulary, arguments.units, arguments.layers, 0.2)
     ours.compile(Adam(), objective.words(0.0).loss, jit_compile=False)
     peer.compile(keras.optimizers.Adam(), masked_loss, jit_compile=False)
-    sets = {"ours": data.train(arguments.sentences, 0), "keras": shuffled(data, arguments)}
-    blocks: dict[str, Callable[[], list[float]]] = {}
-    for name, model in {"ours": ours, "keras": peer}.items():
-        step = trainer(model, sets[name])
-        for _ in range(40):  # every width is traced by then
-            step()
-        blocks |= {name: mean(step, 40, process_time)}
-        blocks |= {f"{name} wall": mean(step, 40, perf_counter)}
-    report(interleave(blocks, arguments.rounds), arguments.sentences)
+    print(f"parameters: ours {ours.count_params():,}, Keras' {peer.count_params():,}")
+    return {"ours": trainer(ours, own), "keras": trainer(peer, peers)}
 
 
 def shuffled(data: PairData, arguments: argparse.Namespace) -> tf.data.Dataset:
@@ -143,20 +144,6 @@ def trainer(model: keras.Model, data: tf.data.Dataset) -> Callable[[], object]:
     run = model.make_train_function()
     run = run if run is not None else model.train_function
     return lambda: run(iterator)
-
-
-def mean(
-    step: Callable[[], object], count: int, clock: Callable[[], float]
-) -> Callable[[], list[float]]:
-    """A block that measures the mean of `count` steps, which are of different lengths."""
-
-    def block() -> list[float]:
-        begin = clock()
-        for _ in range(count):
-            step()
-        return [(clock() - begin) / count]
-
-    return block
 
 
 def report(times: dict[str, list[float]], sentences: int) -> None:

@@ -23,7 +23,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from benchmarks.timing import interleave, ratio
+from benchmarks.timing import Block, interleave, mean, ratio
 from harness.config.schema import CropConfig
 from harness.data.photo_data import Part, PhotoData
 from harness.data.photos import FilePhotos
@@ -148,21 +147,14 @@ def on_one_thread(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def timer(dataset: tf.data.Dataset, batches: int) -> Callable[[], list[float]]:
-    """A block of processor seconds an image, of a stream that goes on from block to block.
+def timer(dataset: tf.data.Dataset, batches: int) -> Block:
+    """A block of processor seconds a batch, of a stream that goes on from block to block.
 
     A stream made anew for each block would count its making, and what it prepared in vain.
     """
     stream = iter(on_one_thread(dataset))
     next(stream)
-
-    def block() -> list[float]:
-        begin = time.process_time()
-        for _ in range(batches):
-            next(stream)
-        return [(time.process_time() - begin) / batches / _BATCH]
-
-    return block
+    return mean(lambda: next(stream), batches, time.process_time)
 
 
 def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
@@ -181,26 +173,19 @@ def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
     for name in sets:
         base = "plain, no colour" if "no colour" in name else "plain"
         compared = [ratio(times, each, name) for each in (base, "decode only", "crop only")]
-        rate = 1 / float(np.median(times[name]))
+        rate = _BATCH / float(np.median(times[name]))
         print(f"{name:22} {rate:15.0f} {compared[0]:9.2f} {compared[1]:15.2f} {compared[2]:13.2f}")
 
 
 def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
     """Prints images a second of our stream on all cores, without and with deterministic kernels."""
 
-    def stream() -> Callable[[], list[float]]:
+    def stream() -> Block:
         options = tf.data.Options()
         options.threading.private_threadpool_size = len(os.sched_getaffinity(0))
         batches = iter(ours(photos, size, _COLORS).with_options(options))
         next(batches)
-
-        def block() -> list[float]:
-            begin = time.perf_counter()
-            for _ in range(32):
-                next(batches)
-            return [(time.perf_counter() - begin) / 32 / _BATCH]
-
-        return block
+        return mean(lambda: next(batches), 32, time.perf_counter)
 
     # tf.data looks at the switch, which cannot be turned back, when a stream begins.
     blocks = {"any kernels": stream()}
@@ -209,7 +194,7 @@ def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
     times = interleave(blocks, rounds)
     print(f"size {size}, {len(os.sched_getaffinity(0))} cores        images/s   × any kernels")
     for name in blocks:
-        rate = 1 / float(np.median(times[name]))
+        rate = _BATCH / float(np.median(times[name]))
         print(f"{name:22} {rate:15.0f} {ratio(times, 'any kernels', name):15.2f}")
 
 

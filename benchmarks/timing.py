@@ -50,6 +50,24 @@ def steps(
     return block
 
 
+def mean(step: Callable[[], object], count: int, clock: Callable[[], float]) -> Block:
+    """A block of one time: the mean of `count` calls of a `step` whose calls are not alike.
+
+    Args:
+        step: as `steps`.
+        count: as `steps`.
+        clock: as `steps`.
+    """
+
+    def block() -> list[float]:
+        begin = clock()
+        for _ in range(count):
+            step()
+        return [(clock() - begin) / count]
+
+    return block
+
+
 def ratio(times: dict[str, list[float]], name: str, base: str) -> float:
     """Median over rounds of one block's step over another's in the same round."""
     return statistics.median(a / b for a, b in zip(times[name], times[base], strict=True))
