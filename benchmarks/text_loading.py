@@ -91,7 +91,7 @@ def peer(data: pairs.PairData, batch_size: int, count: int) -> Iterator[object]:
     kept = np.flatnonzero(np.maximum(sides[0].lengths, sides[1].lengths) <= BUCKETS[-1])[:count]
     ragged = []
     for side in sides:
-        rows = [side.ids[side.starts[i] : side.starts[i] + side.lengths[i]] for i in kept]
+        rows = [side.sentence(i, BUCKETS[-1]) for i in kept]
         ragged.append(tf.ragged.constant([row.tolist() for row in rows], tf.int32))
     dataset = tf.data.Dataset.from_tensor_slices(tuple(ragged)).repeat().shuffle(100_000)
 

@@ -1,8 +1,10 @@
-"""Words as flat arrays of subword ids on disk, read through memory maps.
+"""Words as flat arrays of subword ids on disk, of which a batch reads its own sentences.
 
 A split and language is two files: `.ids` (all sentences end to end) and `.lengths` (int32).
 """
 
+import os
+import weakref
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from harness.data import words
 from harness.data.vocabulary import Vocabulary
+from harness.errors import DataError
 
 _CHUNK = 10_000
 
@@ -38,26 +41,48 @@ def dtype_of(vocabulary_size: int) -> np.dtype:
 class Side:
     """One language of a split: ids end to end, and where each sentence's begin.
 
+    Sentences are read, not mapped: in random order every page of a map is touched, and counts as
+    this process's memory. Reads are by position, so any number of threads may share the file.
+
     Attributes:
-        ids: Memory map, [total].
+        descriptor: of the file of ids, open as long as this object lives.
+        dtype: of the ids.
         lengths: int32 [n].
         starts: int64 [n].
     """
 
-    ids: np.ndarray
+    descriptor: int
+    dtype: np.dtype
     lengths: np.ndarray
     starts: np.ndarray
 
     @classmethod
     def open(cls, folder: Path, split: str, language: str, vocabulary_size: int) -> "Side":
-        """From a folder of `encode`; only the lengths are read."""
+        """From a folder of `encode`; only the lengths are read.
+
+        Raises:
+            DataError: the ids are more or fewer than the lengths say.
+        """
         path = folder / f"{split}.{language}"
-        lengths = np.fromfile(f"{path}.lengths", np.int32)
+        lengths, dtype = np.fromfile(f"{path}.lengths", np.int32), dtype_of(vocabulary_size)
         ends = np.cumsum(lengths, dtype=np.int64)
-        dtype = dtype_of(vocabulary_size)
-        # An empty file cannot be mapped.
-        ids = np.memmap(f"{path}.ids", dtype, "r") if ends[-1:].any() else np.zeros(0, dtype)
-        return cls(ids, lengths, ends - lengths)
+        expected = int(lengths.sum(dtype=np.int64)) * dtype.itemsize
+        if (size := os.path.getsize(f"{path}.ids")) != expected:
+            raise DataError(
+                f"{path}.ids: {size:,} bytes; accepted: {expected:,}, as {path.name}.lengths says;"
+                f" delete {folder}, and it is made anew"
+            )
+        descriptor = os.open(f"{path}.ids", os.O_RDONLY)
+        side = cls(descriptor, dtype, lengths, ends - lengths)
+        weakref.finalize(side, os.close, descriptor)
+        return side
+
+    def sentence(self, number: int, longest: int) -> np.ndarray:
+        """The first ids of a sentence, at most `longest`: [l]."""
+        size, count = self.dtype.itemsize, min(int(self.lengths[number]), longest)
+        return np.frombuffer(
+            os.pread(self.descriptor, count * size, int(self.starts[number]) * size), self.dtype
+        )
 
     def padded(self, numbers: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Sentences as rows cut to `width` and padded with 0; and their lengths then.
@@ -69,10 +94,8 @@ class Side:
         Returns:
             int32 [b, width], int32 [b].
         """
-        lengths = np.minimum(self.lengths[numbers], width)
-        columns = np.arange(width)
-        inside = columns < lengths[:, None]
-        places = self.starts[numbers][:, None] + columns
-        rows = np.zeros(inside.shape, np.int32)
-        rows[inside] = self.ids[places[inside]]
-        return rows, lengths
+        rows = np.zeros((len(numbers), width), np.int32)
+        for row, number in zip(rows, numbers.tolist(), strict=True):
+            ids = self.sentence(number, width)
+            row[: len(ids)] = ids
+        return rows, np.minimum(self.lengths[numbers], width)
