@@ -215,7 +215,7 @@ class PythonLoop:
 
 
 def decoding(model: keras.Model, arguments: argparse.Namespace) -> None:
-    """Times both searches over the same sentences, and the memory ours takes."""
+    """Times both searches over the same sentences."""
     settings = DecodingConfig()
     (source, _), _ = batch(arguments.vocabulary, 32, arguments.length)
     sentences = [row[row != 0].tolist() for row in source]
