@@ -69,10 +69,11 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
             model = task.build(config, examples)
             if weights is not None:
                 load_file(model, weights)
-            built[key] = examples.num_train, model
-        num_train, model = built[key]
+            built[key] = examples, model
+        examples, model = built[key]
         phase = config.training.dense if is_dense(config) else config.training.finetune
-        steps = recipe.length(phase, num_train, config.training.batch_size).total_steps
+        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+        steps = recipe.length(phase, steps_per_epoch).total_steps
         pruner = from_config(config.sparsity, steps, config.seed)
         return summarize(model, None) if pruner is None else pruner.preview(model)
 

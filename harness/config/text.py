@@ -16,14 +16,22 @@ TOKENIZERS = ("moses", "none")
 BATCH_BY = ("sentences", "tokens")
 
 
-def check_text(model: ModelConfig, dataset: DatasetConfig) -> None:
+def check_text(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> None:
     """Refuses options out of range; other tasks' data sets pass untouched.
+
+    Args:
+        model: the cell's.
+        dataset: the cell's.
+        batch_size: `training.batch_size`.
 
     Raises:
         ConfigError: naming the key, what was received and what is accepted.
     """
     if isinstance(dataset, PairsConfig):
         _pairs(dataset)
+        least = dataset.buckets[-1] + 1 if dataset.batch_by == "tokens" else 1
+        accepted = f"{least} or more tokens, with the longest sentence and its end"
+        need("training.batch_size", batch_size, batch_size >= least, accepted)
     if isinstance(dataset, ImdbConfig):
         _reviews(dataset)
         if isinstance(model, ImdbLstmConfig):

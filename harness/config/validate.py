@@ -45,7 +45,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_model(config.model)
     check_speech(config.dataset)
     check_images(config.dataset)
-    check_text(config.model, config.dataset)
+    check_text(config.model, config.dataset, config.training.batch_size)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
     _compiled(config)

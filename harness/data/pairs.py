@@ -62,16 +62,19 @@ class Pairs(Protocol):
 
     @property
     def num_train(self) -> int:
-        """What an epoch has of what a batch size counts: pairs, or padded target tokens."""
+        """Number of training pairs."""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches of an epoch: of so many pairs, or padded target tokens."""
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite `tf.data.Dataset`; the batch at step t depends on (seed, t) alone."""
 
     def validation(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every validation pair, `batch_size` pairs in a batch."""
+        """Finite `tf.data.Dataset` of every validation pair, in batches of that size at most."""
 
     def test(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every test pair, `batch_size` pairs in a batch."""
+        """Finite `tf.data.Dataset` of every test pair, in batches of that size at most."""
 
     def sentences(self, split: str) -> Sentences:
         """The text of `validation` or `test`, in the order of its batches."""
@@ -140,11 +143,13 @@ class PairData:
 
     @property
     def num_train(self) -> int:
-        """Pairs in an epoch; batches by tokens count their padded target tokens instead."""
+        """Number of training pairs."""
+        return len(self._lengths)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches in an epoch; see `buckets.steps_per_epoch`."""
         limits = list(self.config.buckets)
-        numbers = np.searchsorted(limits, self._lengths)
-        sizes = np.bincount(numbers, minlength=len(limits)).tolist()
-        return buckets.units(sizes, limits, by_tokens=self._by_tokens)
+        return buckets.steps_per_epoch(self._lengths, limits, batch_size, by_tokens=self._by_tokens)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.
@@ -166,11 +171,16 @@ class PairData:
         return steps_from(start_step, partial(_in_graph, examples))
 
     def validation(self, batch_size: int) -> Any:
-        """Every validation pair, whole, in the files' order."""
+        """Every validation pair, whole, in the files' order.
+
+        Args:
+            batch_size: as in training: sentences in a batch, or the most padded target tokens
+                (but one sentence at least).
+        """
         return self._held_out("validation", batch_size)
 
     def test(self, batch_size: int) -> Any:
-        """Every test pair, whole, in the files' order."""
+        """Every test pair, whole, in the files' order, in batches as of `validation`."""
         return self._held_out("test", batch_size)
 
     def sentences(self, split: str) -> Sentences:
@@ -254,14 +264,15 @@ class PairData:
 
         sides = self._sides(split)
         longest = np.maximum(sides[0].lengths, sides[1].lengths)
-        limits = list(self.config.buckets)
+        limits, count = list(self.config.buckets), batch_size
+        if self._by_tokens:  # all batches of as many sentences as fit if each is the longest
+            count = max(1, batch_size // buckets.padded_target(_width(int(longest.max()), limits)))
 
-        def examples(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            numbers = np.arange(number * batch_size, min((number + 1) * batch_size, len(longest)))
+        def examples(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            numbers = np.arange(first, min(first + count, len(longest)))
             return _examples(sides, numbers, _width(int(longest[numbers].max()), limits))
 
-        count = -(-len(longest) // batch_size)
-        steps = tf.data.Dataset.range(count)
+        steps = tf.data.Dataset.range(0, len(longest), count)
         batches = steps.map(
             partial(_in_graph, examples), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )

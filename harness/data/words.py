@@ -20,14 +20,17 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from harness.data import lines, tokens
 from harness.data.lines import Pair
 
 #: Raised when the same files would give other words.
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "validation", "test")
 COUNTS = "counts.tsv"
 _REPORT = "report.json"
+_TAKEN = "taken.npz"
 _CHUNK = 5_000
 #: Fewer chunks than this are not worth starting processes for.
 _WORTH_PROCESSES = 8
@@ -65,11 +68,12 @@ class Report:
     empty: int = 0
     too_long: int = 0
     held_out: int = 0
+    repeated: int = 0
 
     @property
     def kept(self) -> int:
         """Pairs to train on."""
-        return self.pairs - self.empty - self.too_long - self.held_out
+        return self.pairs - self.empty - self.too_long - self.held_out - self.repeated
 
     def add(self, other: "Report") -> None:
         """Counts another part's lines too."""
@@ -77,9 +81,10 @@ class Report:
             setattr(self, name, getattr(self, name) + count)
 
     def __str__(self) -> str:
+        repeated = f", {self.repeated:,} with a sentence of those" if self.repeated else ""
         return (
             f"{self.kept:,} of {self.pairs:,} training pairs ({self.empty:,} empty,"
-            f" {self.too_long:,} too long, {self.held_out:,} held out)"
+            f" {self.too_long:,} too long, {self.held_out:,} held out{repeated})"
         )
 
 
@@ -101,8 +106,10 @@ def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
             for language in rules.languages
             for kind in ("words", "sentences")
         }
+        taken = folder / _TAKEN
+        _write_taken(files["train"], rules, taken)
         for split, pair in files.items():
-            for done in _over(pair, _sort_out, rules, split):
+            for done in _over(pair, _sort_out, rules, split, taken):
                 report.add(done.report)
                 counts.update(done.counts)
                 for place, text in done.text.items():
@@ -110,6 +117,7 @@ def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
     # Sorted, for a vocabulary's learner breaks ties by the order of its input.
     with (folder / COUNTS).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{word}\t{counts[word]}\n" for word in sorted(counts))
+    taken.unlink()
     (folder / _REPORT).write_text(json.dumps(asdict(report)), encoding="utf-8")
     return report
 
@@ -180,15 +188,18 @@ class _Done:
     report: Report = field(default_factory=Report)
 
 
-def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
+def _sort_out(chunk: Chunk, rules: Rules, split: str, taken: Path) -> _Done:
     """Tokenises a chunk's pairs; only those of training files are left out or held out."""
+    owner = _taken(taken)
     to_words = [_tokenizer(rules.tokenizer, language) for language in rules.languages]
     kept: dict[tuple[str, str, str], list[str]] = {}
     done = _Done()
     for pair in chunk:
         sentences = [side.decode("utf-8") for side in pair]  # `lines.scan` has seen to it
         words = [to(sentence) for to, sentence in zip(to_words, sentences, strict=True)]
-        name = split if split != "train" else _training_split(sentences, words, rules, done.report)
+        name: str | None = split
+        if split == "train":
+            name = _training_split(sentences, words, rules, done.report, owner)
         if not name:
             continue
         for side, language in enumerate(rules.languages):
@@ -204,7 +215,11 @@ def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
 
 
 def _training_split(
-    sentences: list[str], words: list[str], rules: Rules, report: Report
+    sentences: list[str],
+    words: list[str],
+    rules: Rules,
+    report: Report,
+    owner: Callable[[str], str],
 ) -> str | None:
     """Where a pair of the training files goes, if anywhere; counts it."""
     report.pairs += 1
@@ -215,20 +230,65 @@ def _training_split(
         report.too_long += 1
         return None
     name = _drawn(sentences[0], rules)
+    if name != owner(sentences[1]):
+        report.repeated += 1
+        return None
     report.held_out += name != "train"
     return name
 
 
+# No sentence of either language may be in two splits, or the test would leak. Equal sentences
+# of the first language are drawn alike. One of the second belongs to the test if a pair of it is
+# drawn for the test, else to the validation split if one is drawn for that; its other pairs are
+# left out. So those of all drawn pairs must be known before the first pair is sorted out.
+
+
 def _drawn(sentence: str, rules: Rules) -> str:
-    """The split that is drawn; equal sentences go the same way, or the test would leak."""
+    """The split that is drawn for a sentence of the first language."""
     validation, test = rules.shares
     if not validation and not test:
         return "train"
-    salted = f"{rules.split_seed}:{' '.join(sentence.split())}".encode()
-    place = int.from_bytes(blake2b(salted, digest_size=8).digest()) / 2**64
+    place = _hash(f"{rules.split_seed}:{_normal(sentence)}") / 2**64
     if place < validation:
         return "validation"
     return "test" if place < validation + test else "train"
+
+
+def _write_taken(train: Pair, rules: Rules, path: Path) -> None:
+    """Writes the hashes of the second language's sentences in pairs drawn to be held out."""
+    validation: set[int] = set()
+    test: set[int] = set()
+    if any(rules.shares):
+        for drawn in _over(train, _held_out, rules):
+            validation |= drawn["validation"]
+            test |= drawn["test"]
+    one, two = (np.fromiter(found, np.uint64) for found in (validation, test))
+    np.savez(path, validation=one, test=two)
+
+
+def _held_out(chunk: Chunk, rules: Rules) -> dict[str, set[int]]:
+    hashes: dict[str, set[int]] = {"validation": set(), "test": set()}
+    for one, two in chunk:
+        name = _drawn(one.decode("utf-8"), rules)
+        if name != "train":
+            hashes[name].add(_hash(_normal(two.decode("utf-8"))))
+    return hashes
+
+
+@lru_cache(maxsize=1)
+def _taken(path: Path) -> Callable[[str], str]:
+    """Which split a sentence of the second language belongs to."""
+    with np.load(path) as arrays:
+        taken = {number: name for name in SPLITS[1:] for number in arrays[name].tolist()}
+    return lambda sentence: taken.get(_hash(_normal(sentence)), "train") if taken else "train"
+
+
+def _normal(sentence: str) -> str:
+    return " ".join(sentence.split())
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 @lru_cache(maxsize=8)

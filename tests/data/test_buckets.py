@@ -82,7 +82,11 @@ def test_epochs_and_seeds_are_shuffled_otherwise():
 
 @pytest.mark.parametrize(
     ("batch_size", "by_tokens", "accepted"),
-    [(13, False, "up to 12"), (10, True, "from 11 to 48 tokens"), (49, True, "from 11 to 48")],
+    [
+        (13, False, "from 1 to 12 sentences"),
+        (10, True, "from 11 to 48 tokens"),
+        (49, True, "from 11 to 48"),
+    ],
 )
 def test_batches_that_cannot_be_filled_are_refused(batch_size, by_tokens, accepted):
     with pytest.raises(ConfigError, match=rf"batch_size={batch_size}: 12 training.*{accepted}"):

@@ -1,8 +1,12 @@
 """Sorting out lines in processes, a few at a time, and holding out what tests must not meet."""
 
 import itertools
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.data import lines, words
 from harness.data.words import Rules
@@ -63,6 +67,29 @@ def test_equal_sentences_are_held_out_together(tmp_path):
     assert validation
     assert test
     assert len(train | validation | test) == len(train) + len(validation) + len(test)
+
+
+@settings(deadline=None)
+@given(
+    links=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=40, max_size=90),
+    seed=st.integers(0, 1000),
+)
+def test_no_sentence_of_either_language_is_in_two_splits(links, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Rules(("de", "en"), "none", 80, (0.1, 0.1), seed)
+        files = {"train": pair(Path(folder), [(f"e {one}", f"d  {two}") for one, two in links])}
+        out = Path(folder, "out")
+        out.mkdir()
+        report = words.write(files, rules, out)
+        seen, count = {}, 0
+        for split in words.SPLITS:
+            for language in ("de", "en"):
+                for sentence in words.read(out, split, language):
+                    assert seen.setdefault(sentence, split) == split
+                    count += 1
+        assert count == 2 * (report.kept + report.held_out)
+        assert report.pairs == len(links)
+        assert not list(out.glob("*.npz"))
 
 
 @pytest.mark.parametrize(
