@@ -16,28 +16,37 @@ TOKENIZERS = ("moses", "none")
 BATCH_BY = ("sentences", "tokens")
 
 
-def check_text(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> None:
+def check_text(dataset: DatasetConfig) -> None:
     """Refuses options out of range; other tasks' data sets pass untouched.
-
-    Args:
-        model: the cell's.
-        dataset: the cell's.
-        batch_size: `training.batch_size`.
 
     Raises:
         ConfigError: naming the key, what was received and what is accepted.
     """
     if isinstance(dataset, PairsConfig):
         _pairs(dataset)
+    if isinstance(dataset, ImdbConfig):
+        _reviews(dataset)
+
+
+def check_fit(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> None:
+    """Refuses text that the model or the batches of a cell do not go with.
+
+    Args:
+        model: the cell's.
+        dataset: the cell's, within its own ranges.
+        batch_size: `training.batch_size`.
+
+    Raises:
+        ConfigError: naming the key, what was received and what is accepted.
+    """
+    if isinstance(dataset, PairsConfig):
         least = dataset.buckets[-1] + 1 if dataset.batch_by == "tokens" else 1
         accepted = f"{least} or more tokens, with the longest sentence and its end"
         need("training.batch_size", batch_size, batch_size >= least, accepted)
-    if isinstance(dataset, ImdbConfig):
-        _reviews(dataset)
-        if isinstance(model, ImdbLstmConfig):
-            size = model.vocabulary_size
-            accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
-            need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
+    if isinstance(dataset, ImdbConfig) and isinstance(model, ImdbLstmConfig):
+        size = model.vocabulary_size
+        accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
+        need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
 
 
 def languages(direction: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.config import cell_id, compose
 from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
-from harness.config.text import check_text, languages
+from harness.config.text import check_fit, check_text, languages
 from harness.errors import ConfigError
 
 MODEL = ModelConfig(name="any")
@@ -18,9 +18,11 @@ def pairs(**options):
 
 
 def test_sound_options_pass():
-    check_text(MODEL, pairs(), 1)
-    check_text(MODEL, pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]), 8)
-    check_text(MODEL, DatasetConfig(name="mnist", source="idx"), 1)
+    check_text(pairs())
+    check_text(DatasetConfig(name="mnist", source="idx"))
+    by_tokens = pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7])
+    check_text(by_tokens)
+    check_fit(MODEL, by_tokens, 8)
     assert languages("de_en") == ("de", "en")
 
 
@@ -37,7 +39,6 @@ def test_sound_options_pass():
         ({"buckets": [10, 20]}, r"buckets: received \[10, 20\]; .*max_length=50"),
         ({"buckets": [20, 10, 50]}, "ascending lengths"),
         ({"buckets": []}, "ascending lengths"),
-        ({"batch_by": "tokens"}, r"training\.batch_size: received 50; accepted: 51 or more tokens"),
         ({"test_share": 0.0}, r"test_share: received 0\.0.*dataset\.test_files"),
         ({"validation_share": 0.5}, r"a number in \(0, 0\.5\)"),
         ({"test_files": "test"}, r"test_share: received 0\.1 beside dataset\.test_files=test"),
@@ -45,7 +46,13 @@ def test_sound_options_pass():
 )
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_text(MODEL, pairs(**options), 50)
+        check_text(pairs(**options))
+
+
+def test_a_batch_of_tokens_must_hold_the_longest_sentence():
+    check_fit(MODEL, pairs(), 1)
+    with pytest.raises(ConfigError, match=r"batch_size: received 50; accepted: 51 or more tokens"):
+        check_fit(MODEL, pairs(batch_by="tokens"), 50)
 
 
 @pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])
