@@ -39,9 +39,9 @@ def check_fit(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> No
     Raises:
         ConfigError: naming the key, what was received and what is accepted.
     """
-    if isinstance(dataset, PairsConfig):
-        least = dataset.buckets[-1] + 1 if dataset.batch_by == "tokens" else 1
-        accepted = f"{least} or more tokens, with the longest sentence and its end"
+    if isinstance(dataset, PairsConfig) and dataset.batch_by == "tokens":
+        least = dataset.buckets[-1] + 1
+        accepted = f"{least} or more tokens: the longest sentence and its end"
         need("training.batch_size", batch_size, batch_size >= least, accepted)
     if isinstance(dataset, ImdbConfig) and isinstance(model, ImdbLstmConfig):
         size = model.vocabulary_size

@@ -14,6 +14,7 @@ from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
     Config,
     DatasetConfig,
+    PairsConfig,
     StrategyConfig,
     TrackingConfig,
 )
@@ -45,12 +46,12 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
     check_data(config.dataset)
-    check_fit(config.model, config.dataset, config.training.batch_size)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
+    check_fit(config.model, config.dataset, config.training.batch_size)
     _compiled(config)
     _strategy(config.strategy)
-    _workers(config)
+    _shares(config)
     check_export(config.export, config.dataset)
     _tracking(config.tracking)
 
@@ -112,7 +113,14 @@ def _strategy(strategy: StrategyConfig) -> None:
         )
 
 
-def _workers(config: Config) -> None:
+def _shares(config: Config) -> None:
+    """What devices that share a batch cannot do."""
+    by_tokens = isinstance(config.dataset, PairsConfig) and config.dataset.batch_by == "tokens"
+    if config.strategy.name != "single" and by_tokens:
+        raise ConfigError(
+            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
+            " take equal shares of a batch; accepted: sentences, or strategy=single"
+        )
     if config.strategy.name == "multi_worker" and config.model.name == "gnmt":
         raise ConfigError(
             "strategy: received multi_worker with model=gnmt, whose validation is not shared "

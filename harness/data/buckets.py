@@ -127,8 +127,12 @@ def steps_per_epoch(
         sizes = np.bincount(np.searchsorted(limits, lengths), minlength=len(limits)).tolist()
         least = padded_target(limits[-1])
         units = sum(n * padded_target(limit) for n, limit in zip(sizes, limits, strict=True))
+    unit = "tokens" if by_tokens else "sentences"
+    if units < least:
+        raise ConfigError(
+            f"{len(lengths)} training pairs, {units} {unit} in all; accepted: {least} or more"
+        )
     if not least <= batch_size <= units:
-        unit = "tokens" if by_tokens else "sentences"
         raise ConfigError(
             f"training.batch_size={batch_size}: {len(lengths)} training pairs, batches by {unit};"
             f" accepted: from {least} to {units} {unit}"

@@ -4,7 +4,7 @@ Ids 0 to 3 are padding, unknown, start and end of a sentence. A source has neith
 end; `target_in` is the start and the target, `target_out` the target and the end.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -75,6 +75,9 @@ class Pairs(Protocol):
 
     def test(self, batch_size: int) -> Any:
         """Finite `tf.data.Dataset` of every test pair, in batches of that size at most."""
+
+    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source, target_in) of the first test pairs, in one batch."""
 
     def sentences(self, split: str) -> Sentences:
         """The text of `validation` or `test`, in the order of its batches."""
@@ -177,11 +180,17 @@ class PairData:
             batch_size: as in training: sentences in a batch, or the most padded target tokens
                 (but one sentence at least).
         """
-        return self._held_out("validation", batch_size)
+        return self._held_out("validation", self._count("validation", batch_size))
 
     def test(self, batch_size: int) -> Any:
         """Every test pair, whole, in the files' order, in batches as of `validation`."""
-        return self._held_out("test", batch_size)
+        return self._held_out("test", self._count("test", batch_size))
+
+    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source, target_in) of the first test pairs, in one batch."""
+        inputs: tuple[np.ndarray, np.ndarray]
+        inputs, _ = next(self._held_out("test", count).as_numpy_iterator())
+        return inputs
 
     def sentences(self, split: str) -> Sentences:
         """The text of a held-out split, in the files' order.
@@ -259,14 +268,19 @@ class PairData:
         """The same, as trained on."""
         return np.minimum(self._whole_lengths, self.config.max_length)
 
-    def _held_out(self, split: str, batch_size: int) -> Any:
+    def _count(self, split: str, batch_size: int) -> int:
+        """Sentences in each held-out batch; by tokens, as many as fit if each is the longest."""
+        if not self._by_tokens:
+            return batch_size
+        longest = max(int(side.lengths.max()) for side in self._sides(split))
+        return max(1, batch_size // buckets.padded_target(_width(longest, self.config.buckets)))
+
+    def _held_out(self, split: str, count: int) -> Any:
         import tensorflow as tf
 
         sides = self._sides(split)
         longest = np.maximum(sides[0].lengths, sides[1].lengths)
-        limits, count = list(self.config.buckets), batch_size
-        if self._by_tokens:  # all batches of as many sentences as fit if each is the longest
-            count = max(1, batch_size // buckets.padded_target(_width(int(longest.max()), limits)))
+        limits = self.config.buckets
 
         def examples(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             numbers = np.arange(first, min(first + count, len(longest)))
@@ -291,7 +305,7 @@ def _examples(
     return source, np.concatenate([column + BOS, target], axis=1), target_out
 
 
-def _width(longest: int, limits: list[int]) -> int:
+def _width(longest: int, limits: Sequence[int]) -> int:
     """The bucket that holds such a length; beyond the last, a multiple of it."""
     fitting = [limit for limit in limits if limit >= longest]
     return fitting[0] if fitting else -(-longest // limits[-1]) * limits[-1]

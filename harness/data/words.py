@@ -16,11 +16,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import chain, compress, islice, product
 from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 from harness.data import lines, tokens
 from harness.data.lines import Pair
@@ -30,7 +28,6 @@ FORMAT = 2
 SPLITS = ("train", "validation", "test")
 COUNTS = "counts.tsv"
 _REPORT = "report.json"
-_TAKEN = "taken.npz"
 _CHUNK = 5_000
 #: Fewer chunks than this are not worth starting processes for.
 _WORTH_PROCESSES = 8
@@ -104,20 +101,18 @@ def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
             )
             for split in SPLITS
             for language in rules.languages
-            for kind in ("words", "sentences")
+            for kind in _kinds(split)
         }
-        taken = folder / _TAKEN
-        _write_taken(files["train"], rules, taken)
         for split, pair in files.items():
-            for done in _over(pair, _sort_out, rules, split, taken):
+            for done in _over(pair, _sort_out, rules, split):
                 report.add(done.report)
                 counts.update(done.counts)
                 for place, text in done.text.items():
                     opened[place].write(text)
+    _leave_out_repeats(folder, rules, report, counts)
     # Sorted, for a vocabulary's learner breaks ties by the order of its input.
     with (folder / COUNTS).open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{word}\t{counts[word]}\n" for word in sorted(counts))
-    taken.unlink()
+        file.writelines(f"{word}\t{n}\n" for word, n in sorted(counts.items()) if n)
     (folder / _REPORT).write_text(json.dumps(asdict(report)), encoding="utf-8")
     return report
 
@@ -143,6 +138,45 @@ def read(folder: Path, split: str, language: str, kind: str = "words") -> Iterat
 
 def _path(folder: Path, split: str, language: str, kind: str) -> Path:
     return folder / f"{split}.{language}.{kind}"
+
+
+# No sentence of either language may be in two splits, or the test would leak. Equal sentences
+# of the first language are drawn alike; of the second, those of the test are left out of
+# the other splits, and those of the validation split of training.
+
+
+def _leave_out_repeats(folder: Path, rules: Rules, report: Report, counts: Counter[str]) -> None:
+    """Takes pairs that share their second sentence with a drawn split out of the next ones."""
+    drawn = [name for name, share in zip(SPLITS[1:], rules.shares, strict=True) if share]
+    second, taken = rules.languages[1], set[int]()
+    for split in ("test", "validation", "train"):
+        if taken and (split == "train" or split in drawn):
+            repeated = [_hash(words) in taken for words in read(folder, split, second)]
+            report.repeated += sum(repeated)
+            report.held_out -= sum(repeated) if split != "train" else 0
+            if split == "train":
+                counts.subtract(_words_of(folder, rules, repeated))
+            for language, kind in product(rules.languages, _kinds(split)):
+                _rewrite(_path(folder, split, language, kind), repeated)
+        if split in drawn:
+            taken |= {_hash(words) for words in read(folder, split, second)}
+
+
+def _words_of(folder: Path, rules: Rules, chosen: list[bool]) -> Iterator[str]:
+    for language in rules.languages:
+        for sentence in compress(read(folder, "train", language), chosen):
+            yield from sentence.split(" ")
+
+
+def _rewrite(path: Path, without: list[bool]) -> None:
+    kept = path.with_suffix(".kept")
+    with path.open("rb") as file, kept.open("wb") as left:
+        left.writelines(line for line, out in zip(file, without, strict=True) if not out)
+    kept.replace(path)
+
+
+def _kinds(split: str) -> tuple[str, ...]:
+    return ("words",) if split == "train" else ("words", "sentences")
 
 
 # Reading and sharing out ---------------------------------------------------------------
@@ -188,9 +222,8 @@ class _Done:
     report: Report = field(default_factory=Report)
 
 
-def _sort_out(chunk: Chunk, rules: Rules, split: str, taken: Path) -> _Done:
+def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
     """Tokenises a chunk's pairs; only those of training files are left out or held out."""
-    owner = _taken(taken)
     to_words = [_tokenizer(rules.tokenizer, language) for language in rules.languages]
     kept: dict[tuple[str, str, str], list[str]] = {}
     done = _Done()
@@ -199,7 +232,7 @@ def _sort_out(chunk: Chunk, rules: Rules, split: str, taken: Path) -> _Done:
         words = [to(sentence) for to, sentence in zip(to_words, sentences, strict=True)]
         name: str | None = split
         if split == "train":
-            name = _training_split(sentences, words, rules, done.report, owner)
+            name = _training_split(words, rules, done.report)
         if not name:
             continue
         for side, language in enumerate(rules.languages):
@@ -214,13 +247,7 @@ def _sort_out(chunk: Chunk, rules: Rules, split: str, taken: Path) -> _Done:
     return done
 
 
-def _training_split(
-    sentences: list[str],
-    words: list[str],
-    rules: Rules,
-    report: Report,
-    owner: Callable[[str], str],
-) -> str | None:
+def _training_split(words: list[str], rules: Rules, report: Report) -> str | None:
     """Where a pair of the training files goes, if anywhere; counts it."""
     report.pairs += 1
     if not all(words):
@@ -229,62 +256,20 @@ def _training_split(
     if max(side.count(" ") for side in words) >= rules.filter_length:
         report.too_long += 1
         return None
-    name = _drawn(sentences[0], rules)
-    if name != owner(sentences[1]):
-        report.repeated += 1
-        return None
+    name = _drawn(words[0], rules)
     report.held_out += name != "train"
     return name
 
 
-# No sentence of either language may be in two splits, or the test would leak. Equal sentences
-# of the first language are drawn alike. One of the second belongs to the test if a pair of it is
-# drawn for the test, else to the validation split if one is drawn for that; its other pairs are
-# left out. So those of all drawn pairs must be known before the first pair is sorted out.
-
-
-def _drawn(sentence: str, rules: Rules) -> str:
+def _drawn(words: str, rules: Rules) -> str:
     """The split that is drawn for a sentence of the first language."""
     validation, test = rules.shares
     if not validation and not test:
         return "train"
-    place = _hash(f"{rules.split_seed}:{_normal(sentence)}") / 2**64
+    place = _hash(f"{rules.split_seed}:{words}") / 2**64
     if place < validation:
         return "validation"
     return "test" if place < validation + test else "train"
-
-
-def _write_taken(train: Pair, rules: Rules, path: Path) -> None:
-    """Writes the hashes of the second language's sentences in pairs drawn to be held out."""
-    validation: set[int] = set()
-    test: set[int] = set()
-    if any(rules.shares):
-        for drawn in _over(train, _held_out, rules):
-            validation |= drawn["validation"]
-            test |= drawn["test"]
-    one, two = (np.fromiter(found, np.uint64) for found in (validation, test))
-    np.savez(path, validation=one, test=two)
-
-
-def _held_out(chunk: Chunk, rules: Rules) -> dict[str, set[int]]:
-    hashes: dict[str, set[int]] = {"validation": set(), "test": set()}
-    for one, two in chunk:
-        name = _drawn(one.decode("utf-8"), rules)
-        if name != "train":
-            hashes[name].add(_hash(_normal(two.decode("utf-8"))))
-    return hashes
-
-
-@lru_cache(maxsize=1)
-def _taken(path: Path) -> Callable[[str], str]:
-    """Which split a sentence of the second language belongs to."""
-    with np.load(path) as arrays:
-        taken = {number: name for name in SPLITS[1:] for number in arrays[name].tolist()}
-    return lambda sentence: taken.get(_hash(_normal(sentence)), "train") if taken else "train"
-
-
-def _normal(sentence: str) -> str:
-    return " ".join(sentence.split())
 
 
 def _hash(text: str) -> int:

@@ -174,6 +174,19 @@ def test_the_fingerprint_needs_no_tensorflow(folder):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_a_share_that_draws_nothing_is_refused(folder):
+    options = {"validation_files": None, "validation_share": 1e-6}
+    complaint = r"validation_share=1e-06: draws none of these pairs; .*dataset\.validation_files"
+    with pytest.raises(DataError, match=complaint):
+        data.load(config(folder, **options))
+
+
+def test_the_first_test_pairs_are_many_whatever_a_batch_is(folder):
+    for batch_by in ("sentences", "tokens"):
+        source, target_in = data.load(config(folder, batch_by=batch_by)).first_test(8)
+        assert len(source) == len(target_in) == 8
+
+
 def test_shares_are_held_out_where_there_are_no_files(folder):
     options = {"validation_files": None, "test_files": None}
     shares = {"validation_share": 0.2, "test_share": 0.2}
