@@ -217,10 +217,10 @@ def _describe(parsed: argparse.Namespace) -> int:
 
 
 def _data(parsed: argparse.Namespace) -> int:
-    from harness.config import compose
+    from harness.config import compose_data
     from harness.describe import describe_data
 
-    print(describe_data(compose(parsed.overrides).dataset))  # noqa: T201
+    print(describe_data(compose_data(parsed.overrides)))  # noqa: T201
     return 0
 
 

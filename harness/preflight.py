@@ -62,17 +62,20 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     task.require()
     built = {} if built is None else built
     weights = config.training.dense_weights
-    key = f"{config.model}/{config.dataset}/{weights}"
+    of_data = f"{config.dataset}"
+    key = f"{config.model}/{of_data}/{weights}"
     with strategy.rehearsal(config.strategy, config.training.batch_size):
+        if of_data not in built:
+            built[of_data] = data.load(config.dataset)
+        examples = built[of_data]
         if key not in built:
-            examples = data.load(config.dataset)
-            model = task.build(config, examples)
+            built[key] = task.build(config, examples)
             if weights is not None:
-                load_file(model, weights)
-            built[key] = examples.num_train, model
-        num_train, model = built[key]
+                load_file(built[key], weights)
+        model = built[key]
         phase = config.training.dense if is_dense(config) else config.training.finetune
-        steps = recipe.length(phase, num_train, config.training.batch_size).total_steps
+        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+        steps = recipe.length(phase, steps_per_epoch).total_steps
         pruner = from_config(config.sparsity, steps, config.seed)
         return summarize(model, None) if pruner is None else pruner.preview(model)
 

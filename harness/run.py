@@ -167,9 +167,10 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         strategy.synchronize(model, config.strategy)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
-            path = cell_run.artifact_path(config.tracking.uri, baseline, MODEL_FILE)
-            load_weights(model, path)
-        steps = recipe.length(phase, examples.num_train, config.training.batch_size).total_steps
+            with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
+                load_weights(model, path)
+        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+        steps = recipe.length(phase, steps_per_epoch).total_steps
         pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
         permuted = None
         if pruner is not None:

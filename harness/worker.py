@@ -11,11 +11,13 @@ import multiprocessing.connection
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.errors import HarnessError
@@ -51,10 +53,24 @@ class Outcome:
 
 @dataclass
 class Job:
-    """A running job: its process and the receiving end of its pipe."""
+    """A running job.
+
+    Attributes:
+        process: Its process.
+        events: The receiving end of its pipe.
+        scratch: Where its temporary files lie. They go when it ends, however it does: packages
+            leave some lying (TensorFlow its generated code, until an exit that forked
+            processes do not have).
+    """
 
     process: Any
     events: Any
+    scratch: TemporaryDirectory[str]
+
+    def end(self) -> None:
+        """Waits for the process, and tidies up after it."""
+        self.process.join()
+        self.scratch.cleanup()
 
 
 Emit = Callable[[dict[str, Any]], None]
@@ -71,7 +87,9 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -
     context = _context()
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = context.Process(target=_child, args=(function, arguments, str(log), sending))
+    scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+    given = (function, arguments, str(log), scratch.name, sending)
+    process = context.Process(target=_child, args=given)
     try:
         process.start()
     except EOFError:  # the fork server died of an import and has printed why
@@ -80,7 +98,7 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -
             "say why; reinstall with `make setup`"
         ) from None
     sending.close()
-    return Job(process, receiving)
+    return Job(process, receiving, scratch)
 
 
 def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] | Outcome]]:
@@ -91,13 +109,13 @@ def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] 
         try:
             kind, content = job.events.recv()
         except (EOFError, OSError):
-            job.process.join()
+            job.end()
             yield job, Outcome("failed", message=_death(job.process.exitcode))
             continue
         if kind == "event":
             yield job, content
         else:
-            job.process.join()
+            job.end()
             yield job, content
 
 
@@ -114,7 +132,7 @@ def stop(jobs: list[Job]) -> None:
         job.process.join(STOP_SECONDS)
         if job.process.is_alive():
             job.process.kill()
-            job.process.join()
+        job.end()
 
 
 def _context() -> Any:
@@ -123,7 +141,10 @@ def _context() -> Any:
     return context
 
 
-def _child(function: Callable[..., Any], arguments: tuple[Any, ...], log: str, pipe: Any) -> None:
+def _child(
+    function: Callable[..., Any], arguments: tuple[Any, ...], log: str, scratch: str, pipe: Any
+) -> None:
+    tempfile.tempdir = scratch
     _die_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)

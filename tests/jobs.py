@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def give(value, emit):
     sys.stdout.flush()
     os.system("echo from a subprocess")
     return value
+
+
+def litter(refused, emit):
+    emit({"folder": tempfile.mkdtemp()})
+    if refused:
+        raise ConfigError("key: received x; accepted: y")
 
 
 def fail(emit):

@@ -9,7 +9,7 @@ from tests.settings import TINY, harness
     ("overrides", "complaint"),
     [
         (["sparsity=random", "sparsity.scope.include=[nosuch*]"], "matches 'nosuch*'"),
-        (["training.batch_size=5000"], "training.batch_size=5000: there are 4000 training"),
+        (["training.batch_size=5000"], "training.batch_size=5000: mnist has 4000 training"),
         (["strategy=mirrored", "strategy.devices=64"], "strategy.devices=64: this machine has"),
     ],
 )

@@ -265,3 +265,11 @@ def test_describing_a_cell_gives_the_id_and_counts_of_its_run(cells):
     assert found["cell_id"] == run.tags["harness.cell_id"]
     assert found["nonzero_params"] == run.metrics["params/nonzero"]
     assert found["prunable_params"] == run.metrics["params/prunable"]
+
+
+def test_a_cell_runs_over_virtual_devices(store_uri, tmp_path):
+    devices = ("strategy=mirrored", "strategy.virtual_cpus=2", "sparsity=dense")
+    done = harness("run", *TINY, *devices, f"tracking.uri={store_uri}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = by_sparsity(store_uri)["dense"]
+    assert run.metrics["test/accuracy"] > 0.3

@@ -2,11 +2,13 @@
 
 import pytest
 
-from harness.config import shipped
+from harness.config import is_dense, shipped
 from harness.errors import ConfigError
 from harness.plan import plan
+from harness.pruning.from_config import from_config
 from harness.sweep import load, names
 from harness.tables import table_spec
+from harness.training import recipe
 
 GOOD = """
 title: A table
@@ -37,6 +39,19 @@ def test_shipped_sweeps_compose_and_plan(name, monkeypatch):
     cells = plan(configs)
     assert len(cells) >= len(configs), "a cell is named twice"
     assert table_spec(loaded, [config for config, _ in configs]).rows
+
+
+@pytest.mark.parametrize("name", names())
+def test_shipped_schedules_arrive(name):
+    for config, _ in load(name).configs():
+        if is_dense(config):
+            continue
+        phase, target = config.training.finetune, config.sparsity.target or 0.5
+        for steps_per_epoch in (53, 544, 5_000):
+            steps = recipe.length(phase, steps_per_epoch).total_steps
+            schedule = from_config(config.sparsity, steps, config.seed).schedule
+            last = schedule.last_update(steps - 1)
+            assert float(schedule.sparsity(last)) == pytest.approx(target), (config, steps)
 
 
 @pytest.mark.parametrize("name", names())

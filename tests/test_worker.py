@@ -42,6 +42,13 @@ def test_a_job_sends_events_and_gives_a_value(tmp_path):
     assert log.read_text() == "gave {'a': 1}\nfrom a subprocess\n"
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_temporary_files_go_with_the_job(tmp_path, refused):
+    events, outcome = run(jobs.litter, refused, log=tmp_path / "log.txt")
+    assert outcome.status == ("refused" if refused else "done")
+    assert not os.path.exists(events[0]["folder"])
+
+
 def test_a_log_goes_on(tmp_path):
     for number in range(2):
         run(jobs.give, number, log=tmp_path / "log.txt")

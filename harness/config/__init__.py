@@ -1,6 +1,6 @@
 """Configs: the typed schema, composing and validating a cell, and its identity."""
 
-from harness.config.compose import compose, expand, options, shipped, to_config
+from harness.config.compose import compose, compose_data, expand, options, shipped, to_config
 from harness.config.identity import cell_id, dense_baseline, identity, is_dense
 from harness.config.schema import Config
 
@@ -8,6 +8,7 @@ __all__ = [
     "Config",
     "cell_id",
     "compose",
+    "compose_data",
     "dense_baseline",
     "expand",
     "identity",

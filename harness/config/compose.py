@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
+from harness.config.checks import one_of
 from harness.config.explain import explain
-from harness.config.schema import SCHEMAS, Config, register
-from harness.config.validate import validate
+from harness.config.schema import SCHEMAS, Config, DatasetConfig, register
+from harness.config.validate import check_data, validate
 from harness.errors import ConfigError
 
 
@@ -46,14 +47,32 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         ConfigError: an unknown key or name, a value of the wrong type or out of range,
             or a combination that no cell can have.
     """
+    return to_config(_composed(overrides))
+
+
+def compose_data(overrides: Sequence[str] = ()) -> DatasetConfig:
+    """Composes and validates a data set alone, whatever model would go with it.
+
+    Args:
+        overrides: Hydra overrides, e.g. `["dataset=multi30k", "dataset.data_dir=multi30k"]`.
+
+    Raises:
+        ConfigError: an unknown key or name, or a value of the wrong type or out of range.
+    """
+    dataset = _typed(_composed(overrides)).dataset
+    one_of("dataset", dataset.name, options("dataset"))
+    check_data(dataset)
+    return dataset
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
     register()
     guard.install()
     try:
         with _hydra():
-            composed = hydra_compose("config", overrides=list(overrides))
+            return hydra_compose("config", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, options)) from None
-    return to_config(composed)
 
 
 @contextmanager
@@ -99,6 +118,12 @@ def to_config(composed: DictConfig) -> Config:
     Raises:
         ConfigError: as `compose`.
     """
+    config = _typed(composed)
+    validate(config, options)
+    return config
+
+
+def _typed(composed: DictConfig) -> Config:
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
@@ -109,7 +134,6 @@ def to_config(composed: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error, options)) from None
     assert isinstance(config, Config)
-    validate(config, options)
     return config
 
 

@@ -16,7 +16,7 @@ TOKENIZERS = ("moses", "none")
 BATCH_BY = ("sentences", "tokens")
 
 
-def check_text(model: ModelConfig, dataset: DatasetConfig) -> None:
+def check_text(dataset: DatasetConfig) -> None:
     """Refuses options out of range; other tasks' data sets pass untouched.
 
     Raises:
@@ -26,10 +26,27 @@ def check_text(model: ModelConfig, dataset: DatasetConfig) -> None:
         _pairs(dataset)
     if isinstance(dataset, ImdbConfig):
         _reviews(dataset)
-        if isinstance(model, ImdbLstmConfig):
-            size = model.vocabulary_size
-            accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
-            need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
+
+
+def check_fit(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> None:
+    """Refuses text that the model or the batches of a cell do not go with.
+
+    Args:
+        model: the cell's.
+        dataset: the cell's, within its own ranges.
+        batch_size: `training.batch_size`.
+
+    Raises:
+        ConfigError: naming the key, what was received and what is accepted.
+    """
+    if isinstance(dataset, PairsConfig) and dataset.batch_by == "tokens":
+        least = dataset.buckets[-1] + 1
+        accepted = f"{least} or more tokens: the longest sentence and its end"
+        need("training.batch_size", batch_size, batch_size >= least, accepted)
+    if isinstance(dataset, ImdbConfig) and isinstance(model, ImdbLstmConfig):
+        size = model.vocabulary_size
+        accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
+        need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
 
 
 def languages(direction: str) -> tuple[str, str]:

@@ -13,13 +13,15 @@ from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import (
     Config,
+    DatasetConfig,
+    PairsConfig,
     StrategyConfig,
     TrackingConfig,
 )
 from harness.config.sparsity import check_sparsity
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
-from harness.config.text import check_text
+from harness.config.text import check_fit, check_text
 from harness.errors import ConfigError
 
 SCALES = ("small", "full")
@@ -43,16 +45,30 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
     check_task(config.model.name, config.dataset.name)
     check_model(config.model)
-    check_speech(config.dataset)
-    check_images(config.dataset)
-    check_text(config.model, config.dataset)
+    check_data(config.dataset)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
+    check_fit(config.model, config.dataset, config.training.batch_size)
     _compiled(config)
     _strategy(config.strategy)
-    _workers(config)
+    _shares(config)
     check_export(config.export, config.dataset)
     _tracking(config.tracking)
+
+
+def check_data(dataset: DatasetConfig) -> None:
+    """Refuses a data set that no cell can have.
+
+    Args:
+        dataset: typed, of a known name.
+
+    Raises:
+        ConfigError: names the key, what was received and what is accepted.
+    """
+    _finite("dataset", dataclasses.asdict(dataset))
+    check_speech(dataset)
+    check_images(dataset)
+    check_text(dataset)
 
 
 def _finite(key: str, value: Any) -> None:
@@ -97,7 +113,14 @@ def _strategy(strategy: StrategyConfig) -> None:
         )
 
 
-def _workers(config: Config) -> None:
+def _shares(config: Config) -> None:
+    """What devices that share a batch cannot do."""
+    by_tokens = isinstance(config.dataset, PairsConfig) and config.dataset.batch_by == "tokens"
+    if config.strategy.name != "single" and by_tokens:
+        raise ConfigError(
+            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
+            " take equal shares of a batch; accepted: sentences, or strategy=single"
+        )
     if config.strategy.name == "multi_worker" and config.model.name == "gnmt":
         raise ConfigError(
             "strategy: received multi_worker with model=gnmt, whose validation is not shared "

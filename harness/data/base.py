@@ -34,6 +34,9 @@ class Data(Protocol):
     def num_train(self) -> int:
         """Number of training examples."""
 
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """How many whole batches the training examples make; refuses to make none."""
+
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite `tf.data.Dataset` of training batches, from global step `start_step` on."""
 
@@ -81,6 +84,10 @@ class ArrayData:
     def num_train(self) -> int:
         """Number of training examples."""
         return len(self.train_split)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch; see `whole_batches`."""
+        return whole_batches(self.name, self.num_train, batch_size)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.
@@ -134,6 +141,25 @@ class ArrayData:
         return batches.prefetch(tf.data.AUTOTUNE)
 
 
+def whole_batches(name: str, count: int, batch_size: int) -> int:
+    """Batches of an epoch; what fills none is left over.
+
+    Args:
+        name: Of the data set, for a refusal.
+        count: Number of training examples.
+        batch_size: Examples in a batch.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if count < batch_size:
+        raise ConfigError(
+            f"training.batch_size={batch_size}: {name} has {count} training"
+            " examples; choose a batch size up to that"
+        )
+    return count // batch_size
+
+
 def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[Any], Any]:
     """Which examples are in the batch of a step: a function of (seed, step) alone.
 
@@ -153,12 +179,7 @@ def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[
     """
     import tensorflow as tf
 
-    steps_per_epoch = count // batch_size
-    if not steps_per_epoch:
-        raise ConfigError(
-            f"training.batch_size={batch_size}: {name} has {count} training"
-            " examples; choose a batch size up to that"
-        )
+    steps_per_epoch = whole_batches(name, count, batch_size)
     last = tf.constant(count - 1, tf.int64)
     key = [seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF]  # the kernel keeps 32 bits of each
 

@@ -33,7 +33,7 @@ class Batches:
     all padded tokens fill; there are at least that many batches, the rest is left over.
 
     Attributes:
-        units: Sentences, or padded tokens, of an epoch: an epoch is `units // batch_size` steps.
+        steps_per_epoch: see the function of that name.
 
     Args:
         lengths: of the pairs, as trained on: the longer of source and target, [n].
@@ -43,7 +43,7 @@ class Batches:
         seed: an integer in [0, 2**62).
 
     Raises:
-        ConfigError: a batch cannot be filled, or no sentence fits in one.
+        ConfigError: see `steps_per_epoch`.
     """
 
     def __init__(
@@ -60,19 +60,10 @@ class Batches:
         self._members = [
             np.flatnonzero(bucket == number).astype(np.int32) for number in range(len(limits))
         ]
-        padded = [padded_target(limit) for limit in limits]
-        self._sizes = [batch_size // width if by_tokens else batch_size for width in padded]
-        sizes = [len(members) for members in self._members]
-        self.units = units(sizes, limits, by_tokens=by_tokens)
-        self.steps_per_epoch = self.units // batch_size
-        if not self.steps_per_epoch or not min(self._sizes):
-            least = (
-                f"from {padded[-1]} to {self.units} tokens" if by_tokens else f"up to {self.units}"
-            )
-            raise ConfigError(
-                f"training.batch_size={batch_size}: {len(lengths)} training pairs, batches by"
-                f" {'tokens' if by_tokens else 'sentences'}; accepted: {least}"
-            )
+        self._sizes = [
+            batch_size // padded_target(limit) if by_tokens else batch_size for limit in limits
+        ]
+        self.steps_per_epoch = steps_per_epoch(lengths, limits, batch_size, by_tokens=by_tokens)
         # 32 bits of the seed at a time: what RandomState takes.
         self._seed = [seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF]
         self._epochs: OrderedDict[int, _Epoch] = OrderedDict()
@@ -117,14 +108,33 @@ def padded_target(limit: int) -> int:
     return limit + 1
 
 
-def units(sizes: Sequence[int], limits: Sequence[int], *, by_tokens: bool) -> int:
-    """What an epoch is counted in: the pairs, or their target tokens padded to the bucket.
+def steps_per_epoch(
+    lengths: np.ndarray, limits: Sequence[int], batch_size: int, *, by_tokens: bool
+) -> int:
+    """Batches that all pairs fill, or all their target tokens, padded to their buckets.
 
     Args:
-        sizes: pairs in each bucket.
-        limits: the buckets' largest lengths.
-        by_tokens: which of the two.
+        lengths: of the pairs, as trained on: the longer of source and target, [n].
+        limits: the buckets' largest lengths, ascending.
+        batch_size: sentences in a batch, or the most padded target tokens.
+        by_tokens: which of the two it is.
+
+    Raises:
+        ConfigError: a batch cannot be filled, or the longest sentence does not fit in one.
     """
-    if not by_tokens:
-        return sum(sizes)
-    return sum(size * padded_target(limit) for size, limit in zip(sizes, limits, strict=True))
+    least, units = 1, len(lengths)
+    if by_tokens:
+        sizes = np.bincount(np.searchsorted(limits, lengths), minlength=len(limits)).tolist()
+        least = padded_target(limits[-1])
+        units = sum(n * padded_target(limit) for n, limit in zip(sizes, limits, strict=True))
+    unit = "tokens" if by_tokens else "sentences"
+    if units < least:
+        raise ConfigError(
+            f"{len(lengths)} training pairs, {units} {unit} in all; accepted: {least} or more"
+        )
+    if not least <= batch_size <= units:
+        raise ConfigError(
+            f"training.batch_size={batch_size}: {len(lengths)} training pairs, batches by {unit};"
+            f" accepted: from {least} to {units} {unit}"
+        )
+    return units // batch_size

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.config.schema import AugmentationConfig
-from harness.data.base import batch_order, steps_from
+from harness.data.base import batch_order, steps_from, whole_batches
 from harness.data.recordings import CLIP
 
 _CHUNK = 256  # clips whose features are computed together
@@ -73,6 +73,10 @@ class SpeechData:
     def num_train(self) -> int:
         """Number of training clips."""
         return len(self.train_split)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch; see `whole_batches`."""
+        return whole_batches(self.name, self.num_train, batch_size)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.

@@ -74,7 +74,8 @@ class Side:
             )
         descriptor = os.open(f"{path}.ids", os.O_RDONLY)
         side = cls(descriptor, dtype, lengths, ends - lengths)
-        weakref.finalize(side, os.close, descriptor)
+        # At exit, threads that prepare batches ahead may still read.
+        weakref.finalize(side, os.close, descriptor).atexit = False
         return side
 
     def sentence(self, number: int, longest: int) -> np.ndarray:
@@ -95,7 +96,7 @@ class Side:
             int32 [b, width], int32 [b].
         """
         rows = np.zeros((len(numbers), width), np.int32)
-        for row, number in zip(rows, numbers.tolist(), strict=True):
-            ids = self.sentence(number, width)
-            row[: len(ids)] = ids
-        return rows, np.minimum(self.lengths[numbers], width)
+        lengths = np.minimum(self.lengths[numbers], width)
+        for row, number, length in zip(rows, numbers.tolist(), lengths.tolist(), strict=True):
+            row[:length] = self.sentence(number, width)
+        return rows, lengths

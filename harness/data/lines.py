@@ -7,10 +7,12 @@ is in Europarl) stand inside sentences, and would move every line after them.
 import gzip
 import hashlib
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -128,13 +130,14 @@ def check_complete(pair: Pair) -> None:
 
 
 def read(path: Path) -> Iterator[bytes]:
-    """The lines of a file, unpacked, with their newlines.
+    """The lines of a file, unpacked, with their newlines, without a byte-order mark.
 
     Raises:
         DataError: it is damaged.
     """
     with _open(path) as file:
-        yield from file
+        first = file.readline().removeprefix(BOM_UTF8)
+        yield from chain([first] if first else [], file)
 
 
 @contextmanager

@@ -64,9 +64,20 @@ def _words(config: PairsConfig) -> Path:
         report = words.write(files, rules, folder)
         if not report.kept:
             raise DataError(f"{report}; accepted: one pair to train on, or more")
+        _check_drawn(folder, config)
 
     made_of = cache.key(words.FORMAT, _content(files), asdict(rules))
     return cache.built(cache.folder_of(config.cache_dir), f"words-{made_of[:24]}", write)
+
+
+def _check_drawn(folder: Path, config: PairsConfig) -> None:
+    language = languages(config.direction)[0]
+    for split, share in (("validation", config.validation_share), ("test", config.test_share)):
+        if share and not any(words.read(folder, split, language)):
+            raise DataError(
+                f"dataset.{split}_share={share:g}: draws none of these pairs; accepted: a larger"
+                f" share, or dataset.{split}_files"
+            )
 
 
 def _vocabulary(config: PairsConfig) -> Vocabulary:
@@ -126,4 +137,4 @@ def _content(files: dict[str, Pair]) -> dict[str, dict[str, str]]:
 
 
 def _fingerprint(config: PairsConfig, subwords: Vocabulary) -> str:
-    return cache.key(_content(_files(config)), subwords.sha256)
+    return cache.key(words.FORMAT, _content(_files(config)), subwords.sha256)

@@ -4,7 +4,7 @@ Ids 0 to 3 are padding, unknown, start and end of a sentence. A source has neith
 end; `target_in` is the start and the target, `target_out` the target and the end.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -62,16 +62,22 @@ class Pairs(Protocol):
 
     @property
     def num_train(self) -> int:
-        """What an epoch has of what a batch size counts: pairs, or padded target tokens."""
+        """Number of training pairs."""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches of an epoch: of so many pairs, or padded target tokens."""
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite `tf.data.Dataset`; the batch at step t depends on (seed, t) alone."""
 
     def validation(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every validation pair, `batch_size` pairs in a batch."""
+        """Finite `tf.data.Dataset` of every validation pair, in batches of that size at most."""
 
     def test(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every test pair, `batch_size` pairs in a batch."""
+        """Finite `tf.data.Dataset` of every test pair, in batches of that size at most."""
+
+    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source, target_in) of the first test pairs, in one batch."""
 
     def sentences(self, split: str) -> Sentences:
         """The text of `validation` or `test`, in the order of its batches."""
@@ -140,11 +146,13 @@ class PairData:
 
     @property
     def num_train(self) -> int:
-        """Pairs in an epoch; batches by tokens count their padded target tokens instead."""
+        """Number of training pairs."""
+        return len(self._lengths)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches in an epoch; see `buckets.steps_per_epoch`."""
         limits = list(self.config.buckets)
-        numbers = np.searchsorted(limits, self._lengths)
-        sizes = np.bincount(numbers, minlength=len(limits)).tolist()
-        return buckets.units(sizes, limits, by_tokens=self._by_tokens)
+        return buckets.steps_per_epoch(self._lengths, limits, batch_size, by_tokens=self._by_tokens)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.
@@ -166,12 +174,23 @@ class PairData:
         return steps_from(start_step, partial(_in_graph, examples))
 
     def validation(self, batch_size: int) -> Any:
-        """Every validation pair, whole, in the files' order."""
-        return self._held_out("validation", batch_size)
+        """Every validation pair, whole, in the files' order.
+
+        Args:
+            batch_size: as in training: sentences in a batch, or the most padded target tokens
+                (but one sentence at least).
+        """
+        return self._held_out("validation", self._count("validation", batch_size))
 
     def test(self, batch_size: int) -> Any:
-        """Every test pair, whole, in the files' order."""
-        return self._held_out("test", batch_size)
+        """Every test pair, whole, in the files' order, in batches as of `validation`."""
+        return self._held_out("test", self._count("test", batch_size))
+
+    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source, target_in) of the first test pairs, in one batch."""
+        inputs: tuple[np.ndarray, np.ndarray]
+        inputs, _ = next(self._held_out("test", count).as_numpy_iterator())
+        return inputs
 
     def sentences(self, split: str) -> Sentences:
         """The text of a held-out split, in the files' order.
@@ -249,19 +268,25 @@ class PairData:
         """The same, as trained on."""
         return np.minimum(self._whole_lengths, self.config.max_length)
 
-    def _held_out(self, split: str, batch_size: int) -> Any:
+    def _count(self, split: str, batch_size: int) -> int:
+        """Sentences in each held-out batch; by tokens, as many as fit if each is the longest."""
+        if not self._by_tokens:
+            return batch_size
+        longest = max(int(side.lengths.max()) for side in self._sides(split))
+        return max(1, batch_size // buckets.padded_target(_width(longest, self.config.buckets)))
+
+    def _held_out(self, split: str, count: int) -> Any:
         import tensorflow as tf
 
         sides = self._sides(split)
         longest = np.maximum(sides[0].lengths, sides[1].lengths)
-        limits = list(self.config.buckets)
+        limits = self.config.buckets
 
-        def examples(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            numbers = np.arange(number * batch_size, min((number + 1) * batch_size, len(longest)))
+        def examples(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            numbers = np.arange(first, min(first + count, len(longest)))
             return _examples(sides, numbers, _width(int(longest[numbers].max()), limits))
 
-        count = -(-len(longest) // batch_size)
-        steps = tf.data.Dataset.range(count)
+        steps = tf.data.Dataset.range(0, len(longest), count)
         batches = steps.map(
             partial(_in_graph, examples), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -280,7 +305,7 @@ def _examples(
     return source, np.concatenate([column + BOS, target], axis=1), target_out
 
 
-def _width(longest: int, limits: list[int]) -> int:
+def _width(longest: int, limits: Sequence[int]) -> int:
     """The bucket that holds such a length; beyond the last, a multiple of it."""
     fitting = [limit for limit in limits if limit >= longest]
     return fitting[0] if fitting else -(-longest // limits[-1]) * limits[-1]

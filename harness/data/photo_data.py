@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.config.schema import CropConfig, ImageFolderConfig, ImagenetConfig
 from harness.data import photo_file
-from harness.data.base import batch_order, steps
+from harness.data.base import batch_order, steps, whole_batches
 from harness.data.photos import Photos, fingerprint
 
 
@@ -101,6 +101,10 @@ class PhotoData:
     def num_train(self) -> int:
         """Number of training photographs."""
         return len(self.train_part)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch; see `whole_batches`."""
+        return whole_batches(self.name, self.num_train, batch_size)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Infinite stream of batches; the one at step t depends on (seed, t) alone.

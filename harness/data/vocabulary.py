@@ -40,11 +40,11 @@ class Vocabulary:
         origin: where it comes from, for a refusal.
 
     Raises:
-        DataError: it is none, or has other special ids.
+        DataError: it is none, has other special ids, or does not tell where words begin.
     """
 
     def __init__(self, model: bytes, origin: object):
-        from sentencepiece import SentencePieceProcessor
+        from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 
         try:
             self._pieces = SentencePieceProcessor(model_proto=model)
@@ -55,6 +55,12 @@ class Vocabulary:
             raise DataError(
                 f"{origin}: its special ids are {_named(found)}; accepted: {_named(SPECIAL)}"
                 " (spm_train --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3)"
+            )
+        parsed = sentencepiece_model_pb2.ModelProto.FromString(model)
+        if not parsed.normalizer_spec.add_dummy_prefix:
+            raise DataError(
+                f"{origin}: its subwords do not tell where a word begins; accepted: a model made"
+                " with spm_train --add_dummy_prefix=true, its default"
             )
         self._known: dict[str, list[int]] = {}
         self.size: int = self._pieces.get_piece_size()

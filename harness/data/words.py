@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import chain, compress, islice, product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from harness.data import lines, tokens
 from harness.data.lines import Pair
 
 #: Raised when the same files would give other words.
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "validation", "test")
 COUNTS = "counts.tsv"
 _REPORT = "report.json"
@@ -65,11 +65,12 @@ class Report:
     empty: int = 0
     too_long: int = 0
     held_out: int = 0
+    repeated: int = 0
 
     @property
     def kept(self) -> int:
         """Pairs to train on."""
-        return self.pairs - self.empty - self.too_long - self.held_out
+        return self.pairs - self.empty - self.too_long - self.held_out - self.repeated
 
     def add(self, other: "Report") -> None:
         """Counts another part's lines too."""
@@ -77,9 +78,10 @@ class Report:
             setattr(self, name, getattr(self, name) + count)
 
     def __str__(self) -> str:
+        repeated = f", {self.repeated:,} with a sentence of those" if self.repeated else ""
         return (
             f"{self.kept:,} of {self.pairs:,} training pairs ({self.empty:,} empty,"
-            f" {self.too_long:,} too long, {self.held_out:,} held out)"
+            f" {self.too_long:,} too long, {self.held_out:,} held out{repeated})"
         )
 
 
@@ -99,7 +101,7 @@ def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
             )
             for split in SPLITS
             for language in rules.languages
-            for kind in ("words", "sentences")
+            for kind in _kinds(split)
         }
         for split, pair in files.items():
             for done in _over(pair, _sort_out, rules, split):
@@ -107,9 +109,10 @@ def write(files: dict[str, Pair], rules: Rules, folder: Path) -> Report:
                 counts.update(done.counts)
                 for place, text in done.text.items():
                     opened[place].write(text)
+    _leave_out_repeats(folder, rules, report, counts)
     # Sorted, for a vocabulary's learner breaks ties by the order of its input.
     with (folder / COUNTS).open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{word}\t{counts[word]}\n" for word in sorted(counts))
+        file.writelines(f"{word}\t{n}\n" for word, n in sorted(counts.items()) if n)
     (folder / _REPORT).write_text(json.dumps(asdict(report)), encoding="utf-8")
     return report
 
@@ -135,6 +138,45 @@ def read(folder: Path, split: str, language: str, kind: str = "words") -> Iterat
 
 def _path(folder: Path, split: str, language: str, kind: str) -> Path:
     return folder / f"{split}.{language}.{kind}"
+
+
+# No sentence of either language may be in two splits, or the test would leak. Equal sentences
+# of the first language are drawn alike; of the second, those of the test are left out of
+# the other splits, and those of the validation split of training.
+
+
+def _leave_out_repeats(folder: Path, rules: Rules, report: Report, counts: Counter[str]) -> None:
+    """Takes pairs that share their second sentence with a drawn split out of the next ones."""
+    drawn = [name for name, share in zip(SPLITS[1:], rules.shares, strict=True) if share]
+    second, taken = rules.languages[1], set[int]()
+    for split in ("test", "validation", "train"):
+        if taken and (split == "train" or split in drawn):
+            repeated = [_hash(words) in taken for words in read(folder, split, second)]
+            report.repeated += sum(repeated)
+            report.held_out -= sum(repeated) if split != "train" else 0
+            if split == "train":
+                counts.subtract(_words_of(folder, rules, repeated))
+            for language, kind in product(rules.languages, _kinds(split)):
+                _rewrite(_path(folder, split, language, kind), repeated)
+        if split in drawn:
+            taken |= {_hash(words) for words in read(folder, split, second)}
+
+
+def _words_of(folder: Path, rules: Rules, chosen: list[bool]) -> Iterator[str]:
+    for language in rules.languages:
+        for sentence in compress(read(folder, "train", language), chosen):
+            yield from sentence.split(" ")
+
+
+def _rewrite(path: Path, without: list[bool]) -> None:
+    kept = path.with_suffix(".kept")
+    with path.open("rb") as file, kept.open("wb") as left:
+        left.writelines(line for line, out in zip(file, without, strict=True) if not out)
+    kept.replace(path)
+
+
+def _kinds(split: str) -> tuple[str, ...]:
+    return ("words",) if split == "train" else ("words", "sentences")
 
 
 # Reading and sharing out ---------------------------------------------------------------
@@ -188,7 +230,9 @@ def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
     for pair in chunk:
         sentences = [side.decode("utf-8") for side in pair]  # `lines.scan` has seen to it
         words = [to(sentence) for to, sentence in zip(to_words, sentences, strict=True)]
-        name = split if split != "train" else _training_split(sentences, words, rules, done.report)
+        name: str | None = split
+        if split == "train":
+            name = _training_split(words, rules, done.report)
         if not name:
             continue
         for side, language in enumerate(rules.languages):
@@ -203,9 +247,7 @@ def _sort_out(chunk: Chunk, rules: Rules, split: str) -> _Done:
     return done
 
 
-def _training_split(
-    sentences: list[str], words: list[str], rules: Rules, report: Report
-) -> str | None:
+def _training_split(words: list[str], rules: Rules, report: Report) -> str | None:
     """Where a pair of the training files goes, if anywhere; counts it."""
     report.pairs += 1
     if not all(words):
@@ -214,21 +256,24 @@ def _training_split(
     if max(side.count(" ") for side in words) >= rules.filter_length:
         report.too_long += 1
         return None
-    name = _drawn(sentences[0], rules)
+    name = _drawn(words[0], rules)
     report.held_out += name != "train"
     return name
 
 
-def _drawn(sentence: str, rules: Rules) -> str:
-    """The split that is drawn; equal sentences go the same way, or the test would leak."""
+def _drawn(words: str, rules: Rules) -> str:
+    """The split that is drawn for a sentence of the first language."""
     validation, test = rules.shares
     if not validation and not test:
         return "train"
-    salted = f"{rules.split_seed}:{' '.join(sentence.split())}".encode()
-    place = int.from_bytes(blake2b(salted, digest_size=8).digest()) / 2**64
+    place = _hash(f"{rules.split_seed}:{words}") / 2**64
     if place < validation:
         return "validation"
     return "test" if place < validation + test else "train"
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from harness.config.schema import DecodingConfig
 from harness.models.gnmt_layers import BOS, EOS, PAD
+from harness.models.plain import plain
 from harness.models.recurrence import Memory
 
 SENTENCES = 32  # searched for at once; decides nothing but the pace
@@ -41,11 +42,12 @@ def translate(
     """The best translation of each sentence, by batches of about one length.
 
     Args:
-        model: from `harness.models.gnmt`.
+        model: from `harness.models.gnmt`; what is searched is its copy in float32, as `plain`
+            stores it, whatever it was trained in.
         decoding: beam, length penalty, longest translation.
         sources: ids of each sentence, without padding.
     """
-    search = Search(model, decoding)
+    search = Search(plain(model), decoding)
     order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
     found: dict[int, Translation] = {}
     for first in range(0, len(order), SENTENCES):
@@ -109,7 +111,7 @@ class Search:
     """The search as one TensorFlow function, traced once for all lengths and batch sizes.
 
     Args:
-        model: from `harness.models.gnmt`.
+        model: from `harness.models.gnmt`, in float32.
         decoding: beam, length penalty, longest translation.
 
     Example:

@@ -50,7 +50,7 @@ def load_weights(model: keras.Model, path: Path | str) -> None:
         ValueError: the file holds another architecture.
     """
     stored = keras.models.load_model(path, compile=False)
-    check_vocabulary(stored, _vocabulary(model), path)
+    check_vocabulary(stored, vocabulary_of(model), path)
     model.set_weights(stored.get_weights())
 
 
@@ -65,7 +65,7 @@ def check_vocabulary(model: keras.Model, vocabulary: str, origin: object) -> Non
     Raises:
         ExportError: names both vocabularies.
     """
-    theirs = _vocabulary(model)
+    theirs = vocabulary_of(model)
     if theirs != vocabulary:
         raise ExportError(
             f"{origin}: trained with vocabulary {theirs[:12] or 'none'}, received data with"
@@ -73,7 +73,8 @@ def check_vocabulary(model: keras.Model, vocabulary: str, origin: object) -> Non
         )
 
 
-def _vocabulary(model: keras.Model) -> str:
+def vocabulary_of(model: keras.Model) -> str:
+    """The sha256 of the vocabulary that a model was made for; empty if it names none."""
     named = [layer.vocabulary for layer in model.layers if hasattr(layer, "vocabulary")]
     return named[0] if named else ""
 

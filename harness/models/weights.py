@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from harness.errors import ConfigError
-from harness.models.plain import load_weights, plain
+from harness.errors import ConfigError, ExportError
+from harness.models.plain import load_weights, plain, vocabulary_of
 
 
 def load_file(model: keras.Model, path: Path | str) -> None:
@@ -20,8 +20,15 @@ def load_file(model: keras.Model, path: Path | str) -> None:
 
     Raises:
         ConfigError: the file is of another architecture, width or number of classes, or is
-            none of these. Some weights may have been taken over by then.
+            none of these. Some weights may have been taken over by then. Or it is weights alone
+            for a model of a vocabulary, which they do not name.
+        ExportError: the file's model was trained with another vocabulary.
     """
+    if Path(path).suffix != ".keras" and vocabulary_of(model):
+        raise ConfigError(
+            f"training.dense_weights: received {path}, which does not say what vocabulary it was"
+            f" trained with; accepted for {model.name}: a whole model (.keras)"
+        )
     try:
         if Path(path).suffix == ".keras":
             load_weights(model, path)
@@ -29,6 +36,8 @@ def load_file(model: keras.Model, path: Path | str) -> None:
             copy = plain(model)
             copy.load_weights(path)
             model.set_weights(copy.get_weights())
+    except ExportError:
+        raise
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(_refusal(model, path, error)) from None
 

@@ -61,7 +61,7 @@ class Translation:
 
     def samples(self, data: Any, config: Config) -> Samples:
         """Sources and references of the first test examples."""
-        return Samples(next(data.test(EXPORT_SAMPLES).as_numpy_iterator())[0])
+        return Samples(data.first_test(EXPORT_SAMPLES))
 
     def rescore(
         self, exported: Sequence[Any], data: Any, config: Config, scores: Any

@@ -9,8 +9,10 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config import Config
@@ -183,8 +185,9 @@ def require_finished(tracking: TrackingConfig, cell_id: str) -> str:
     return found
 
 
-def artifact_path(uri: str, run_id: str, name: str) -> Path:
-    """A local copy of a run's artifact (the file itself where the store is local).
+@contextmanager
+def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
+    """A local copy of a run's artifact, within the block: MLflow would leave it lying.
 
     Raises:
         TrackingError: the artifact is gone.
@@ -192,13 +195,15 @@ def artifact_path(uri: str, run_id: str, name: str) -> Path:
     from mlflow.exceptions import MlflowException
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    try:
-        return Path(store.client(uri).download_artifacts(run_id, name))
-    except (MlflowException, OSError) as error:
-        raise TrackingError(
-            f"run {run_id}: its artifact {name} cannot be read ({error}); delete the run to "
-            "train the cell again"
-        ) from None
+    with TemporaryDirectory() as folder:
+        try:
+            path = Path(store.client(uri).download_artifacts(run_id, name, folder))
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"run {run_id}: its artifact {name} cannot be read ({error}); delete the run to "
+                "train the cell again"
+            ) from None
+        yield path
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:

@@ -127,7 +127,7 @@ def fit(
         TrainingError: If the checkpoint is damaged or of another model, or the loss is no
             longer finite.
     """
-    length = recipe.length(phase, data.num_train, training.batch_size)
+    length = recipe.length(phase, data.steps_per_epoch(training.batch_size))
     recipe.compile_model(model, phase, training, length, objective(training.label_smoothing))
     state = checkpoint.load() if checkpoint else None
     if state is None:

@@ -22,18 +22,16 @@ class Length:
     steps_per_epoch: int
 
 
-def length(phase: PhaseConfig, num_train: int, batch_size: int) -> Length:
-    """Steps of a phase; an epoch is as many whole batches as the training split holds.
+def length(phase: PhaseConfig, steps_per_epoch: int) -> Length:
+    """Steps of a phase.
+
+    Args:
+        phase: Its configuration, in epochs or in steps.
+        steps_per_epoch: As the data set tells for the batch size.
 
     Raises:
-        ConfigError: If the split does not fill one batch, or the phase rounds to no step.
+        ConfigError: If the phase rounds to no step.
     """
-    steps_per_epoch = num_train // batch_size
-    if not steps_per_epoch:
-        raise ConfigError(
-            f"training.batch_size={batch_size}: there are {num_train} training examples;"
-            " choose a batch size up to that"
-        )
     total = phase.steps if phase.steps is not None else round((phase.epochs or 0) * steps_per_epoch)
     if total < 1:
         raise ConfigError(

@@ -58,7 +58,12 @@ def rehearsal(config: StrategyConfig, batch_size: int) -> Iterator[int]:
 
 
 def connect(config: StrategyConfig) -> None:
-    """Waits for the other processes of `multi_worker`, before TensorFlow computes anything."""
+    """What must be done before TensorFlow computes anything: finding all devices.
+
+    The CPU is split into virtual ones, and the other processes of `multi_worker` waited for.
+    """
+    if config.virtual_cpus:
+        _split_cpu(config.virtual_cpus)
     if config.name == "multi_worker":
         _workers()
 

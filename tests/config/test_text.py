@@ -6,7 +6,7 @@ import pytest
 
 from harness.config import cell_id, compose
 from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
-from harness.config.text import check_text, languages
+from harness.config.text import check_fit, check_text, languages
 from harness.errors import ConfigError
 
 MODEL = ModelConfig(name="any")
@@ -18,9 +18,11 @@ def pairs(**options):
 
 
 def test_sound_options_pass():
-    check_text(MODEL, pairs())
-    check_text(MODEL, pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7]))
-    check_text(MODEL, DatasetConfig(name="mnist", source="idx"))
+    check_text(pairs())
+    check_text(DatasetConfig(name="mnist", source="idx"))
+    by_tokens = pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7])
+    check_text(by_tokens)
+    check_fit(MODEL, by_tokens, 8)
     assert languages("de_en") == ("de", "en")
 
 
@@ -44,7 +46,13 @@ def test_sound_options_pass():
 )
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_text(MODEL, pairs(**options))
+        check_text(pairs(**options))
+
+
+def test_a_batch_of_tokens_must_hold_the_longest_sentence():
+    check_fit(MODEL, pairs(), 1)
+    with pytest.raises(ConfigError, match=r"batch_size: received 50; accepted: 51 or more tokens"):
+        check_fit(MODEL, pairs(batch_by="tokens"), 50)
 
 
 @pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])
@@ -68,3 +76,17 @@ def test_reviews_go_with_the_example_s_net_of_the_same_vocabulary():
         compose([*given, "dataset.length=0"])
     with pytest.raises(ConfigError, match=r"received mnist \(images\) with model=imdb_lstm"):
         compose(["model=imdb_lstm", "dataset=mnist"])
+
+
+def test_the_published_rates_are_those_of_luong10():
+    """tensorflow/nmt, model.py: start_decay_step, decay_steps and a staircase of halves."""
+    from harness.training import recipe
+
+    training = compose(["model=gnmt", "dataset=wmt16", "training=gnmt", "export=keras"]).training
+    assert (training.batch_size, training.finetune.start) == (128, "scratch")
+    for phase in (training.dense, training.finetune):
+        assert (phase.steps, phase.optimizer.name, phase.optimizer.clip_norm) == (340_000, "sgd", 5)
+        rate = recipe.learning_rate(phase.optimizer, phase.decay, recipe.length(phase, 35_000))
+        for step in (0, 169_999, 170_000, 186_999, 187_000, 203_999, 204_000, 322_999, 339_999):
+            halvings = max(0, step - 170_000) // 17_000
+            assert float(rate(step)) == pytest.approx(0.5**halvings), step

@@ -153,6 +153,13 @@ CASES = [
         "the number of devices of all processes",
     ),
     (
+        "strategy=mirrored model=gnmt dataset=multi30k training=gnmt_small export=keras"
+        " dataset.batch_by=tokens training.batch_size=4096",
+        "dataset.batch_by",
+        "tokens with strategy=mirrored",
+        "sentences, or strategy=single",
+    ),
+    (
         "strategy=multi_worker model=gnmt dataset=multi30k training=gnmt_small export=keras",
         "strategy",
         "multi_worker with model=gnmt",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data.buckets import Batches, padded_target
+from harness.data.buckets import Batches, padded_target, steps_per_epoch
 from harness.errors import ConfigError
 
 LIMITS = [3, 6, 10]
@@ -82,8 +82,18 @@ def test_epochs_and_seeds_are_shuffled_otherwise():
 
 @pytest.mark.parametrize(
     ("batch_size", "by_tokens", "accepted"),
-    [(13, False, "up to 12"), (10, True, "from 11 to 48 tokens"), (49, True, "from 11 to 48")],
+    [
+        (13, False, "from 1 to 12 sentences"),
+        (10, True, "from 11 to 48 tokens"),
+        (49, True, "from 11 to 48"),
+    ],
 )
 def test_batches_that_cannot_be_filled_are_refused(batch_size, by_tokens, accepted):
     with pytest.raises(ConfigError, match=rf"batch_size={batch_size}: 12 training.*{accepted}"):
         Batches(np.full(12, 3), LIMITS, batch_size, by_tokens=by_tokens, seed=0)
+
+
+@pytest.mark.parametrize(("by_tokens", "complaint"), [(False, "0 sentences"), (True, "0 tokens")])
+def test_too_few_pairs_for_any_batch_are_refused(by_tokens, complaint):
+    with pytest.raises(ConfigError, match=rf"^0 training pairs, {complaint} in all; accepted: 1"):
+        steps_per_epoch(np.zeros(0, int), LIMITS, 8, by_tokens=by_tokens)

@@ -35,6 +35,16 @@ def test_unaligned_files_are_refused_with_both_line_counts(folder):
         data.check(config(folder))
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path, zipped):
+    pair_files.write(tmp_path, "text", [("\ufeffHello \ufeff there.", "Hallo.")] * 2, zipped)
+    found = lines.find(str(tmp_path), "text", ("de", "en")).files
+    first, second = lines.read(found["en"])
+    assert first.decode() == "Hello \ufeff there.\n"
+    assert second.decode() == "\ufeffHello \ufeff there.\n", "which only stands first"
+    assert list(lines.read(found["de"])) == [b"Hallo.\n"] * 2
+
+
 def test_bytes_that_are_not_utf_8_are_refused_by_line_and_byte(folder):
     path, content = unzipped(folder, "train.de")
     rows = content.split(b"\n")

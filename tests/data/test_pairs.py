@@ -9,7 +9,7 @@ import pytest
 
 from harness import data
 from harness.data.pairs import Sentences
-from harness.errors import DataError
+from harness.errors import ConfigError, DataError
 from tests.data import pair_files
 from tests.data.pair_files import config
 
@@ -124,9 +124,32 @@ def test_training_cuts_what_is_longer_than_the_last_bucket_and_evaluation_does_n
 
 def test_batches_by_tokens_hold_up_to_so_many(folder):
     by_tokens = data.load(config(folder, batch_by="tokens"))
+    every = arrays(data.load(config(folder)).train(1, seed=1), 60)
     sizes = [out.shape for _, out in arrays(by_tokens.train(42, seed=1), 20)]
     assert set(sizes) == {(4, 9), (2, 21)}
-    assert by_tokens.num_train > 60
+    assert by_tokens.num_train == 60
+    assert by_tokens.steps_per_epoch(42) == sum(out.size for _, out in every) // 42
+    assert data.sizes(by_tokens) == {"train": 60, "validation": 10, "test": 10}
+
+
+@pytest.mark.parametrize("budget", [1, 42, 10_000])
+def test_held_out_batches_by_tokens_keep_to_the_budget(folder, budget):
+    by_tokens = data.load(config(folder, batch_by="tokens"))
+    whole = arrays(data.load(config(folder)).validation(1))
+    batches = arrays(by_tokens.validation(budget))
+    assert sum(len(out) for _, out in batches) == len(whole) == 10
+    for (source, _), out in batches:
+        assert out.size <= budget or len(out) == 1
+        assert len(source) == len(out)
+    if budget != 42:
+        assert len(batches) == {1: 10, 10_000: 1}[budget]
+
+
+@pytest.mark.parametrize("batch_size", [20, 100_000])
+def test_batches_by_tokens_that_cannot_be_filled_are_refused(folder, batch_size):
+    by_tokens = data.load(config(folder, batch_by="tokens"))
+    with pytest.raises(ConfigError, match=rf"batch_size={batch_size}: 60.*from 21 to \d+ tokens"):
+        by_tokens.steps_per_epoch(batch_size)
 
 
 def test_the_fingerprint_follows_content_and_vocabulary_not_place_or_packing(folder, tmp_path):
@@ -149,6 +172,19 @@ def test_the_fingerprint_needs_no_tensorflow(folder):
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_share_that_draws_nothing_is_refused(folder):
+    options = {"validation_files": None, "validation_share": 1e-6}
+    complaint = r"validation_share=1e-06: draws none of these pairs; .*dataset\.validation_files"
+    with pytest.raises(DataError, match=complaint):
+        data.load(config(folder, **options))
+
+
+def test_the_first_test_pairs_are_many_whatever_a_batch_is(folder):
+    for batch_by in ("sentences", "tokens"):
+        source, target_in = data.load(config(folder, batch_by=batch_by)).first_test(8)
+        assert len(source) == len(target_in) == 8
 
 
 def test_shares_are_held_out_where_there_are_no_files(folder):

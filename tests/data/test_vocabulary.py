@@ -86,3 +86,22 @@ def test_other_files_and_other_special_ids_are_refused(counts, tmp_path):
     path.write_bytes(usual.getvalue())
     with pytest.raises(DataError, match=r"special ids are pad=-1, unk=0.*accepted: pad=0, unk=1"):
         vocabulary.read(path)
+
+
+def test_a_model_that_does_not_tell_where_words_begin_is_refused(tmp_path):
+    model = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(["klein Haus", "kleine Katze", "Hund"] * 9),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=40,
+        hard_vocab_limit=False,
+        add_dummy_prefix=False,
+        minloglevel=2,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+    )
+    with pytest.raises(DataError, match=r"^it: .*where a word begins; .*add_dummy_prefix=true"):
+        Vocabulary(model.getvalue(), "it")

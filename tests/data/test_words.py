@@ -1,8 +1,13 @@
 """Sorting out lines in processes, a few at a time, and holding out what tests must not meet."""
 
 import itertools
+import tempfile
+from collections import Counter
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.data import lines, words
 from harness.data.words import Rules
@@ -63,6 +68,48 @@ def test_equal_sentences_are_held_out_together(tmp_path):
     assert validation
     assert test
     assert len(train | validation | test) == len(train) + len(validation) + len(test)
+
+
+@settings(deadline=None)
+@given(
+    links=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=40, max_size=90),
+    seed=st.integers(0, 1000),
+)
+def test_no_sentence_of_either_language_is_in_two_splits(links, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Rules(("de", "en"), "none", 80, (0.1, 0.1), seed)
+        files = {"train": pair(Path(folder), [(f"e {one}", f"d  {two}") for one, two in links])}
+        out = Path(folder, "out")
+        out.mkdir()
+        report = words.write(files, rules, out)
+        seen, count = {}, 0
+        for split in words.SPLITS:
+            for language in ("de", "en"):
+                for sentence in words.read(out, split, language):
+                    assert seen.setdefault(sentence, split) == split
+                    count += 1
+        assert count == 2 * (report.kept + report.held_out)
+        assert report.pairs == len(links)
+        english = Counter(one for one, _ in links)
+        once = [f"e {one}" for one, times in english.items() if times == 1]
+        assert all(sentence in seen for sentence in once), "what shares nothing stays"
+        counted = sum(int(line.split("\t")[1]) for line in (out / words.COUNTS).open())
+        trained = [words.read(out, "train", language) for language in ("de", "en")]
+        assert counted == sum(len(line.split()) for line in itertools.chain(*trained))
+
+
+def test_pairs_that_are_left_out_hold_no_others_out(tmp_path):
+    good = [(f"e {number}", "Danke") for number in range(40)]
+    # By the German side all are drawn alike; these would be drawn for themselves.
+    bad = [(f"e {number}", f"d {number} " + "zu lang " * 40) for number in range(40)]
+    out = tmp_path / "out"
+    out.mkdir()
+    shares = Rules(("de", "en"), "none", 8, (0.3, 0.3), 0)
+    report = words.write({"train": pair(tmp_path, [*good, *bad])}, shares, out)
+    assert report.too_long == 40
+    assert report.kept + report.held_out == 40
+    assert report.repeated == 0
+    assert str(report).endswith(f"40 too long, {report.held_out} held out)")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_cifar10_is_prepared(shown):
 
 
 def test_every_layout_is_checked(shown):
-    checks = [text for command, text in shown.items() if " data model" in command]
+    checks = [text for command, text in shown.items() if " data dataset=" in command]
     assert len(checks) == 4
     sizes = ["32×32×3", "224×224×3", "224×224×3", "96×96×3"]
     for text, size in zip(checks, sizes, strict=True):

@@ -68,7 +68,7 @@ def run(folder, shown):
 
 
 def test_every_kind_of_data_is_checked(shown):
-    checks = [text for command, text in shown.items() if " data model" in command]
+    checks = [text for command, text in shown.items() if " data dataset=" in command]
     assert len(checks) == 3
     for text in checks:
         assert "input shape        49×10×1" in text

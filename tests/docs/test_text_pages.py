@@ -15,7 +15,9 @@ from harness.config.compose import compose
 from harness.config.schema import GnmtConfig
 from harness.models import build
 from harness.models.plain import plain
-from tests.settings import ROOT
+from tests.data import pair_files
+from tests.runs import by_sparsity
+from tests.settings import ROOT, harness
 from tests.test_readme import commands
 
 TRANSLATION = (ROOT / "docs/translation.md").read_text()
@@ -33,6 +35,21 @@ def test_the_sweeps_are_as_described(command):
     assert sizes == ({(2, 256)} if name.endswith("small") else {(4, 1024)})
     folders = {config.dataset.data_dir for config in configs}
     assert folders == {"MULTI30K" if name.endswith("small") else "WMT16"}
+
+
+def test_your_own_two_files_become_cells(tmp_path):
+    check, run = commands("docs/text.md")
+    pair_files.write(tmp_path / "my_pairs", "corpus", pair_files.sentences(300))
+    small = ["dataset.vocabulary_size=48", f"dataset.cache_dir={tmp_path / 'cache'}"]
+    done = harness(*shlex.split(check)[1:], *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"training pairs \(0 empty, 0 too long, [1-9]\d* held out", done.stdout)
+    tiny = ["model.units=8", "training.dense.epochs=1", "training.finetune.epochs=1"]
+    done = harness(*shlex.split(run)[1:], *small, *tiny, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = by_sparsity(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert cells.keys() == {"dense", "random"}
+    assert cells["random"].metrics["sparsity/prunable"] == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_reviews_cell_composes():

@@ -8,6 +8,7 @@ from harness.config.schema import DecodingConfig, GnmtConfig
 from harness.errors import ConfigError, ExportError
 from harness.models import build, gnmt, gnmt_layers
 from harness.models.plain import load_weights, plain
+from harness.models.weights import load_file
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.models.gnmt_reference import BOS, Reference
 
@@ -118,6 +119,11 @@ def test_a_file_holds_the_model_and_tells_its_vocabulary(tmp_path):
     stranger = small(vocabulary="other words")
     with pytest.raises(ExportError, match=r"trained with vocabulary of these id.*other words"):
         load_weights(stranger, tmp_path / "model.keras")
+    with pytest.raises(ExportError, match="trained with vocabulary"):
+        load_file(stranger, tmp_path / "model.keras")
+    plain(model).save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(ConfigError, match=r"weights\.h5, which does not say what vocabulary"):
+        load_file(fresh, tmp_path / "model.weights.h5")
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,8 @@ CELL = (
     "training.dense.epochs=4",
     "training.finetune.epochs=3",
     "export=keras",
-    "sparsity=random",
-    "sparsity.target=0.8",
-    "sparsity.schedule.frequency=1",
 )
+SPARSE = ("sparsity=random", "sparsity.target=0.8", "sparsity.schedule.frequency=1")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def cells(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
     data = write_multi30k(folder / "data", 80)
     where = (f"dataset.data_dir={data}", f"dataset.cache_dir={folder / 'cache'}")
-    done = harness("run", *CELL, *where, cwd=folder)
+    done = harness("run", *CELL, *SPARSE, *where, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")
 
@@ -84,6 +82,20 @@ def test_one_file_is_measured(cells):
     dense, sparse = (cells[name].metrics for name in ("dense", "random"))
     assert dense["size/keras_max_error"] == 0
     assert sparse["size/keras_gzip_bytes"] < dense["size/keras_gzip_bytes"]
+
+
+def test_a_model_in_mixed_precision_trained_by_tokens_is_translated_with(tmp_path):
+    data = write_multi30k(tmp_path / "data", 80)
+    where = (f"dataset.data_dir={data}", f"dataset.cache_dir={tmp_path / 'cache'}")
+    options = ("sparsity=dense", "training.mixed_precision=true", "training.dense.epochs=1")
+    by_tokens = ("dataset.batch_by=tokens", "training.batch_size=100")
+    done = harness("run", *CELL, *where, *options, *by_tokens, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cell = by_sparsity(f"sqlite:///{tmp_path / 'mlflow.db'}")["dense"]
+    assert cell.metrics["test/perplexity"] > 1
+    assert cell.metrics["size/keras_max_error"] < 0.1, "of bfloat16's logits"
+    with cell.path("translations.csv").open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 13
 
 
 def test_tflite_is_refused_before_anything_runs():

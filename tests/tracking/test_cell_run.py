@@ -159,9 +159,15 @@ def test_a_missing_baseline_is_one_clear_line(config, run):
 def test_artifacts_come_back(run, tmp_path):
     (tmp_path / "x.txt").write_text("hello")
     run.artifact(tmp_path / "x.txt", "folder")
-    assert cell_run.artifact_path(run.uri, run.run_id, "folder/x.txt").read_text() == "hello"
-    with pytest.raises(TrackingError, match=r"its artifact model/none cannot be read") as caught:
-        cell_run.artifact_path(run.uri, run.run_id, "model/none")
+    with cell_run.fetched(run.uri, run.run_id, "folder/x.txt") as path:
+        assert path.read_text() == "hello"
+    assert not path.exists(), "a copy for the block alone"
+    missing = cell_run.fetched(run.uri, run.run_id, "model/none")
+    with (
+        pytest.raises(TrackingError, match=r"its artifact model/none cannot be read") as caught,
+        missing,
+    ):
+        pass
     assert "\n" not in str(caught.value)
 
 
