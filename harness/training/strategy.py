@@ -27,8 +27,7 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
     Raises:
         ConfigError: If there are fewer devices than asked for, or a batch does not divide.
     """
-    if config.virtual_cpus:
-        _split_cpu(config.virtual_cpus)
+    connect(config)
     strategy = _strategy(config)
     replicas = strategy.num_replicas_in_sync if strategy else 1
     _check_share(batch_size, replicas)
