@@ -153,16 +153,18 @@ def _leave_out_repeats(folder: Path, rules: Rules, report: Report, counts: Count
         if taken and (split == "train" or split in drawn):
             repeated = [_hash(words) in taken for words in read(folder, split, second)]
             report.repeated += sum(repeated)
-            report.held_out -= sum(repeated) if split != "train" else 0
             if split == "train":
-                counts.subtract(_words_of(folder, rules, repeated))
-            for language, kind in product(rules.languages, _kinds(split)):
-                _rewrite(_path(folder, split, language, kind), repeated)
+                counts.subtract(_trained_words(folder, rules, repeated))
+            else:
+                report.held_out -= sum(repeated)
+            if any(repeated):
+                for language, kind in product(rules.languages, _kinds(split)):
+                    _rewrite(_path(folder, split, language, kind), repeated)
         if split in drawn:
             taken |= {_hash(words) for words in read(folder, split, second)}
 
 
-def _words_of(folder: Path, rules: Rules, chosen: list[bool]) -> Iterator[str]:
+def _trained_words(folder: Path, rules: Rules, chosen: list[bool]) -> Iterator[str]:
     for language in rules.languages:
         for sentence in compress(read(folder, "train", language), chosen):
             yield from sentence.split(" ")

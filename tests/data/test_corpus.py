@@ -1,3 +1,5 @@
+"""Encoded sentences read by position: whole, cut, by many threads, and from damaged files."""
+
 import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
