@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.main import main
+from harness.cli.commands import main
 from harness.cli.report import Request, print_reports
 from harness.errors import ConfigError, ReportError, TrackingError
 from harness.report import Selection, parse_filter

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.cli.main import main
+from harness.cli.commands import main
 from harness.config.schema import SpeechCommandsConfig, SpeechFolderConfig
 from harness.data.prepare import MARKER, espeak
 from harness.data.prepare.espeak import Library, Say

@@ -27,7 +27,7 @@ NOT_TRAINED = 32 + 32
 def test_help_is_quick_and_names_every_command():
     code = """
 import contextlib
-from harness.cli.main import main
+from harness.cli.commands import main
 for arguments in (["--help"], ["run", "--help"], ["sweep", "--help"], ["describe", "--help"]):
     with contextlib.suppress(SystemExit):
         main(arguments)
@@ -121,7 +121,7 @@ def test_reports_import_neither_tensorflow_nor_mlflow(swept):
     code = f"""
 import os
 os.chdir({str(swept.folder)!r})
-from harness.cli.main import main
+from harness.cli.commands import main
 assert main(["report", "tiny.yaml", "--out", "imports"]) == 0
 """
     assert imported(code, ["mlflow", "tensorflow", "keras"]) == set()
