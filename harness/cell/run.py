@@ -18,7 +18,7 @@ from harness.cell import measures
 from harness.cell.cell import Cell, checkpoint_file, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
 from harness.config import is_dense
-from harness.config.cluster import cluster
+from harness.training.cluster import cluster
 from harness.config.identity import FORMAT
 from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun

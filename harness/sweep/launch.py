@@ -12,7 +12,7 @@ from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cli.report import write_report
 from harness.config import Config
-from harness.config.cluster import cluster
+from harness.training.cluster import cluster
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown

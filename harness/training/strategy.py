@@ -5,9 +5,9 @@ from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
-from harness.config.cluster import cluster
 from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
+from harness.training.cluster import cluster
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from harness.pruning.from_config import from_config, permute, summarize
 
 from harness.config import compose
 from harness.models import build
-from harness.pruning.from_config import from_config, permute, summarize
 from harness.training import loop
 from tests.runs import by_sparsity
 from tests.settings import TINY, harness

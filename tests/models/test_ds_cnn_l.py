@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness.pruning.from_config import from_config, summarize
 
 from harness import models
 from harness.config import compose
@@ -12,7 +13,6 @@ from harness.errors import ConfigError
 from harness.export import export, tflite
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
-from harness.pruning.from_config import from_config, summarize
 from harness.training.recipe import precision
 
 MFCC = (49, 10, 1)

@@ -4,6 +4,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from harness.pruning.from_config import from_config
 from keras.src.legacy.saving import legacy_h5_format
 
 from harness.config import compose
@@ -12,7 +13,6 @@ from harness.models import build
 from harness.models.layers.plain import plain
 from harness.models.layers.standard import BatchNorm
 from harness.models.layers.weights import load_file
-from harness.pruning.from_config import from_config
 
 SIDES = {"inception_v3": 299, "mobilenet_v1": 224, "mobilenet_v2": 224}
 TARGETS = (0.5, 0.75, 0.875)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from harness.pruning.from_config import from_config
 
 from harness.config import compose
 from harness.models import build
-from harness.pruning.from_config import from_config
 
 SMALL = [
     "model.filters=[2,4]",

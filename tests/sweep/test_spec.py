@@ -1,10 +1,10 @@
 """Sweeps: the shipped files, how they expand, and what is no sweep."""
 
 import pytest
+from harness.pruning.from_config import from_config
 
 from harness.config import is_dense, shipped
 from harness.errors import ConfigError
-from harness.pruning.from_config import from_config
 from harness.sweep.plan import plan
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
