@@ -19,9 +19,10 @@ import keras
 import numpy as np
 
 from benchmarks.timing import ratio
-from harness.config.schema import AugmentationConfig, DsCnnLConfig
+from harness.config.schema import AugmentationConfig
 from harness.data.speech.sound.clips import Clips, SpeechData
 from harness.models import build
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.plain import plain
 
 _CLASSES = 12
@@ -92,7 +93,7 @@ def main() -> None:
     cached = sounds(AugmentationConfig(), 4 * args.batch)
     varied = sounds(_VARIED, 4 * args.batch)
     one = cached.train(args.batch, seed=0).take(1).cache().repeat()
-    config = DsCnnLConfig(name="ds_cnn_l", filters=args.filters)
+    config = DsCnnL(filters=args.filters)
     model = build(config, cached.input_shape, _CLASSES)
     stock = compiled(plain(model))  # the copy has the same layers, as Keras has them
     compiled(model)

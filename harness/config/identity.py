@@ -14,6 +14,7 @@ from typing import Any
 from harness.config.schema import Config, PatternConfig, SparsityConfig
 from harness.config.sparsity import N_OF_M
 from harness.digest import digest
+from harness.models.base import ModelOptions
 
 #: Raised when the same config would give another result; old runs are then not found.
 FORMAT = 3
@@ -50,8 +51,6 @@ METHOD_KEYS: dict[str, tuple[str, ...]] = {
     "sr_ste": ("decay",),
     "rigl": ("alpha",),
 }
-#: Models without batch normalization, for which its synchronization means nothing.
-NOT_NORMALIZED = ("gnmt", "imdb_lstm")
 DECAY_KEYS: dict[str, tuple[str, ...]] = {
     "constant": (),
     "cosine": ("alpha",),
@@ -100,7 +99,7 @@ def identity(config: Config, fingerprint: str) -> dict[str, Any]:
         "dataset": {**plain["dataset"], "fingerprint": fingerprint},
         "sparsity": _sparsity(plain["sparsity"]),
         "training": training,
-        "strategy": _strategy(plain["strategy"], config.model.name),
+        "strategy": _strategy(plain["strategy"], config.model),
         "export": plain["export"],
         "scale": config.scale,
         "seed": config.seed,
@@ -139,8 +138,8 @@ def _phase(phase: dict[str, Any]) -> dict[str, Any]:
     return {**phase, "optimizer": set_only, "decay": decay}
 
 
-def _strategy(strategy: dict[str, Any], model: str) -> dict[str, Any]:
-    if strategy["name"] == "single" or model in NOT_NORMALIZED:
+def _strategy(strategy: dict[str, Any], model: ModelOptions) -> dict[str, Any]:
+    if strategy["name"] == "single" or not model.normalized:  # there it means nothing
         del strategy["synchronized_batch_norm"]
     return strategy
 

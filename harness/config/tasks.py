@@ -1,17 +1,8 @@
 """Which models and data sets go together, refused before either is loaded."""
 
 from harness.errors import ConfigError
+from harness.models.base import ModelOptions
 
-#: model.name -> what it takes
-MODELS = {
-    "mnist_cnn": "images",
-    "gnmt": "text pairs",
-    "imdb_lstm": "reviews",
-    "inception_v3": "images",
-    "mobilenet_v1": "images",
-    "mobilenet_v2": "images",
-    "ds_cnn_l": "speech",
-}
 #: dataset.name -> what it holds
 DATASETS = {
     "mnist": "images",
@@ -28,16 +19,16 @@ DATASETS = {
 }
 
 
-def check_task(model: str, dataset: str) -> None:
+def check_task(model: ModelOptions, dataset: str) -> None:
     """Refuses a model that cannot take what the data set holds.
 
     Raises:
         ConfigError: names both, and the data sets that the model takes.
     """
-    takes, holds = MODELS[model], DATASETS[dataset]
+    takes, holds = model.takes, DATASETS[dataset]
     if takes != holds:
         suited = ", ".join(f"dataset={name}" for name, held in DATASETS.items() if held == takes)
         raise ConfigError(
-            f"dataset: received {dataset} ({holds}) with model={model}; accepted: {takes}"
+            f"dataset: received {dataset} ({holds}) with model={model.name}; accepted: {takes}"
             f" ({suited})"
         )

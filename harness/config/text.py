@@ -2,13 +2,7 @@
 
 import re
 
-from harness.config.schema import (
-    DatasetConfig,
-    ImdbConfig,
-    ImdbLstmConfig,
-    ModelConfig,
-    PairsConfig,
-)
+from harness.config.schema import DatasetConfig, ImdbConfig, PairsConfig
 from harness.errors import ConfigError
 from harness.options import need, one_of
 
@@ -28,11 +22,10 @@ def check_text(dataset: DatasetConfig) -> None:
         _reviews(dataset)
 
 
-def check_fit(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> None:
-    """Refuses text that the model or the batches of a cell do not go with.
+def check_fit(dataset: DatasetConfig, batch_size: int) -> None:
+    """Refuses text that the batches of a cell do not go with.
 
     Args:
-        model: the cell's.
         dataset: the cell's, within its own ranges.
         batch_size: `training.batch_size`.
 
@@ -43,10 +36,6 @@ def check_fit(model: ModelConfig, dataset: DatasetConfig, batch_size: int) -> No
         least = dataset.buckets[-1] + 1
         accepted = f"{least} or more tokens: the longest sentence and its end"
         need("training.batch_size", batch_size, batch_size >= least, accepted)
-    if isinstance(dataset, ImdbConfig) and isinstance(model, ImdbLstmConfig):
-        size = model.vocabulary_size
-        accepted = f"dataset.vocabulary_size, {dataset.vocabulary_size}"
-        need("model.vocabulary_size", size, size == dataset.vocabulary_size, accepted)
 
 
 def languages(direction: str) -> tuple[str, str]:

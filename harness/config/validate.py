@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.config.export import check_export
 from harness.config.images import check_images
-from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import Config, DatasetConfig, PairsConfig, StrategyConfig, TrackingConfig
 from harness.config.sparsity import check_sparsity
@@ -37,12 +36,13 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
         one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
     one_of("scale", config.scale, SCALES)
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
-    check_task(config.model.name, config.dataset.name)
-    check_model(config.model)
+    check_task(config.model, config.dataset.name)
+    config.model.check()
     check_data(config.dataset)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
-    check_fit(config.model, config.dataset, config.training.batch_size)
+    config.model.check_with(config.dataset)
+    check_fit(config.dataset, config.training.batch_size)
     _compiled(config)
     _strategy(config.strategy)
     _shares(config)

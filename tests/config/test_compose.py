@@ -7,6 +7,7 @@ import pytest
 
 from harness.config import Config, compose, expand, options, shipped, tasks
 from harness.errors import ConfigError
+from harness.models import MODELS
 from tests.settings import imported
 
 GROUPS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
@@ -36,7 +37,8 @@ def test_every_shipped_option_composes(group, name):
 
 def suited(group, name):
     """What makes a model's or a data set's cell whole: the first counterpart of its task."""
-    known = {"model": (tasks.MODELS, tasks.DATASETS), "dataset": (tasks.DATASETS, tasks.MODELS)}
+    models = {name: model.takes for name, model in MODELS}
+    known = {"model": (models, tasks.DATASETS), "dataset": (tasks.DATASETS, models)}
     if group not in known:
         return []
     mine, theirs = known[group]

@@ -5,11 +5,9 @@ import dataclasses
 import pytest
 
 from harness.config import cell_id, compose
-from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
+from harness.config.schema import DatasetConfig, PairsConfig
 from harness.config.text import check_fit, check_text, languages
 from harness.errors import ConfigError
-
-MODEL = ModelConfig(name="any")
 
 
 def pairs(**options):
@@ -22,7 +20,7 @@ def test_sound_options_pass():
     check_text(DatasetConfig(name="mnist", source="idx"))
     by_tokens = pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7])
     check_text(by_tokens)
-    check_fit(MODEL, by_tokens, 8)
+    check_fit(by_tokens, 8)
     assert languages("de_en") == ("de", "en")
 
 
@@ -50,9 +48,9 @@ def test_options_out_of_range_are_refused(options, complaint):
 
 
 def test_a_batch_of_tokens_must_hold_the_longest_sentence():
-    check_fit(MODEL, pairs(), 1)
+    check_fit(pairs(), 1)
     with pytest.raises(ConfigError, match=r"batch_size: received 50; accepted: 51 or more tokens"):
-        check_fit(MODEL, pairs(batch_by="tokens"), 50)
+        check_fit(pairs(batch_by="tokens"), 50)
 
 
 @pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])

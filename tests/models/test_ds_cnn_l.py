@@ -8,9 +8,10 @@ from harness.pruning.from_config import from_config, summarize
 
 from harness import models
 from harness.config import compose
-from harness.config.schema import DsCnnLConfig, ExportConfig
+from harness.config.schema import ExportConfig
 from harness.errors import ConfigError
 from harness.export import export, tflite
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
 from harness.training.recipe import precision
@@ -19,7 +20,7 @@ MFCC = (49, 10, 1)
 
 
 def config(**options):
-    return DsCnnLConfig(name="ds_cnn_l", **options)
+    return DsCnnL(**options)
 
 
 @pytest.fixture(scope="module")

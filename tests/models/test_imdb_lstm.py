@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from harness import models
-from harness.config.schema import ImdbLstmConfig
 from harness.data.base import Split
 from harness.data.text.corpora.sequences import SequenceData
 from harness.errors import ConfigError
 from harness.export import tflite
+from harness.models.imdb_lstm import ImdbLstm
 from harness.models.layers.plain import plain
 from harness.tasks.accuracy import evaluate
 from harness.training import loop
@@ -19,7 +19,7 @@ SMALL = {"vocabulary_size": 20, "embedding": 4, "units": 6}
 
 
 def config(**options):
-    return ImdbLstmConfig(name="imdb_lstm", **options)
+    return ImdbLstm(**options)
 
 
 def data(count=64) -> SequenceData:

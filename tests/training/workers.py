@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.config.schema import ImageModelConfig, StrategyConfig
+from harness.config.schema import StrategyConfig
 from harness.data.base import ArrayData, Split
-from harness.models import build
+from harness.models import MODELS, build
 from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
@@ -31,7 +31,7 @@ def net(kind: str, precision: str) -> keras.Model:
         hidden = [convolution, BatchNorm(), layers.ReLU(), layers.Flatten(), Dropout(0.3)]
         return keras.Sequential([keras.Input((32, 32, 3)), *hidden, layers.Dense(2)])
     options: Any = {"dropout": 0.1, "small_images": kind == "inception_v3"}
-    model = build(ImageModelConfig(name=kind, width=0.125, **options), (32, 32, 3), 2)
+    model = build(MODELS.find(kind)(width=0.125, **options), (32, 32, 3), 2)
     if precision == "exact":
         return keras.models.clone_model(model, clone_function=_in_float64)
     for layer in model.layers:

@@ -32,15 +32,6 @@ from harness.config.schema.image_data import (
     ImagenetConfig,
     ShiftConfig,
 )
-from harness.config.schema.models import (
-    DecodingConfig,
-    DsCnnLConfig,
-    GnmtConfig,
-    ImageModelConfig,
-    ImdbLstmConfig,
-    MnistCnnConfig,
-    ModelConfig,
-)
 from harness.config.schema.sparsity import (
     MethodConfig,
     PatternConfig,
@@ -56,6 +47,7 @@ from harness.config.schema.training import (
     StrategyConfig,
     TrainingConfig,
 )
+from harness.models.base import MODELS, ModelOptions
 
 __all__ = [
     "SCHEMAS",
@@ -67,21 +59,14 @@ __all__ = [
     "CropConfig",
     "DatasetConfig",
     "DecayConfig",
-    "DecodingConfig",
-    "DsCnnLConfig",
     "ExportConfig",
     "FinetuneConfig",
     "FsddConfig",
-    "GnmtConfig",
     "ImageConfig",
     "ImageFolderConfig",
-    "ImageModelConfig",
     "ImagenetConfig",
     "ImdbConfig",
-    "ImdbLstmConfig",
     "MethodConfig",
-    "MnistCnnConfig",
-    "ModelConfig",
     "OptimizerConfig",
     "PairsConfig",
     "PatternConfig",
@@ -128,7 +113,7 @@ class TrackingConfig:
 class Config:
     """A cell: one model × dataset × sparsity × seed × training recipe."""
 
-    model: ModelConfig = MISSING
+    model: ModelOptions = MISSING
     dataset: DatasetConfig = MISSING
     sparsity: SparsityConfig = MISSING
     training: TrainingConfig = MISSING
@@ -140,17 +125,9 @@ class Config:
     work_dir: str = "work"
 
 
-#: group -> schema name -> dataclass. A model or data set with options of its own adds a line.
+#: group -> schema name -> dataclass. A data set with options of its own adds a line.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "model": {
-        "mnist_cnn": MnistCnnConfig,
-        "ds_cnn_l": DsCnnLConfig,
-        "gnmt": GnmtConfig,
-        "imdb_lstm": ImdbLstmConfig,
-        "inception_v3": ImageModelConfig,
-        "mobilenet_v1": ImageModelConfig,
-        "mobilenet_v2": ImageModelConfig,
-    },
+    "model": dict(MODELS),
     "dataset": {
         "dataset": DatasetConfig,
         "cifar10": Cifar10Config,
