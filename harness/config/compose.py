@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -16,11 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
+from harness.config.choices import choosing, swapped
 from harness.config.explain import explain
-from harness.config.schema import SCHEMAS, Config, DatasetConfig, register
+from harness.config.schema import Config, register, typed
 from harness.config.validate import check_data, validate
+from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
-from harness.options import one_of
 
 
 def shipped(folder: str) -> Path:
@@ -47,10 +47,11 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         ConfigError: an unknown key or name, a value of the wrong type or out of range,
             or a combination that no cell can have.
     """
-    return to_config(_composed(overrides))
+    overrides = choosing(overrides)
+    return to_config(_composed(overrides), overrides)
 
 
-def compose_data(overrides: Sequence[str] = ()) -> DatasetConfig:
+def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
     """Composes and validates a data set alone, whatever model would go with it.
 
     Args:
@@ -59,8 +60,8 @@ def compose_data(overrides: Sequence[str] = ()) -> DatasetConfig:
     Raises:
         ConfigError: an unknown key or name, or a value of the wrong type or out of range.
     """
-    dataset = _typed(_composed(overrides)).dataset
-    one_of("dataset", dataset.name, options("dataset"))
+    overrides = choosing(overrides)
+    dataset = _typed(_composed(overrides), overrides).dataset
     check_data(dataset)
     return dataset
 
@@ -112,43 +113,26 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     return [list(combination) for combination in product(*choices)]
 
 
-def to_config(composed: DictConfig) -> Config:
+def to_config(composed: DictConfig, overrides: Sequence[str] = ()) -> Config:
     """The typed and validated cell of a composed config (Hydra's own section is ignored).
+
+    Args:
+        composed: by Hydra.
+        overrides: those that it was composed with, in Hydra's form.
 
     Raises:
         ConfigError: as `compose`.
     """
-    config = _typed(composed)
+    config = _typed(composed, overrides)
     validate(config, options)
     return config
 
 
-def _typed(composed: DictConfig) -> Config:
+def _typed(composed: DictConfig, overrides: Sequence[str]) -> Config:
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
-        plain.pop("hydra", None)
-        # `+key=value` opens Hydra's structs, so the schema is applied once more, closed.
-        typed = OmegaConf.merge(OmegaConf.structured(Config), _typed_groups(plain))
-        config = OmegaConf.to_object(typed)
+        given = {str(key): value for key, value in plain.items() if key != "hydra"}
+        return typed(Config, given, swapped=swapped(overrides))
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error, options)) from None
-    assert isinstance(config, Config)
-    return config
-
-
-def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
-    schemas = SCHEMAS["model"]
-    name = (plain.get("model") or {}).get("name")
-    if name not in schemas:
-        raise ConfigError(f"model={name} is unknown; accepted: {', '.join(options('model'))}")
-    dataset = (plain.get("dataset") or {}).get("name")
-    # A data set without options of its own has the common ones.
-    common = SCHEMAS["dataset"]["dataset"]
-    kinds = {"model": schemas[name], "dataset": SCHEMAS["dataset"].get(str(dataset), common)}
-    # merged below their groups, so that an error names the whole key
-    given = {group: plain[group] for group in kinds if group in plain}
-    typed = OmegaConf.merge(
-        {group: OmegaConf.structured(kind) for group, kind in kinds.items()}, given
-    )
-    return OmegaConf.merge(plain, typed)  # type: ignore[return-value]

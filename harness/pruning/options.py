@@ -165,3 +165,22 @@ def summarize(model: Any, pruner: Pruner | None) -> Summary:
     if pruner is not None:
         return pruner.summary()
     return Pruner(pattern=Unstructured(), schedule=Constant(0.0)).preview(model)
+
+
+def summarize_trained(model: Any, sparsity: SparsityOptions) -> Summary:
+    """`summarize` of a model that was pruned elsewhere: its zeros are its masks.
+
+    Args:
+        model: built, with the trained weights.
+        sparsity: what it was pruned to.
+    """
+    if not sparsity.pruned:
+        return summarize(model, None)
+    from harness.pruning import Frozen, Pruner
+
+    planned = sparsity.pruner(total_steps=1_000_000)
+    assert planned is not None
+    pruner = Pruner(planned.pattern, Frozen(), scope=planned.scope).attach(model)
+    summary = pruner.summary()
+    pruner.detach(model)
+    return summary

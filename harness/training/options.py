@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ConfigError
 from harness.options import NOTHING, UNNAMED, Options, decides, need, one_choice, one_of
@@ -167,13 +166,3 @@ class StrategyOptions(Options):
                 "whose results depend on their number; accepted: the number of devices of all "
                 "processes"
             )
-
-
-def decided_strategy(strategy: StrategyOptions, normalized: bool) -> dict[str, Any]:
-    """What of a strategy decides trained weights: synchronization only where there is a choice."""
-    import dataclasses
-
-    plain = dataclasses.asdict(strategy)
-    if strategy.name == "single" or not normalized:
-        del plain["synchronized_batch_norm"]
-    return plain

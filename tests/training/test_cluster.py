@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness.training.cluster import cluster
 from harness.errors import ConfigError
+from harness.training.cluster import cluster
 from tests.settings import harness
 
 WORKERS = ["127.0.0.1:2001", "127.0.0.1:2002"]

@@ -92,6 +92,8 @@ class MethodOptions(Options):
     #: The patterns and the schedules that it works with; None: any.
     patterns: ClassVar[tuple[str, ...] | None] = None
     schedules: ClassVar[tuple[str, ...] | None] = None
+    #: Whether the score decides more than the first mask.
+    scored: ClassVar[bool] = True
     kind: str = UNNAMED
 
     def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:

@@ -23,6 +23,7 @@ class RigLOptions(MethodOptions):
     words: ClassVar[str] = "RigL"
     patterns: ClassVar[tuple[str, ...] | None] = ("unstructured", "block")
     schedules: ClassVar[tuple[str, ...] | None] = ("constant", "cosine", "polynomial")
+    scored: ClassVar[bool] = False
     kind: str = "rigl"
     alpha: float = 0.3
 

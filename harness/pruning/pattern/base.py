@@ -133,9 +133,9 @@ class PatternOptions(Options):
         return None
 
     @property
-    def label(self) -> str | None:
-        """What tables call its sparsities; None: what the preset is called."""
-        return None
+    def label(self) -> str:
+        """What tables call its sparsities."""
+        return self.kind.replace("_", " ")
 
     def check(self, key: str) -> None:
         """Refuses options out of range.

@@ -19,6 +19,11 @@ class UnstructuredOptions(PatternOptions):
 
     kind: str = "unstructured"
 
+    @property
+    def label(self) -> str:
+        """As the published tables call it, though nothing is left to chance."""
+        return "random"
+
     def pattern(self) -> Unstructured:
         """The pattern."""
         return Unstructured()

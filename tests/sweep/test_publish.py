@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from harness.cli.commands import main
-from harness.cli.report import Request, print_reports
 from harness.errors import ConfigError, ReportError, TrackingError
 from harness.report import Selection, parse_filter
 from harness.report.pages import page_tables
+from harness.sweep.publish import Request, print_reports
 from harness.sweep.spec import names
 from tests.report.store import Store
 
