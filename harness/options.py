@@ -186,7 +186,8 @@ def one_of(key: str, value: object, names: Iterable[str]) -> None:
 def unknown(key: str, value: object, names: Iterable[str]) -> str:
     """The line for a name that is not among those there are, with the nearest one if any."""
     names = list(names)
-    return f"{key}={value} is unknown; accepted: {', '.join(names)}{near(str(value), names, f'{key}=')}"
+    hint = near(str(value), names, f"{key}=")
+    return f"{key}={value} is unknown; accepted: {', '.join(names)}{hint}"
 
 
 def near(name: str, names: Iterable[str], before: str = "") -> str:

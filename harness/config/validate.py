@@ -61,12 +61,10 @@ def _task(config: Config) -> None:
     """Refuses a model that cannot take what the data set holds."""
     model, dataset = config.model, config.dataset
     if model.takes != dataset.holds:
-        suited = ", ".join(
-            f"dataset={name}" for name, data in DATASETS if data.holds == model.takes
-        )
+        suited = [f"dataset={name}" for name, data in DATASETS if data.holds == model.takes]
         raise ConfigError(
-            f"dataset: received {dataset.name} ({dataset.holds}) with model={model.name}; accepted: "
-            f"{model.takes} ({suited})"
+            f"dataset: received {dataset.name} ({dataset.holds}) with model={model.name}; "
+            f"accepted: {model.takes} ({', '.join(suited)})"
         )
 
 
