@@ -37,7 +37,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     config.sparsity.check(config.training.finetune.start)
     config.training.check()
     config.model.check_with(config.dataset)
-    config.dataset.check_with(config.training.batch_size)
+    config.dataset.check_batch(config.training.batch_size)
     _compiled(config)
     config.strategy.check()
     _shares(config)
