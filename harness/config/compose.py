@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config import guard
 from harness.config.choices import choosing, swapped
 from harness.config.explain import explain
-from harness.config.schema import Config, register, typed
+from harness.config.schema import Config, register, rooms, typed
 from harness.config.validate import check_data, validate
 from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
@@ -32,9 +32,16 @@ def shipped(folder: str) -> Path:
 
 
 @cache
-def options(group: str) -> tuple[str, ...]:
-    """The names that a config group accepts, e.g. `options("sparsity")`."""
+def presets(group: str) -> tuple[str, ...]:
+    """The names of a group's YAML presets."""
     return tuple(sorted(path.stem for path in (shipped("conf") / group).glob("*.yaml")))
+
+
+@cache
+def options(group: str) -> tuple[str, ...]:
+    """The names that a config group accepts, e.g. `options("sparsity")`: presets and choices."""
+    choices = next((room.names() for room, _ in rooms() if room.group == group), [])
+    return tuple(sorted({*presets(group), *choices}))
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -67,7 +74,7 @@ def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:
-    register()
+    register(presets)
     guard.install()
     try:
         with _hydra():

@@ -7,7 +7,7 @@ keys and types that the choices do not have.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -117,9 +117,9 @@ def _section_kind(
             )
         return room.find(value.get(room.tag))
     hint = get_type_hints(kind)[field.name]
-    if isinstance(hint, type) and issubclass(hint, Options):
+    if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
-            keys = ", ".join(each.name for each in dataclasses.fields(hint))  # type: ignore[arg-type]
+            keys = ", ".join(each.name for each in dataclasses.fields(hint))
             raise ConfigError(f"{key}: received {value!r}; accepted: its keys, {keys}")
         return hint
     return None
@@ -136,17 +136,22 @@ def unknown_key(key: str, kind: type[Any]) -> str:
 # Hydra -------------------------------------------------------------------------------
 
 
-def register() -> None:
+def register(presets: Callable[[str], Iterable[str]]) -> None:
     """Puts every choice and every section's defaults into Hydra's ConfigStore (again is harmless).
 
-    A choice of the room `sparsity/pattern` becomes the group option `sparsity/pattern=NAME`; the
-    defaults of a section become `base` in its group, for its presets to begin with.
+    A choice of the room `sparsity/pattern` becomes the group option `sparsity/pattern=NAME`, unless
+    a YAML preset has that name, which then begins with `schema/NAME@_here_`. The defaults of a
+    section become `base` in its group, for its presets to begin with.
+
+    Args:
+        presets: group -> the names of its YAML presets.
     """
     store = ConfigStore.instance()
     for room in {room.group: room for room, _ in rooms()}.values():
+        taken = set(presets(room.group))
         for name, options in room:
-            # a YAML preset of the same name comes first, and begins with `schema/NAME@_here_`
-            store.store(group=room.group, name=name, node=_defaults(options))
+            if name not in taken:
+                store.store(group=room.group, name=name, node=_defaults(options))
             store.store(group=f"{room.group}/schema", name=name, node=_defaults(options))
     for section in ("sparsity", "training", "strategy", "export", "tracking"):
         kind = get_type_hints(Config)[section]
@@ -163,7 +168,7 @@ def rooms(kind: type[Any] = Config, key: str = "") -> Iterator[tuple[Room, str]]
         hint = get_type_hints(kind)[field.name]
         if room is not None:
             yield room, path
-        elif isinstance(hint, type) and issubclass(hint, Options):
+        elif dataclasses.is_dataclass(hint):
             yield from rooms(hint, path)
 
 
@@ -184,7 +189,7 @@ def _plain_defaults(kind: type[Any], key: str, groups: list[Any]) -> dict[str, A
             groups.append(
                 {folder if folder == path else f"{folder}@{path}": field.metadata["default"]}
             )
-        elif isinstance(hint, type) and issubclass(hint, Options):
+        elif dataclasses.is_dataclass(hint):
             values[field.name] = _plain_defaults(hint, path, groups)
         elif field.default is not dataclasses.MISSING:
             values[field.name] = field.default
