@@ -61,6 +61,8 @@ def trained_identity(config: Config, fingerprint: str) -> dict[str, Any]:
             "pattern": {"kind": NO_PATTERN},
             "finetuned": config.sparsity.finetuned,
         }
+    elif config.sparsity.pattern.sparsity is not None:
+        decided["sparsity"].pop("target", None)  # the pattern's own, said once more
     strategy = config.strategy
     if strategy.name == "single" or not config.model.normalized:
         del decided["strategy"]["synchronized_batch_norm"]  # there is nothing to synchronize

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness.pruning.from_config import from_config, summarize
 
 from harness import models
 from harness.config import compose
@@ -14,6 +13,7 @@ from harness.export import export, tflite
 from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
+from harness.pruning.options import summarize
 from harness.training.recipe import precision
 
 MFCC = (49, 10, 1)
@@ -69,7 +69,7 @@ def test_two_by_four_leaves_the_one_channel_input_dense(published):
 
 
 def preview(model, *overrides):
-    return from_config(compose(overrides).sparsity, 100).preview(model)
+    return compose(overrides).sparsity.pruner(100).preview(model)
 
 
 def test_each_stage_has_the_published_size(published):

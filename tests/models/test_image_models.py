@@ -4,7 +4,6 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from harness.pruning.from_config import from_config
 from keras.src.legacy.saving import legacy_h5_format
 
 from harness.config import compose
@@ -51,7 +50,7 @@ def config(name, *overrides):
 
 
 def preview(model, name, *overrides):
-    return from_config(config(name, *overrides).sparsity, total_steps=100).preview(model)
+    return config(name, *overrides).sparsity.pruner(100).preview(model)
 
 
 @pytest.mark.parametrize("name", COUNTS)

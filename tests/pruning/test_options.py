@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from harness.pruning.from_config import from_config
 
 from harness.config import compose
 from harness.models import build
@@ -21,7 +20,7 @@ def mask(seed, *overrides):
     model = build(config.model, (28, 28, 1), 10)
     kernel = model.trainable_variables[0]
     kernel.assign(np.linspace(-1, 1.1, kernel.shape.num_elements()).reshape(kernel.shape))
-    pruner = from_config(config.sparsity, 4, seed)
+    pruner = config.sparsity.pruner(4, seed)
     pruner.attach(model)
     pruner.update(0)
     zeros = np.asarray(kernel) == 0
