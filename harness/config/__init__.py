@@ -1,7 +1,9 @@
 """Configs: the typed schema, composing and validating a cell, and its identity."""
 
-from harness.config.compose import compose, compose_data, expand, options, shipped, to_config
+from harness.config.compose import compose, compose_data, options, to_config
+from harness.config.folders import shipped
 from harness.config.identity import cell_id, dense_baseline, identity, is_dense
+from harness.config.overrides import expand
 from harness.config.schema import Config
 
 __all__ = [
