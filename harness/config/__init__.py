@@ -1,6 +1,7 @@
 """Configs: the typed schema, composing and validating a cell, and its identity."""
 
-from harness.config.compose import compose, compose_data, expand, options, shipped, to_config
+from harness.config.compose import compose, compose_data, options, to_config
+from harness.config.folders import shipped
 from harness.config.identity import (
     cell_id,
     dense_baseline,
@@ -9,6 +10,7 @@ from harness.config.identity import (
     is_dense,
     trained_id,
 )
+from harness.config.overrides import expand
 from harness.config.schema import Config
 
 __all__ = [

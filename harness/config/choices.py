@@ -5,30 +5,20 @@ called as its group is, `training/optimizer@training.dense.optimizer=sgd`. The d
 section, or of its tag, says the same in a word that one can guess.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from harness.config.schema import rooms
 from harness.options import Room
 
 
-def choosing(overrides: Iterable[str]) -> list[str]:
-    """The overrides, those that name a choice by its section's key in Hydra's form.
+def choosing(text: str) -> str:
+    """An override; one that names a choice by its section's key in Hydra's form.
 
     Example:
-        >>> choosing(["sparsity.schedule.kind=cosine", "training.dense.optimizer=sgd"])
-        ['sparsity/schedule=cosine', 'training/optimizer@training.dense.optimizer=sgd']
+        >>> choosing("sparsity.schedule.kind=cosine"), choosing("training.dense.optimizer=sgd")
+        ('sparsity/schedule=cosine', 'training/optimizer@training.dense.optimizer=sgd')
     """
-    return [_choosing(text) for text in overrides]
-
-
-def swapped(overrides: Sequence[str]) -> frozenset[str]:
-    """The keys of the sections for which overrides (in Hydra's form) choose."""
-    groups = {text.partition("=")[0].lstrip("+") for text in overrides}
-    return frozenset(key for key, room in _sections().items() if _group(room, key) in groups)
-
-
-def _choosing(text: str) -> str:
     key, equals, value = text.partition("=")
     sections = _sections()
     section, _, tag = key.rpartition(".")
@@ -41,6 +31,12 @@ def _choosing(text: str) -> str:
     if not all(name.strip() in names for name in value.split(",")):
         return text  # for the answer that says which there are
     return f"{_group(room, key)}={value}"
+
+
+def swapped(overrides: Sequence[str]) -> frozenset[str]:
+    """The keys of the sections for which overrides (in Hydra's form) choose."""
+    groups = {text.partition("=")[0].lstrip("+") for text in overrides}
+    return frozenset(key for key, room in _sections().items() if _group(room, key) in groups)
 
 
 @cache

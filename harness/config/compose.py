@@ -2,42 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from itertools import product
-from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
-from harness.config.choices import choosing, swapped
-from harness.config.explain import explain
-from harness.config.schema import Config, register, rooms, typed
+from harness.config.choices import swapped
+from harness.config.explain import explain, unknown_name
+from harness.config.folders import own, preset_files, shipped
+from harness.config.overrides import for_hydra, quoted, single, split
+from harness.config.schema import GROUPS, Config, register, rooms, typed
 from harness.config.validate import check_data, validate
 from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
 
 
-def shipped(folder: str) -> Path:
-    """The folder `conf`, `sweeps` or `published` as shipped: in the wheel, or in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    checkout = {"published": Path("results/published")}.get(folder, Path(folder))
-    installed = package / folder
-    return installed if installed.is_dir() else package.parent / checkout
-
-
-@cache
 def presets(group: str) -> tuple[str, ...]:
     """The names of a group's YAML presets."""
-    return tuple(sorted(path.stem for path in (shipped("conf") / group).glob("*.yaml")))
+    return tuple(sorted(file.stem for file in preset_files(group)))
 
 
-@cache
 def options(group: str) -> tuple[str, ...]:
     """The names that a config group accepts, e.g. `options("sparsity")`: presets and choices."""
     choices = next((room.names() for room, _ in rooms() if room.group == group), [])
@@ -54,8 +42,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         ConfigError: an unknown key or name, a value of the wrong type or out of range,
             or a combination that no cell can have.
     """
-    overrides = choosing(overrides)
-    return to_config(_composed(overrides), overrides)
+    return to_config(*_composed(overrides))
 
 
 def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
@@ -67,20 +54,37 @@ def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
     Raises:
         ConfigError: an unknown key or name, or a value of the wrong type or out of range.
     """
-    overrides = choosing(overrides)
-    dataset = _typed(_composed(overrides), overrides).dataset
+    dataset = _typed(*_composed(overrides)).dataset
     check_data(dataset)
     return dataset
 
 
-def _composed(overrides: Sequence[str]) -> DictConfig:
+def _composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    """What Hydra composes, and the overrides in its form."""
     register(presets)
     guard.install()
+    given = [single(text) for text in overrides]
+    _refuse_unknown_names(given)
     try:
         with _hydra():
-            return hydra_compose("config", overrides=list(overrides))
+            return hydra_compose("config", overrides=[*own_folder(), *given]), given
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, options)) from None
+
+
+def own_folder() -> list[str]:
+    """The override by which Hydra finds the user's own presets, if there are any."""
+    folder = own()
+    return [for_hydra(f"hydra.searchpath=[{quoted(f'file://{folder}')}]")] if folder else []
+
+
+def _refuse_unknown_names(overrides: Sequence[str]) -> None:
+    """Hydra would read `sparsity=0.5` as a number, and say no more than that it wants a text."""
+    for prefix, key, value in filter(None, map(split, overrides)):
+        name = value.strip("'\"")
+        schema = name.startswith("schema/")  # a bare schema, which Hydra finds, too
+        if not (prefix or schema) and key in GROUPS and name not in options(key):
+            raise ConfigError(unknown_name(key, name, options(key)))
 
 
 @contextmanager
@@ -93,31 +97,6 @@ def _hydra() -> Iterator[None]:
             yield
     finally:
         GlobalHydra.instance().hydra = state
-
-
-def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """Splits `seed=1,2,3` into one list of overrides per combination, in Hydra's order.
-
-    Raises:
-        ConfigError: an override that Hydra's grammar does not read.
-    """
-    choices: list[list[str]] = []
-    for text in overrides:
-        try:
-            override = OverridesParser.create().parse_override(text)
-        except HydraException:
-            raise ConfigError(f"{text!r} is not an override; accepted: KEY=VALUE") from None
-        if override.is_discrete_sweep():
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        elif override.is_sweep_override():
-            raise ConfigError(
-                f"{text}: received a continuous range; accepted: values separated by commas, "
-                "choice(…) or range(…)"
-            )
-        else:
-            choices.append([text])
-    return [list(combination) for combination in product(*choices)]
 
 
 def to_config(composed: DictConfig, overrides: Sequence[str] = ()) -> Config:

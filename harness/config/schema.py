@@ -57,6 +57,10 @@ class Config(Options):
     work_dir: str = decides(NOTHING, "work")
 
 
+#: The sections that a preset or a choice fills in, by `GROUP=NAME`.
+GROUPS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
+
+
 def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: Any = ()) -> T:
     """Options of a kind from plain values.
 
@@ -153,7 +157,7 @@ def register(presets: Callable[[str], Iterable[str]]) -> None:
             if name not in taken:
                 store.store(group=room.group, name=name, node=_defaults(options))
             store.store(group=f"{room.group}/schema", name=name, node=_defaults(options))
-    for section in ("sparsity", "training", "strategy", "export", "tracking"):
+    for section in GROUPS[2:]:
         kind = get_type_hints(Config)[section]
         store.store(group=section, name="base", node=_defaults(kind))
     evaluation = {"evaluation": _defaults(EvaluationOptions)}
