@@ -17,7 +17,17 @@ from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
 from harness.export.options import ExportOptions
 from harness.models.base import MODELS, ModelOptions
-from harness.options import MEASUREMENT, NOTHING, UNNAMED, Options, Room, decides, near, one_choice
+from harness.options import (
+    MEASUREMENT,
+    NOTHING,
+    UNNAMED,
+    Options,
+    Room,
+    decides,
+    near,
+    one_choice,
+    unknown,
+)
 from harness.pruning.options import SparsityOptions
 from harness.training.options import StrategyOptions, TrainingOptions
 
@@ -116,9 +126,7 @@ def _section_kind(
     room: Room | None = field.metadata.get("room")
     if room is not None:
         if not isinstance(value, Mapping):
-            raise ConfigError(
-                f"{key}: received {value!r}; accepted: its keys, or {room.group}=NAME"
-            )
+            raise ConfigError(unknown(room.group, value, room.names()))
         return room.find(value.get(room.tag))
     hint = get_type_hints(kind)[field.name]
     if dataclasses.is_dataclass(hint):
