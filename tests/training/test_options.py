@@ -2,33 +2,35 @@
 
 import pytest
 
-from harness.config.recipe import check_phase, check_training
-from harness.config.schema import (
-    DecayConfig,
-    FinetuneConfig,
-    OptimizerConfig,
-    PhaseConfig,
-    TrainingConfig,
-)
+from harness.config.schema import typed
 from harness.errors import ConfigError
+from harness.training.options import FinetuneOptions, PhaseOptions, TrainingOptions
+
+
+def whole(**options):
+    """A phase as Hydra composes it."""
+    plain = {"optimizer": {"name": "adam"}, "decay": {"kind": "constant"}, "epochs": 1}
+    return plain | options
+
+
+def phase(kind=PhaseOptions, **options):
+    return typed(kind, whole(**options))
+
+
+def finetune(**options):
+    return phase(FinetuneOptions, **options)
 
 
 def training(**options):
-    phases = {"dense": PhaseConfig(epochs=1), "finetune": FinetuneConfig(epochs=1)}
-    return TrainingConfig(**({"name": "t"} | phases | options))
-
-
-def phase(**options):
-    return PhaseConfig(**({"epochs": 1} | options))
+    return TrainingOptions(**({"name": "t", "dense": phase(), "finetune": finetune()} | options))
 
 
 def rewound(**options):
-    decay = DecayConfig(kind="rewind")
-    return training(finetune=FinetuneConfig(**({"epochs": 1, "decay": decay} | options)))
+    return training(finetune=finetune(decay={"kind": "rewind"}, **options))
 
 
 def test_a_possible_recipe_passes():
-    check_training(training())
+    training().check()
 
 
 @pytest.mark.parametrize(
@@ -40,18 +42,18 @@ def test_a_possible_recipe_passes():
         (training(checkpoint_epochs=0), r"training\.checkpoint_epochs: received 0"),
         (training(log_every=0), r"training\.log_every: received 0"),
         (
-            training(finetune=FinetuneConfig(epochs=1, start="warm")),
+            training(finetune=finetune(start="warm")),
             r"training\.finetune\.start: received 'warm'; accepted: dense, scratch",
         ),
         (
-            training(dense=PhaseConfig()),
+            training(dense=phase(epochs=None)),
             r"training\.dense: received epochs=None, steps=None; accepted: exactly one",
         ),
         (training(dense=phase(steps=3)), r"training\.dense: received epochs=1, steps=3; .*one"),
         (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1; .*above 0"),
         (
-            training(dense=phase(decay=DecayConfig(kind="rewind"))),
-            r"training\.dense\.decay\.kind: received 'rewind'; accepted: constant, cosine, expo",
+            training(dense=phase(decay={"kind": "rewind"})),
+            r"training\.dense\.decay\.kind: received rewind, .*; accepted: constant, cosine, expo",
         ),
         (training(l2=0.0), r"training\.l2: received 0\.0; accepted: a number above 0, or null"),
         (
@@ -64,15 +66,11 @@ def test_a_possible_recipe_passes():
             rewound(epochs=2),
             "finetune.epochs: received 2 with decay.kind=rewind; .* 1",
         ),
-        (
-            training(finetune=FinetuneConfig(epochs=1, optimizer=OptimizerConfig(name="lion"))),
-            r"training\.finetune\.optimizer\.name: received 'lion'; accepted: adam, sgd, rmsprop",
-        ),
     ],
 )
 def test_impossible_recipes_are_refused(config, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_training(config)
+        config.check()
 
 
 @pytest.mark.parametrize(
@@ -81,11 +79,10 @@ def test_impossible_recipes_are_refused(config, complaint):
         ({"learning_rate": 0.0}, "learning_rate: received 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate: received nan"),
         ({"learning_rate": float("inf")}, "learning_rate: received inf"),
-        (
-            {"momentum": 0.9},
-            "momentum: received 0.9, which adam does not use; accepted with adam: epsilon",
-        ),
-        ({"name": "sgd", "rho": 0.9}, "rho: received 0.9, which sgd does not use"),
+        ({"name": "lion"}, None),
+        ({"momentum": 0.9}, "momentum: there is no such key; accepted in .*: name, learning_rate"),
+        ({"name": "sgd", "rho": 0.9}, "rho: there is no such key; accepted in .*momentum"),
+        ({"name": "adamw", "weight_decay": -1.0}, "weight_decay: received -1.0"),
         ({"name": "sgd", "momentum": 1.0}, r"momentum: received 1\.0; .*a number in \[0, 1\)"),
         ({"clip_norm": 0.0}, "clip_norm: received 0.0"),
         ({"epsilon": -1.0}, "epsilon: received -1.0"),
@@ -93,14 +90,20 @@ def test_impossible_recipes_are_refused(config, complaint):
     ],
 )
 def test_impossible_optimizers_are_refused(optimizer, complaint):
-    with pytest.raises(ConfigError, match=rf"training\.dense\.optimizer\.{complaint}"):
-        check_phase(phase(optimizer=OptimizerConfig(**optimizer)), "training.dense")
+    key = "training.dense"
+    line = rf"{key}\.optimizer\.{complaint}" if complaint else "training/optimizer=lion is unknown"
+    with pytest.raises(ConfigError, match=line):
+        typed(PhaseOptions, whole(optimizer={"name": "adam"} | optimizer), key).check(key)
 
 
 @pytest.mark.parametrize(
     ("decay", "complaint"),
     [
-        ({"kind": "linear"}, "kind: received 'linear'; accepted: constant, cosine"),
+        ({"kind": "linear"}, None),
+        (
+            {"kind": "cosine", "rate": 0.5},
+            "rate: there is no such key; accepted in .*: kind, alpha",
+        ),
         ({"kind": "cosine", "alpha": 2.0}, "alpha: received 2.0"),
         ({"kind": "exponential", "rate": 0.0}, "rate: received 0.0"),
         ({"kind": "exponential", "every": 0.0}, "every: received 0.0"),
@@ -111,5 +114,7 @@ def test_impossible_optimizers_are_refused(optimizer, complaint):
     ],
 )
 def test_impossible_decays_are_refused(decay, complaint):
-    with pytest.raises(ConfigError, match=rf"training\.dense\.decay\.{complaint}"):
-        check_phase(phase(decay=DecayConfig(**decay)), "training.dense")
+    key = "training.dense"
+    line = rf"{key}\.decay\.{complaint}" if complaint else "training/decay=linear is unknown"
+    with pytest.raises(ConfigError, match=line):
+        typed(PhaseOptions, whole(decay=decay), key).check(key)
