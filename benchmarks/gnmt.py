@@ -23,7 +23,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from harness.training.adam import Adam
 
 from benchmarks.timing import Block, interleave, mean, ratio
 from benchmarks.timing import steps as timed
@@ -36,6 +35,7 @@ from harness.models.layers.gnmt_layers import BOS, EOS
 from harness.models.layers.recurrence import Memory
 from harness.tasks.beam import Search
 from harness.training import objective
+from harness.training.fused_adam import Adam
 
 
 def straightforward(vocabulary: int, units: int, layers: int, dropout: float) -> keras.Model:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from harness.pruning import OneShot, Pruner, Unstructured
-from harness.training.adam import Adam
+from harness.training.fused_adam import Adam
 
 
 def trained(kind, **options):
