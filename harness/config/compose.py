@@ -17,9 +17,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
 from harness.config.explain import explain
-from harness.config.schema import SCHEMAS, Config, DatasetConfig, register
+from harness.config.schema import Config, register
 from harness.config.validate import check_data, validate
+from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
+from harness.models.base import MODELS
 from harness.options import one_of
 
 
@@ -50,7 +52,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     return to_config(_composed(overrides))
 
 
-def compose_data(overrides: Sequence[str] = ()) -> DatasetConfig:
+def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
     """Composes and validates a data set alone, whatever model would go with it.
 
     Args:
@@ -138,14 +140,10 @@ def _typed(composed: DictConfig) -> Config:
 
 
 def _typed_groups(plain: dict[Any, Any]) -> DictConfig:
-    schemas = SCHEMAS["model"]
-    name = (plain.get("model") or {}).get("name")
-    if name not in schemas:
-        raise ConfigError(f"model={name} is unknown; accepted: {', '.join(options('model'))}")
-    dataset = (plain.get("dataset") or {}).get("name")
-    # A data set without options of its own has the common ones.
-    common = SCHEMAS["dataset"]["dataset"]
-    kinds = {"model": schemas[name], "dataset": SCHEMAS["dataset"].get(str(dataset), common)}
+    kinds = {
+        room.group: room.find((plain.get(room.group) or {}).get(room.tag))
+        for room in (MODELS, DATASETS)
+    }
     # merged below their groups, so that an error names the whole key
     given = {group: plain[group] for group in kinds if group in plain}
     typed = OmegaConf.merge(

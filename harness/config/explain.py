@@ -67,7 +67,7 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
 def _wrong_value(error: OmegaConfBaseException, outer: str) -> str:
     key = re.sub(r"\[\d+\]", "", str(error.full_key))
     message = str(error.msg or error).splitlines()[0]
-    accepted = _accepted(key)
+    accepted = _accepted(key, _owner(error))
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: received nothing; accepted: {accepted}"
     override = re.match(r"Error merging override [^=]+=(.*)", outer.splitlines()[0])
@@ -77,9 +77,25 @@ def _wrong_value(error: OmegaConfBaseException, outer: str) -> str:
     return f"{key}: {message}"
 
 
-def _accepted(key: str) -> str:
-    """What the schema accepts at a dotted key, in words; empty if it has no such key."""
+def _owner(error: OmegaConfBaseException) -> Any:
+    """The dataclass of which the error's key is one, or in a list of one; None if unknown."""
+    node = error.parent_node
+    while node is not None and not dataclasses.is_dataclass(node._metadata.object_type):
+        node = node._get_parent()
+    return None if node is None else node._metadata.object_type
+
+
+def _accepted(key: str, owner: Any) -> str:
+    """What the schema accepts at a dotted key, in words; empty if it has no such key.
+
+    Args:
+        key: the whole of it.
+        owner: the type of what it is a key of, where that is known.
+    """
     group, *rest = key.split(".")
+    hints = {} if owner is None else get_type_hints(owner)
+    if rest and rest[-1] in hints:
+        return _words(hints[rest[-1]])
     kinds: list[Any] = list(SCHEMAS[group].values()) if group in SCHEMAS else []
     if not kinds:
         kinds, rest = [Config], [group, *rest]

@@ -1,7 +1,7 @@
 """Which formats a trained model can be exported in: refused before TensorFlow is imported."""
 
-from harness.config.schema import DatasetConfig, ExportConfig, SpeechConfig
-from harness.config.tasks import DATASETS
+from harness.config.schema import ExportConfig
+from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
 from harness.options import need, one_of
 
@@ -10,7 +10,7 @@ FORMATS = ("tflite", "tflite_int8", "tflite_waveform")
 _REAL = ("images", "speech")
 
 
-def check_export(export: ExportConfig, dataset: DatasetConfig) -> None:
+def check_export(export: ExportConfig, dataset: DatasetOptions) -> None:
     """Refuses unknown formats, and those that a model of such data cannot have.
 
     Raises:
@@ -21,13 +21,13 @@ def check_export(export: ExportConfig, dataset: DatasetConfig) -> None:
     formats = list(export.formats)
     need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
     need("export.tolerance", export.tolerance, export.tolerance > 0, "a number above 0")
-    if formats and DATASETS[dataset.name] == "text pairs":
+    if formats and dataset.holds == "text pairs":
         raise ConfigError(
             f"export.formats: received {formats} with dataset={dataset.name}; accepted there: []"
             " (export=keras), for TensorFlow Lite takes models of one input"
         )
-    features = dataset.features if isinstance(dataset, SpeechConfig) else None
-    if "tflite_int8" in formats and DATASETS[dataset.name] not in _REAL:
+    features = getattr(dataset, "features", None)
+    if "tflite_int8" in formats and dataset.holds not in _REAL:
         raise ConfigError(
             f"export.formats: received tflite_int8 with dataset={dataset.name}; accepted there:"
             " tflite (8-bit integers are for classifiers of images and speech)"

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.config.export import check_export
-from harness.config.images import check_images
 from harness.config.recipe import XLA_PATTERNS, check_training
-from harness.config.schema import Config, DatasetConfig, PairsConfig, StrategyConfig, TrackingConfig
+from harness.config.schema import Config, StrategyConfig, TrackingConfig
 from harness.config.sparsity import check_sparsity
-from harness.config.speech import check_speech
 from harness.config.tasks import check_task
-from harness.config.text import check_fit, check_text
+from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
 from harness.options import need, one_of
 
@@ -36,13 +34,13 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
         one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
     one_of("scale", config.scale, SCALES)
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
-    check_task(config.model, config.dataset.name)
+    check_task(config.model, config.dataset)
     config.model.check()
     check_data(config.dataset)
     check_sparsity(config.sparsity, config.training.finetune.start)
     check_training(config.training)
     config.model.check_with(config.dataset)
-    check_fit(config.dataset, config.training.batch_size)
+    config.dataset.check_batch(config.training.batch_size)
     _compiled(config)
     _strategy(config.strategy)
     _shares(config)
@@ -50,7 +48,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     _tracking(config.tracking)
 
 
-def check_data(dataset: DatasetConfig) -> None:
+def check_data(dataset: DatasetOptions) -> None:
     """Refuses a data set that no cell can have.
 
     Args:
@@ -60,9 +58,7 @@ def check_data(dataset: DatasetConfig) -> None:
         ConfigError: names the key, what was received and what is accepted.
     """
     _finite("dataset", dataclasses.asdict(dataset))
-    check_speech(dataset)
-    check_images(dataset)
-    check_text(dataset)
+    dataset.check()
 
 
 def _finite(key: str, value: Any) -> None:
@@ -109,7 +105,7 @@ def _strategy(strategy: StrategyConfig) -> None:
 
 def _shares(config: Config) -> None:
     """What devices that share a batch cannot do."""
-    by_tokens = isinstance(config.dataset, PairsConfig) and config.dataset.batch_by == "tokens"
+    by_tokens = getattr(config.dataset, "batch_by", "sentences") == "tokens"
     if config.strategy.name != "single" and by_tokens:
         raise ConfigError(
             f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"

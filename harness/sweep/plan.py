@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from harness import data
 from harness.cell.cell import Cell
 from harness.config import Config, cell_id, dense_baseline, is_dense
-from harness.config.schema import DatasetConfig
 
 
 def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
@@ -39,10 +38,10 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
 
 
-def _fingerprint(dataset: DatasetConfig, known: dict[str, str]) -> str:
+def _fingerprint(dataset: data.DatasetOptions, known: dict[str, str]) -> str:
     """Reads a data set once a plan, however many cells share it."""
     key = repr(dataset)
     if key not in known:
-        data.check(dataset)
+        data.require(dataset)
         known[key] = data.fingerprint(dataset)
     return known[key]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.config import cell_id, compose, dense_baseline, identity, is_dense
 from harness.config.compose import options
 from harness.config.identity import canonical
+from harness.models import MODELS
 
 SPARSE = {
     "random": ("sparsity=random", "sparsity.target=0.75"),
@@ -125,7 +126,7 @@ def test_exactly_what_decides_the_result_counts(overrides):
 )
 def test_synchronization_counts_where_devices_share_normalized_batches(model, counts):
     config = compose(("strategy=mirrored",))
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, name=model))
+    config = dataclasses.replace(config, model=MODELS.find(model)())
     apart = changed(config, "strategy.synchronized_batch_norm", False)
     assert (cell_id(config, DATA) != cell_id(apart, DATA)) == counts
 

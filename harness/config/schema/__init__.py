@@ -11,27 +11,6 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from harness.config.schema.data import (
-    AugmentationConfig,
-    ClipConfig,
-    DatasetConfig,
-    FsddConfig,
-    ImdbConfig,
-    PairsConfig,
-    SpeechCommandsConfig,
-    SpeechConfig,
-    SpeechFolderConfig,
-    WordsConfig,
-)
-from harness.config.schema.image_data import (
-    Cifar10Config,
-    ColorConfig,
-    CropConfig,
-    ImageConfig,
-    ImageFolderConfig,
-    ImagenetConfig,
-    ShiftConfig,
-)
 from harness.config.schema.sparsity import (
     MethodConfig,
     PatternConfig,
@@ -47,41 +26,25 @@ from harness.config.schema.training import (
     StrategyConfig,
     TrainingConfig,
 )
+from harness.data.base import DATASETS, DatasetOptions
 from harness.models.base import MODELS, ModelOptions
 
 __all__ = [
     "SCHEMAS",
-    "AugmentationConfig",
-    "Cifar10Config",
-    "ClipConfig",
-    "ColorConfig",
     "Config",
-    "CropConfig",
-    "DatasetConfig",
     "DecayConfig",
     "ExportConfig",
     "FinetuneConfig",
-    "FsddConfig",
-    "ImageConfig",
-    "ImageFolderConfig",
-    "ImagenetConfig",
-    "ImdbConfig",
     "MethodConfig",
     "OptimizerConfig",
-    "PairsConfig",
     "PatternConfig",
     "PhaseConfig",
     "ScheduleConfig",
     "ScopeConfig",
-    "ShiftConfig",
     "SparsityConfig",
-    "SpeechCommandsConfig",
-    "SpeechConfig",
-    "SpeechFolderConfig",
     "StrategyConfig",
     "TrackingConfig",
     "TrainingConfig",
-    "WordsConfig",
     "register",
 ]
 
@@ -114,7 +77,7 @@ class Config:
     """A cell: one model × dataset × sparsity × seed × training recipe."""
 
     model: ModelOptions = MISSING
-    dataset: DatasetConfig = MISSING
+    dataset: DatasetOptions = MISSING
     sparsity: SparsityConfig = MISSING
     training: TrainingConfig = MISSING
     strategy: StrategyConfig = MISSING
@@ -125,23 +88,10 @@ class Config:
     work_dir: str = "work"
 
 
-#: group -> schema name -> dataclass. A data set with options of its own adds a line.
+#: group -> schema name -> dataclass.
 SCHEMAS: dict[str, dict[str, Any]] = {
     "model": dict(MODELS),
-    "dataset": {
-        "dataset": DatasetConfig,
-        "cifar10": Cifar10Config,
-        "imagenet": ImagenetConfig,
-        "image_folder": ImageFolderConfig,
-        "fsdd": FsddConfig,
-        "imdb": ImdbConfig,
-        "multi30k": PairsConfig,
-        "pairs": PairsConfig,
-        "parallel_text": PairsConfig,
-        "speech_commands": SpeechCommandsConfig,
-        "speech_folder": SpeechFolderConfig,
-        "wmt16": PairsConfig,
-    },
+    "dataset": dict(DATASETS),
     "sparsity": {"sparsity": SparsityConfig},
     "training": {"training": TrainingConfig},
     "strategy": {"strategy": StrategyConfig},
