@@ -1,9 +1,10 @@
 """What a cell is called: run names, sparsities in words and parameters, one wording for all."""
 
 import dataclasses
+import hashlib
 from typing import Any
 
-from harness.config.identity import flat, identity, is_control
+from harness.config.identity import canonical, flat, identity, is_control
 from harness.config.schema import Config
 from harness.pruning.options import SparsityOptions
 
@@ -55,8 +56,19 @@ def params(config: Config) -> dict[str, str]:
     decided = dict(flat(identity(config, fingerprint="")))
     del decided["format"], decided["data"]
     # the UI shows them in this order: what tells cells apart, then the sections
-    first = {"seed": config.seed, "scale": config.scale, "sparsity.label": sparsity_label(config)}
+    first = {
+        "seed": config.seed,
+        "scale": config.scale,
+        "sparsity.label": sparsity_label(config),
+        "settings": settings(config),
+    }
     return {key: _text(value) for key, value in {**first, **decided}.items()}
+
+
+def settings(config: Config) -> str:
+    """One word for all that decides a cell but its seed and its data: cells of a row share it."""
+    decided = {**identity(config, fingerprint=""), "seed": None}
+    return "s" + hashlib.sha256(canonical(decided).encode()).hexdigest()[:12]
 
 
 def labels(config: Config) -> dict[str, str]:
@@ -64,11 +76,11 @@ def labels(config: Config) -> dict[str, str]:
 
     Where the run itself is kept, and where its work lies, is left out.
     """
-    settings = flat(dataclasses.asdict(config))
+    every = flat(dataclasses.asdict(config))
     decided = params(config)
     return {
         f"harness.config.{key}": _text(value)
-        for key, value in settings
+        for key, value in every
         if value is not None
         and key not in decided
         and not key.startswith(("tracking.", "work_dir"))

@@ -31,7 +31,7 @@ from harness.options import (
 from harness.pruning.options import SparsityOptions
 from harness.training.options import StrategyOptions, TrainingOptions
 
-T = TypeVar("T", bound=Options)
+T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -85,7 +85,7 @@ def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: An
         ConfigError: a choice or a key that there is not.
         OmegaConfBaseException: a value of another type.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = _fields(kind)
     plain: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     for name, value in given.items():
@@ -100,6 +100,16 @@ def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: An
         else:
             nested[name] = typed(inner, value, path, swapped=swapped)
     return kind(**_converted(kind, plain, key), **nested)
+
+
+def _fields(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(kind)}
+
+
+def _options_of(kind: type[Any], name: str) -> type[Any] | None:
+    """The class of a field that holds options; None if it holds a plain value."""
+    hint = get_type_hints(kind)[name]
+    return hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None
 
 
 def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, Any]:
@@ -128,13 +138,11 @@ def _section_kind(
         if not isinstance(value, Mapping):
             raise ConfigError(unknown(room.group, value, room.names()))
         return room.find(value.get(room.tag))
-    hint = get_type_hints(kind)[field.name]
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            keys = ", ".join(each.name for each in dataclasses.fields(hint))
-            raise ConfigError(f"{key}: received {value!r}; accepted: its keys, {keys}")
-        return hint
-    return None
+    hint = _options_of(kind, field.name)
+    if hint is not None and not isinstance(value, Mapping):
+        keys = ", ".join(_fields(hint))
+        raise ConfigError(f"{key}: received {value!r}; accepted: its keys, {keys}")
+    return hint
 
 
 def unknown_key(key: str, kind: type[Any]) -> str:
@@ -177,10 +185,10 @@ def rooms(kind: type[Any] = Config, key: str = "") -> Iterator[tuple[Room, str]]
     for field in dataclasses.fields(kind):
         path = f"{key}.{field.name}" if key else field.name
         room = field.metadata.get("room")
-        hint = get_type_hints(kind)[field.name]
+        hint = _options_of(kind, field.name)
         if room is not None:
             yield room, path
-        elif dataclasses.is_dataclass(hint):
+        elif hint is not None:
             yield from rooms(hint, path)
 
 
@@ -195,20 +203,17 @@ def _plain_defaults(kind: type[Any], key: str, groups: list[Any]) -> dict[str, A
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         path = f"{key}.{field.name}" if key else field.name
-        hint = get_type_hints(kind)[field.name]
+        hint = _options_of(kind, field.name)
         if "room" in field.metadata:
             folder = field.metadata["room"].group.rpartition("/")[2]
             groups.append(
                 {folder if folder == path else f"{folder}@{path}": field.metadata["default"]}
             )
-        elif dataclasses.is_dataclass(hint):
+        elif hint is not None:
             values[field.name] = _plain_defaults(hint, path, groups)
         elif field.default is not dataclasses.MISSING:
             values[field.name] = field.default
         else:
             assert field.default_factory is not dataclasses.MISSING
-            made = field.default_factory()
-            values[field.name] = (
-                dataclasses.asdict(made) if dataclasses.is_dataclass(made) else made
-            )
+            values[field.name] = field.default_factory()
     return values

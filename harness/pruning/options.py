@@ -113,8 +113,12 @@ class SparsityOptions(Options):
                 f"sparsity.target: received {target:g} with sparsity.pattern.kind=none, which "
                 f"prunes nothing; did you mean sparsity=random sparsity.target={target:g}?"
             )
-        kind = self.method.kind
-        need("sparsity.method.kind", kind, kind == "none", "none with sparsity.pattern.kind=none")
+        for axis in ("score", "allocation", "schedule", "scope", "method"):
+            if getattr(self, axis) != getattr(_DEFAULTS, axis):
+                raise ConfigError(
+                    f"sparsity.{axis}: received {getattr(self, axis)} with sparsity={self.name}, "
+                    "which prunes nothing; accepted: leave it out, or sparsity=random"
+                )
         if self.finetuned and start != "dense":
             raise ConfigError(
                 f"training.finetune.start: received {start} with sparsity=control, which trains "
@@ -151,6 +155,9 @@ class SparsityOptions(Options):
             )
         once = self.pattern.sparsity is not None and "one_shot" in (accepted or ())
         self.schedule.check("sparsity.schedule", None if once else self.final)
+
+
+_DEFAULTS = SparsityOptions()
 
 
 def summarize(model: Any, pruner: Pruner | None) -> Summary:

@@ -51,6 +51,6 @@ def _fingerprint(dataset: DatasetOptions, known: dict[str, str]) -> str:
     """Reads a data set once a plan, however many cells share it."""
     key = repr(dataset)
     if key not in known:
-        data.check(dataset)
+        data.require(dataset)
         known[key] = data.fingerprint(dataset)
     return known[key]

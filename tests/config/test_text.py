@@ -5,22 +5,21 @@ import dataclasses
 import pytest
 
 from harness.config import cell_id, compose
-from harness.config.schema import DatasetConfig, PairsConfig
-from harness.config.text import check_fit, check_text, languages
+from harness.data.text.base import languages
+from harness.data.text.parallel_text import ParallelText
 from harness.errors import ConfigError
 
 
 def pairs(**options):
     given = {"validation_share": 0.1, "test_share": 0.1} | options
-    return PairsConfig(name="parallel_text", source="files", **given)
+    return ParallelText(**given)
 
 
 def test_sound_options_pass():
-    check_text(pairs())
-    check_text(DatasetConfig(name="mnist", source="idx"))
+    pairs().check()
     by_tokens = pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7])
-    check_text(by_tokens)
-    check_fit(by_tokens, 8)
+    by_tokens.check()
+    by_tokens.check_batch(8)
     assert languages("de_en") == ("de", "en")
 
 
@@ -44,13 +43,13 @@ def test_sound_options_pass():
 )
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_text(pairs(**options))
+        pairs(**options).check()
 
 
 def test_a_batch_of_tokens_must_hold_the_longest_sentence():
-    check_fit(pairs(), 1)
+    pairs().check_batch(1)
     with pytest.raises(ConfigError, match=r"batch_size: received 50; accepted: 51 or more tokens"):
-        check_fit(pairs(batch_by="tokens"), 50)
+        pairs(batch_by="tokens").check_batch(50)
 
 
 @pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from harness import data, models
-from harness.config.schema import ExportConfig, FsddConfig
+from harness.config.schema import ExportConfig
+from harness.data.speech.fsdd import Fsdd
 from harness.errors import ExportError
 from harness.export import Samples, export, tflite
 from harness.models.ds_cnn_l import DsCnnL
@@ -17,7 +18,7 @@ CONFIG = ExportConfig(name="x", formats=["tflite_waveform"])
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     folder = write_fsdd(tmp_path_factory.mktemp("fsdd"), each=5)
-    return data.load(FsddConfig(name="fsdd", source="recordings", data_dir=str(folder)))
+    return data.load(Fsdd(name="fsdd", source="recordings", data_dir=str(folder)))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def data(count=64) -> SequenceData:
         labels = np.arange(size) % 2
         return Split((rng.randint(1, 11, (size, 8)) + 9 * labels[:, None]).astype("i4"), labels)
 
-    return SequenceData("numbers", "0", "made here", 2, split(count), split(10), split(20))
+    return SequenceData("numbers", "0", "made here", ("a", "b"), split(count), split(10), split(20))
 
 
 def test_the_parameters_are_those_of_the_published_example():

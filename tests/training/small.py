@@ -18,7 +18,7 @@ def data(count: int = 44) -> ArrayData:
         noise = rng.randint(0, 100, (size, 6, 6, 1))
         return Split((noise + 100 * labels[:, None, None, None]).astype(np.uint8), labels)
 
-    return ArrayData("blobs", "0", "made here", 2, split(count), split(10), split(10))
+    return ArrayData("blobs", "0", "made here", ("a", "b"), split(count), split(10), split(10))
 
 
 def model() -> keras.Model:

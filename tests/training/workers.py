@@ -55,7 +55,7 @@ def photographs() -> ArrayData:
         noise = rng.randint(0, 160, (size, 32, 32, 3))
         return Split((noise + 80 * labels[:, None, None, None]).astype(np.uint8), labels)
 
-    return ArrayData("photographs", "0", "made here", 2, split(40), split(8), split(8))
+    return ArrayData("photographs", "0", "made here", ("a", "b"), split(40), split(8), split(8))
 
 
 def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
