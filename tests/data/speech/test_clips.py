@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from harness.data.base import Split
-from harness.data.speech.base import AugmentationOptions
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.augment import Variation, _resampled
 from harness.data.speech.sound.clips import SpeechData, scaled
 from harness.errors import ConfigError
