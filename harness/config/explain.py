@@ -93,9 +93,9 @@ def _accepted(key: str, owner: Any) -> str:
         owner: the type of what it is a key of, where that is known.
     """
     group, *rest = key.split(".")
-    hints = {} if owner is None else get_type_hints(owner)
-    if rest and rest[-1] in hints:
-        return _words(hints[rest[-1]])
+    known = {} if owner is None else get_type_hints(owner)
+    if rest and rest[-1] in known:
+        return _words(known[rest[-1]])
     kinds: list[Any] = list(SCHEMAS[group].values()) if group in SCHEMAS else []
     if not kinds:
         kinds, rest = [Config], [group, *rest]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.config.export import check_export
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import Config, StrategyConfig, TrackingConfig
 from harness.config.sparsity import check_sparsity
@@ -44,7 +43,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     _compiled(config)
     _strategy(config.strategy)
     _shares(config)
-    check_export(config.export, config.dataset)
+    config.export.check(config.dataset)
     _tracking(config.tracking)
 
 
@@ -105,16 +104,13 @@ def _strategy(strategy: StrategyConfig) -> None:
 
 def _shares(config: Config) -> None:
     """What devices that share a batch cannot do."""
-    by_tokens = getattr(config.dataset, "batch_by", "sentences") == "tokens"
-    if config.strategy.name != "single" and by_tokens:
+    strategy = config.strategy.name
+    if strategy != "single":
+        config.dataset.check_shared(strategy)
+    if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
-            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
-            " take equal shares of a batch; accepted: sentences, or strategy=single"
-        )
-    if config.strategy.name == "multi_worker" and config.model.name == "gnmt":
-        raise ConfigError(
-            "strategy: received multi_worker with model=gnmt, whose validation is not shared "
-            "among processes; accepted: single, mirrored"
+            f"strategy: received multi_worker with model={config.model.name}, whose validation is"
+            " not shared among processes; accepted: single, mirrored"
         )
 
 

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.config.schema import ExportConfig
 from harness.errors import ExportError
-from harness.export import Samples, export, int8, tflite
+from harness.export import ExportOptions, Samples, export, int8, tflite
 from harness.export.comparison import agreement
 from harness.models.layers.plain import plain
-from harness.tasks.accuracy import evaluate, evaluate_function
+from harness.tasks.scores.accuracy import evaluate, evaluate_function
 from tests.training import small
 
-CONFIG = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])
+CONFIG = ExportOptions(name="tflite_int8", formats=["tflite", "tflite_int8"])
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,8 @@ def trained():
 @pytest.fixture(scope="module")
 def samples():
     inputs = next(small.data().test(10).as_numpy_iterator())[0]
-    return Samples(inputs, next(small.data().train(40, 0).as_numpy_iterator())[0])
+    calibration = next(small.data().train(40, 0).as_numpy_iterator())[0]
+    return Samples(inputs, {"calibration": calibration})
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ them in, and a key or type that is not here is refused while composing. Values t
 more than a type (ranges, names, combinations) are checked by `harness.config.validate`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -27,13 +27,13 @@ from harness.config.schema.training import (
     TrainingConfig,
 )
 from harness.data.base import DATASETS, DatasetOptions
+from harness.export.base import ExportOptions
 from harness.models.base import MODELS, ModelOptions
 
 __all__ = [
     "SCHEMAS",
     "Config",
     "DecayConfig",
-    "ExportConfig",
     "FinetuneConfig",
     "MethodConfig",
     "OptimizerConfig",
@@ -47,20 +47,6 @@ __all__ = [
     "TrainingConfig",
     "register",
 ]
-
-
-@dataclass
-class ExportConfig:
-    """Which files are made of a trained model and measured in bytes.
-
-    `tolerance` bounds the difference between a converted model's outputs and the Keras
-    model's, relative to the largest output; a conversion beyond it is refused. Files of
-    8-bit integers have a check of their own (`harness.export.int8`).
-    """
-
-    name: str = MISSING
-    formats: list[str] = field(default_factory=lambda: ["tflite"])
-    tolerance: float = 1e-3
 
 
 @dataclass
@@ -81,7 +67,7 @@ class Config:
     sparsity: SparsityConfig = MISSING
     training: TrainingConfig = MISSING
     strategy: StrategyConfig = MISSING
-    export: ExportConfig = MISSING
+    export: ExportOptions = MISSING
     tracking: TrackingConfig = MISSING
     scale: str = "small"
     seed: int = 1
@@ -95,7 +81,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "sparsity": {"sparsity": SparsityConfig},
     "training": {"training": TrainingConfig},
     "strategy": {"strategy": StrategyConfig},
-    "export": {"export": ExportConfig},
+    "export": {"export": ExportOptions},
     "tracking": {"tracking": TrackingConfig},
 }
 
