@@ -38,7 +38,7 @@ def test_the_file_takes_sounds_and_gives_what_the_model_gives_for_their_features
     _, made = export(spotter, CONFIG, tmp_path, samples)
     assert (made.kind, made.path.name) == ("tflite_waveform", "model_waveform.tflite")
     assert made.max_error < 1e-3
-    outputs = tflite.run(made.path.read_bytes(), samples.waveforms)
+    outputs = tflite.run(made.path.read_bytes(), samples.more["waveforms"])
     expected = spotter(samples.inputs).numpy()
     assert np.ptp(expected, axis=0).max() > 0, "the samples are told apart"
     np.testing.assert_allclose(outputs, expected, atol=1e-3 * np.abs(expected).max())

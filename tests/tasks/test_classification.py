@@ -16,7 +16,9 @@ from tests.training import small
 def rescored(path, scores):
     size = path.stat().st_size
     artifact = Artifact("tflite_int8", path, size, size, 0.0)
-    return Classification().rescore([artifact], small.data(), compose(["export=tflite_int8"]), scores)
+    return Classification().rescore(
+        [artifact], small.data(), compose(["export=tflite_int8"]), scores
+    )
 
 
 def test_the_difference_of_an_8_bit_file_is_shown_without_rounding_errors(tmp_path):
