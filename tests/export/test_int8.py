@@ -110,7 +110,7 @@ def test_extremes_that_matter_little_do_not_take_the_range_of_the_inputs(samples
 
 def test_extremes_that_matter_keep_their_place(samples):
     model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
-    for examples in (samples.more["calibration"], samples.calibration * 100 - 50):
+    for examples in (samples.more["calibration"], samples.more["calibration"] * 100 - 50):
         kept = int8._narrowed(model, examples)
         np.testing.assert_array_equal(kept, examples)
     assert int8._narrowed(model, np.ones((3, 6, 6, 1), np.float32)).min() == 1.0
