@@ -35,7 +35,7 @@ from harness.models.layers.gnmt_layers import BOS, EOS
 from harness.models.layers.recurrence import Memory
 from harness.tasks.scores.beam import Search
 from harness.training import objective
-from harness.training.adam import Adam
+from harness.training.fused_adam import Adam
 
 
 def straightforward(vocabulary: int, units: int, layers: int, dropout: float) -> keras.Model:

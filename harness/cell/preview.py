@@ -126,7 +126,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     """
     from harness import tasks
     from harness.models.layers.weights import load_file
-    from harness.pruning.from_config import from_config, summarize
+    from harness.pruning.options import summarize
     from harness.training import recipe, strategy
 
     task = tasks.of(config)
@@ -147,5 +147,5 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
         phase = config.training.dense if is_dense(config) else config.training.finetune
         steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
         steps = recipe.length(phase, steps_per_epoch).total_steps
-        pruner = from_config(config.sparsity, steps, config.seed)
+        pruner = config.sparsity.pruner(steps, config.seed)
         return summarize(model, None) if pruner is None else pruner.preview(model)

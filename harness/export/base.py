@@ -124,7 +124,7 @@ class Format(Options):
 
 
 @dataclass
-class ExportOptions:
+class ExportOptions(Options):
     """Which files are made of a trained model and measured in bytes, beside `model.keras`.
 
     `tolerance` bounds the difference between a converted model's outputs and the Keras
@@ -132,9 +132,9 @@ class ExportOptions:
     8-bit integers have a check of their own (`harness.export.int8`).
     """
 
-    name: str = decides(NOTHING, default=UNNAMED)
+    name: str = decides(NOTHING, UNNAMED)
     formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
-    tolerance: float = decides(MEASUREMENT, default=1e-3)
+    tolerance: float = decides(MEASUREMENT, 1e-3)
 
     def check(self, dataset: Any) -> None:
         """Refuses unknown formats, and those that a model of such data cannot have.

@@ -106,6 +106,11 @@ class Task(Options):
         return {}
 
 
+def tested(data: Any, config: Config) -> Any:
+    """The test split, in batches of `evaluation.batch_size`."""
+    return data.test(config.evaluation.batch_size or config.training.batch_size)
+
+
 def of(config: Config) -> Task:
     """The task of a cell."""
     fitting = [task for _, task in TASKS if config.model.takes in task.takes]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.config import Config
 from harness.export import Artifact
 from harness.options import choice
-from harness.tasks.base import Table, Task
+from harness.tasks.base import Table, Task, tested
 from harness.tasks.scores import accuracy
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Classification(Task):
 
     def evaluate(self, model: Any, data: Any, config: Config) -> "ClassScores":
         """Accuracy on the test split."""
-        return ClassScores(accuracy.evaluate(model, data.test(config.training.batch_size)))
+        return ClassScores(accuracy.evaluate(model, tested(data, config)))
 
     def inputs(self, data: Any, count: int) -> Any:
         """The first batch of so many test examples."""
@@ -47,7 +47,7 @@ class Classification(Task):
             prefix = formats[artifact.kind].scored if artifact.kind in formats else None
             if prefix is not None:
                 runner = formats[artifact.kind].runner(artifact.path)
-                found = accuracy.evaluate_function(runner, data.test(config.training.batch_size))
+                found = accuracy.evaluate_function(runner, tested(data, config))
                 difference = round(found.accuracy - scores.measured.accuracy, 6)
                 metrics |= found.metrics(prefix)
                 metrics[f"{prefix}/accuracy_difference"] = difference

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.config import Config
 from harness.options import choice
-from harness.tasks.base import Scores, Table, Task
+from harness.tasks.base import Scores, Table, Task, tested
 from harness.tasks.scores import bleu
 from harness.tasks.scores.bleu import Score
 
@@ -50,7 +50,7 @@ class Translation(Task):
         from harness.tasks.scores import beam
         from harness.training import objective
 
-        batches = data.test(config.training.batch_size)
+        batches = tested(data, config)
         decoding: Any = config.model
         sources = [
             row[row != objective.PAD].tolist()

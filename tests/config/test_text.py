@@ -83,7 +83,7 @@ def test_the_published_rates_are_those_of_luong10():
     assert (training.batch_size, training.finetune.start) == (128, "scratch")
     for phase in (training.dense, training.finetune):
         assert (phase.steps, phase.optimizer.name, phase.optimizer.clip_norm) == (340_000, "sgd", 5)
-        rate = recipe.learning_rate(phase.optimizer, phase.decay, recipe.length(phase, 35_000))
+        rate = phase.decay.schedule(phase.optimizer.learning_rate, recipe.length(phase, 35_000))
         for step in (0, 169_999, 170_000, 186_999, 187_000, 203_999, 204_000, 322_999, 339_999):
             halvings = max(0, step - 170_000) // 17_000
             assert float(rate(step)) == pytest.approx(0.5**halvings), step

@@ -12,7 +12,7 @@ from harness.export import ExportOptions, export, tflite
 from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
-from harness.pruning.from_config import from_config, summarize
+from harness.pruning.options import summarize
 from harness.training.recipe import precision
 
 MFCC = (49, 10, 1)
@@ -68,7 +68,7 @@ def test_two_by_four_leaves_the_one_channel_input_dense(published):
 
 
 def preview(model, *overrides):
-    return from_config(compose(overrides).sparsity, 100).preview(model)
+    return compose(overrides).sparsity.pruner(100).preview(model)
 
 
 def test_each_stage_has_the_published_size(published):

@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.config.schema import StrategyConfig
 from harness.data.base import ArrayData, Split
 from harness.models import MODELS, build
 from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
+from harness.training.options import StrategyOptions
 from tests.training import small
 
 
@@ -59,7 +59,7 @@ def photographs() -> ArrayData:
 
 
 def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
-    config = StrategyConfig(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
+    config = StrategyOptions(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
     seeds.seed_everything(4)
     exact = precision == "exact"
