@@ -33,6 +33,8 @@ class PairOptions(DatasetOptions):
     """
 
     holds: ClassVar[str] = "text pairs"
+    inputs: ClassVar[int] = 2
+    real: ClassVar[bool] = False
     sources: ClassVar[tuple[str, ...]] = ("files",)
 
     source: str = "files"
@@ -78,6 +80,14 @@ class PairOptions(DatasetOptions):
             least = self.buckets[-1] + 1
             accepted = f"{least} or more tokens: the longest sentence and its end"
             need("training.batch_size", batch_size, batch_size >= least, accepted)
+
+    def check_shared(self, strategy: str) -> None:
+        """Devices take equal shares of a batch's sentences."""
+        if self.batch_by == "tokens":
+            raise ConfigError(
+                f"dataset.batch_by: received tokens with strategy={strategy}, whose devices take"
+                " equal shares of a batch; accepted: sentences, or strategy=single"
+            )
 
     def shape(self) -> tuple[tuple[Any, ...], int]:
         """Sentences of any length; the vocabulary, as configured."""
