@@ -1,6 +1,5 @@
 """What `harness report` does: which tables, from which runs, to which files."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +24,6 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.pages import PAGE_NAMES
 from harness.report.report import check_formats
 from harness.report.tables import Table
 from harness.sweep.spec import load, names
@@ -77,9 +75,9 @@ def print_reports(request: Request) -> list[ReportResult]:
     tables, left_out = _tables(specs, request)
     results = []
     for table, uri in tables:
-        folder = request.out or RESULTS / table.spec.name
+        folder = request.out or RESULTS / table.spec.folder
         if several:
-            folder = (request.out or RESULTS) / table.spec.name
+            folder = (request.out or RESULTS) / table.spec.folder
         result = write_table(
             table,
             uri=uri,
@@ -133,7 +131,7 @@ def write_report(spec: TableSpec, uri: str, out: Path | None) -> ReportResult:
         uri: the MLflow store.
         out: the folder of the files; None for `results/NAME`.
     """
-    return show(report(spec, uri=uri, out_dir=out or RESULTS / spec.name, width=_console.width))
+    return show(report(spec, uri=uri, out_dir=out or RESULTS / spec.folder, width=_console.width))
 
 
 def show(result: ReportResult) -> ReportResult:
@@ -174,11 +172,11 @@ def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
         (each, quality): rows
         for each in sorted(scale.dropna().unique())
         for quality, holds in ((ACCURACY, ~is_bleu), (BLEU, is_bleu))
-        if (rows := rows_from_runs(frame[(scale == each) & holds], PAGE_NAMES))
+        if (rows := rows_from_runs(frame[(scale == each) & holds]))
     }
     found = []
     for (each, quality), rows in parts.items():
-        own = [re.sub(r"[^\w-]+", "_", experiment)]  # it names a folder
+        own = [experiment]
         own += [each] if len({scale for scale, _ in parts}) > 1 else []
         own += [quality.name.lower()] if len({quality for _, quality in parts}) > 1 else []
         spec = TableSpec(

@@ -3,6 +3,7 @@
 A grid is what every format draws; it knows nothing of Markdown, HTML or LaTeX.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -100,10 +101,14 @@ def published_text(entry: Entry, quality: Quality) -> str:
     return f"{entry.published.text}{entry.published.unit or quality.unit}"
 
 
-def published_difference_text(entry: Entry) -> str:
-    """Formats a published value's difference from its own dense."""
-    delta = entry.published_difference
+def difference(delta: float | None) -> str:
+    """Formats the difference of two published values."""
     return NOT_APPLICABLE if delta is None else estimate(Estimate(delta, None, 1), signed=True)
+
+
+def beside_texts(entry: Entry) -> tuple[str, ...]:
+    """Formats what was published with a row's value by others than those of the guide's dense."""
+    return tuple(f"{amount(p.column)} {p.text}{p.unit}" for p in entry.published_beside)
 
 
 def percent(fraction: float | None) -> str:
@@ -152,7 +157,7 @@ def page_grid(table: Table) -> Grid:
         entries = [entry for entry in table.entries if entry.spec.model == model]
         stacks = [[e for e in entries if takes(column, e)] for column in spec.page]
         for i in range(max(1, *(len(stack) for stack in stacks))):
-            line: list[Place | None] = [Place(model, "name") if i == 0 else None]
+            line: list[Place | None] = [_stacked(model, "name") if i == 0 else None]
             for column, stack in zip(spec.page, stacks, strict=True):
                 places = _page_places(column, stack, i, spec.quality)
                 line += [
@@ -160,6 +165,12 @@ def page_grid(table: Table) -> Grid:
                 ]
             lines.append(tuple(line))
     return Grid("page", "In the guide's layout", tuple(headings), tuple(lines))
+
+
+def _stacked(text: str, kind: str) -> Place:
+    """A place of several parts, one below the other where there is room for lines."""
+    first, *rest = re.split("(?<=,) ", text)
+    return Place(first, kind, tuple(rest))
 
 
 def _of(place: Place, entry: int) -> Place:
@@ -188,9 +199,9 @@ def _page_places(
 def _page_published(entry: Entry, quality: Quality) -> Place:
     if entry.published is None:
         return Place(NOT_APPLICABLE, "published")
-    has_difference = entry.published_difference is not None
-    below = (f"({published_difference_text(entry)})",) if has_difference else ()
-    return Place(published_text(entry, quality), "published", below)
+    delta = entry.published_difference
+    below = () if delta is None else (f"({difference(delta)})",)
+    return Place(published_text(entry, quality), "published", (*below, *beside_texts(entry)))
 
 
 def _page_measured(entry: Entry, quality: Quality) -> Place:
@@ -226,13 +237,17 @@ def _published(draw: Callable[[Entry], str]) -> _Draw:
     return place
 
 
+def _beside_place(entry: Entry) -> Place:
+    return _stacked(", ".join(beside_texts(entry)) or NOT_APPLICABLE, "published")
+
+
 def _seeds_place(entry: Entry) -> Place:
     return Place(seeds_text(entry), "measured" if entry.runs else "not run")
 
 
 def _row_grid(table: Table, key: str, title: str, columns: Sequence[tuple[str, _Draw]]) -> Grid:
     names: list[tuple[str, _Draw]] = [
-        ("model", lambda e: Place(e.spec.model, "name")),
+        ("model", lambda e: _stacked(e.spec.model, "name")),
         ("sparsity", lambda e: Place(e.spec.sparsity, "name")),
     ]
     if any(entry.spec.variant for entry in table.entries):
@@ -267,8 +282,10 @@ def _results(table: Table, quality: Quality, heading: str) -> list[tuple[str, _D
     if any(entry.published for entry in table.entries):
         columns += [
             (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
-            ("published vs its dense", _published(published_difference_text)),
+            ("published vs its dense", _published(lambda e: difference(e.published_difference))),
         ]
+    if heading and any(entry.published_beside for entry in table.entries):
+        columns.append(("published beside it", _beside_place))
     return columns
 
 

@@ -5,30 +5,20 @@ by one of these names take over its measure and its columns.
 """
 
 from harness.config.wording import sparsity_label as label
+from harness.report.names import guide_model
 from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
-
-#: Config name of a model -> its name on the page.
-PAGE_NAMES = {
-    "inception_v3": "InceptionV3",
-    "mobilenet_v1": "MobilenetV1 224",
-    "mobilenet_v2": "MobilenetV2 224",
-    "ds_cnn_l": "DS-CNN-L",
-    "gnmt": "GNMT",
-}
 
 _Sparsity = tuple[str, float | None]
 _DENSE: _Sparsity = ("dense", None)
 _TWO_BY_FOUR: _Sparsity = ("structured_2x4", None)
 
 
-def _rows(
-    shown: str, params: dict[str, str], sparsities: tuple[_Sparsity, ...]
-) -> tuple[RowSpec, ...]:
+def _rows(params: dict[str, str], sparsities: tuple[_Sparsity, ...]) -> tuple[RowSpec, ...]:
     return tuple(
         RowSpec(
-            model=shown,
+            model=guide_model(params),
             sparsity=label(name, target),
             where={
                 **params,
@@ -41,12 +31,11 @@ def _rows(
 
 
 def _model(name: str, *sparsities: _Sparsity) -> tuple[RowSpec, ...]:
-    return _rows(PAGE_NAMES.get(name, name), {"model.name": name}, (_DENSE, *sparsities))
+    return _rows({"model.name": name}, (_DENSE, *sparsities))
 
 
 def _gnmt(direction: str) -> tuple[RowSpec, ...]:
     return _rows(
-        f"{PAGE_NAMES['gnmt']} {direction.upper().replace('_', '-')}",
         {"model.name": "gnmt", "dataset.direction": direction},
         (_DENSE, *(("random", target) for target in (0.8, 0.85, 0.9))),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.config.identity import NOT_IDENTITY
-from harness.report.names import label_of
+from harness.report.names import guide_model, label_of, model_label
 from harness.report.spec import RowSpec
 from harness.report.values import canonical
 
@@ -24,7 +24,7 @@ _NOT_OF_A_ROW = (
 
 
 def rows_from_cells(
-    cells: Iterable[tuple[Mapping[str, Any], int]], labels: Mapping[str, str] | None = None
+    cells: Iterable[tuple[Mapping[str, Any], int]],
 ) -> tuple[RowSpec, ...]:
     """Makes a table's rows from the cells of a sweep, merging those that differ in the seed.
 
@@ -33,7 +33,6 @@ def rows_from_cells(
     Args:
         cells: The flattened configuration of each cell (at least `model.name`,
             `sparsity.name`, and `sparsity.target` where there is one), and its seed.
-        labels: Config name of a model -> its name in the table, where they differ.
 
     Returns:
         The rows, in the order in which the sweep first names them.
@@ -45,26 +44,18 @@ def rows_from_cells(
         key = tuple(sorted(where.items()))
         first.setdefault(key, where)
         seeds.setdefault(key, {})[seed] = None
-    rows = []
-    for key, where in first.items():
-        rows.append(
+    return _told_apart(
+        [
             RowSpec(
-                model=_shown(where, labels or {}),
+                model=model_label(where),
                 sparsity=label_of(where),
                 where=where,
                 seeds=tuple(seeds[key]),
+                guide=guide_model(where),
             )
-        )
-    return _told_apart(rows)
-
-
-def _shown(params: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
-    model = labels.get(params["model.name"], params["model.name"])
-    direction = params.get("dataset.direction")
-    if direction in (None, "", "None"):
-        return model
-    return f"{model} {str(direction).upper().replace('_', '-')}"
+            for key, where in first.items()
+        ]
+    )
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
@@ -85,14 +76,11 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
     return tuple(rows)
 
 
-def rows_from_runs(
-    frame: pd.DataFrame, labels: Mapping[str, str] | None = None
-) -> tuple[RowSpec, ...]:
+def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
     """Makes rows from whatever cells an experiment holds, dense ones first.
 
     Args:
         frame: Runs, as `harness.tracking.reader.read_runs` returns them.
-        labels: As for `rows_from_cells`.
     """
     names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
     if frame.empty or any(name not in frame for name in (*names, "params.sparsity.name")):
@@ -106,7 +94,8 @@ def rows_from_runs(
         {str(key): value for key, value in record.items() if value is not None}
         for record in cells.iloc[::-1].to_dict("records")  # oldest first, as they were run
     ]
-    rows = rows_from_cells(((params, 0) for params in described if "model.name" in params), labels)
+    named = {"model.name", "sparsity.name"}
+    rows = rows_from_cells((params, 0) for params in described if named <= params.keys())
     return tuple(
         sorted(
             (replace(row, seeds=()) for row in rows),

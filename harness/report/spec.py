@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.report.escape import file_name
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -26,7 +28,7 @@ class RowSpec:
     """Cells that differ in nothing but the seed: one number of the table, with its interval.
 
     Attributes:
-        model: The model as the table names it; joins `row` of the published values.
+        model: The model as the table names it: by what it is.
         sparsity: The sparsity as the table names it (`dense`, `random 50%`, `2 by 4`);
             joins `column` of the published values.
         where: Flattened configuration, such as `{"sparsity.target": "0.5"}`, that a run's
@@ -34,6 +36,8 @@ class RowSpec:
         seeds: The seeds that the sweep plans; empty accepts and counts any.
         variant: What tells this row from others of the same model and sparsity, such as
             `training.finetune.epochs=3`; empty where nothing has to.
+        guide: The guide's name for the model, which joins `row` of the published values; empty
+            where the table calls it so, too.
     """
 
     model: str
@@ -41,6 +45,12 @@ class RowSpec:
     where: Mapping[str, str]
     seeds: tuple[int, ...] = ()
     variant: str = ""
+    guide: str = ""
+
+    @property
+    def published_row(self) -> str:
+        """Under which name the model is among the published values."""
+        return self.guide or self.model
 
     @property
     def is_dense(self) -> bool:
@@ -95,6 +105,11 @@ class TableSpec:
     source: str = ""
     command: str = ""
     experiment: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of its files: its name, without what no folder's name may have."""
+        return file_name(self.name)
 
     @property
     def reads(self) -> str:

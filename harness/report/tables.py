@@ -26,7 +26,8 @@ class Entry:
     Measured values are None where no run was measured, or none logged that value. Counts,
     bytes, seconds, FLOPs and milliseconds are means over seeds; sparsities are fractions in
     [0, 1]; reductions say how many times less than its own dense baseline a run needs.
-    `layers` is the sparsity reached by weight.
+    `layers` is the sparsity reached by weight. `published_beside` is what those who published
+    the row's value measured with it, where the guide shows others' numbers.
     """
 
     spec: RowSpec
@@ -50,6 +51,7 @@ class Entry:
     layers: Mapping[str, float]
     published: Published | None
     published_baseline: Published | None
+    published_beside: tuple[Published, ...] = ()
 
     @property
     def is_dense(self) -> bool:
@@ -90,6 +92,18 @@ class Table:
     def models(self) -> list[str]:
         """The models, in the order shown."""
         return list(dict.fromkeys(entry.spec.model for entry in self.entries))
+
+    @property
+    def sources(self) -> list[Published]:
+        """The published values that the table shows or compares with, each once."""
+        return list(
+            dict.fromkeys(
+                value
+                for entry in self.entries
+                for value in (entry.published, entry.published_baseline, *entry.published_beside)
+                if value is not None
+            )
+        )
 
     @property
     def is_synthetic(self) -> bool:
@@ -191,8 +205,11 @@ def _entry(
         latency_ms=_mean(runs, "latency/ms"),
         latency_reduction=_reduction(runs, compared, "latency/ms"),
         layers=_layers(runs),
-        published=published.get(row.model, row.sparsity),
-        published_baseline=None if row.is_dense else published.baseline(row.model, row.sparsity),
+        published=published.get(row.published_row, row.sparsity),
+        published_baseline=(
+            None if row.is_dense else published.baseline(row.published_row, row.sparsity)
+        ),
+        published_beside=published.partners(row.published_row, row.sparsity),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from harness.config import Config, identity
 from harness.config.label import flat
 from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
-from harness.report.pages import PAGE_NAMES, page_tables
+from harness.report.pages import page_tables
 from harness.sweep.spec import Sweep, names
 
 #: Options that an identity leaves out while they are not set, which then decides too.
@@ -26,10 +26,10 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         extra: the overrides that it was run with, to say how to run it again.
     """
     cells = [(deciding(config), config.seed) for config in configs]
-    rows = rows_from_cells(cells, PAGE_NAMES)
+    rows = rows_from_cells(cells)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
-    fits = any((row.model, row.sparsity) in placed for row in rows)
+    fits = any((row.published_row, row.sparsity) in placed for row in rows)
     file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
     return TableSpec(
         name=sweep.name,

@@ -5,7 +5,7 @@ through MLflow's client.
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from harness.errors import TrackingError
 from harness.tracking import store
@@ -39,7 +39,7 @@ class Landing:
             options["compareRunsMode"] = "CHART"
         # without workflowType a browser that is new to MLflow opens on its page for LLM traces
         options["workflowType"] = "machine_learning"
-        return f"{server}/#/experiments/{self.experiment}/runs?{urlencode(options)}"
+        return f"{server}/#/experiments/{quote(self.experiment)}/runs?{urlencode(options)}"
 
 
 _QUERY = """

@@ -18,7 +18,7 @@ from tests.report.store import Store
 def clean(stores, demo_spec):
     published = PublishedTable(
         {
-            ("mnist_cnn", c): Published("mnist_cnn", c, v, str(v), "%", "https://x", "")
+            ("mnist_cnn", c): Published("mnist_cnn", c, v, str(v), "%", "us", "https://x", "")
             for c, v in (("dense", 99.0), ("random 50%", 98.5))
         }
     )

@@ -2,6 +2,7 @@
 
 import re
 
+from harness.report.escape import file_name
 from harness.report.plots.layers import layer_sparsity
 from harness.report.plots.quality import against_sparsity
 from harness.report.plots.schedule import REACHED, SCHEDULED, runs_drawn, sparsity_schedule
@@ -36,9 +37,11 @@ def draw_plots(table: Table, histories: Histories | None = None) -> dict[str, by
             table, f"{stem}_vs_latency", lambda e: e.latency_ms, "latency (ms an example)"
         )
     models = dict.fromkeys(entry.spec.model for entry in measured)
-    for number, model in enumerate(models, start=1):
-        suffix = f"_{_slug(model) or number}" if len(models) > 1 else ""
-        files |= layer_sparsity(table, f"layer_sparsity{suffix}", model)
+    slugs = [_slug(model) for model in models]
+    for number, (model, slug) in enumerate(zip(models, slugs, strict=True), start=1):
+        own = slug if slug and slugs.count(slug) == 1 else f"{slug}_{number}"
+        name = f"layer_sparsity_{own}" if len(models) > 1 else "layer_sparsity"
+        files |= layer_sparsity(table, file_name(name), model)
     return files | sparsity_schedule(table, "sparsity_schedule", histories or {})
 
 

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from harness.report.escape import one_line
 from harness.report.names import amount, family
 from harness.report.plots.quality import axis_label
 from harness.report.plots.style import INK, MUTED, colour, legend, marker, render, title
@@ -74,7 +75,7 @@ def _draw(figure: Figure, table: Table, cost: Cost, label: str) -> None:
         )
         if i in best or len(found) <= _FEW:
             axes.annotate(
-                amount(entry.spec.sparsity),
+                one_line(amount(entry.spec.sparsity)),
                 (x, quality.mean),
                 xytext=(6, 5),
                 textcoords="offset points",

@@ -1,15 +1,8 @@
 """What every format says of a table's numbers."""
 
-from harness.report.layout import takes
+from harness.report.layout import beside_texts, takes
 from harness.report.statistics import CONFIDENCE
 from harness.report.tables import Table
-
-
-def one_line(text: str) -> str:
-    """Replaces what does not print, line breaks among it, by spaces."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def caption(table: Table) -> str:
@@ -26,6 +19,7 @@ def sentences(table: Table) -> list[str]:
         f"split{f' in {quality.unit}' if quality.unit else ''}: mean ± {CONFIDENCE:.0%} interval "
         "over seeds (Student t; n seeds).",
         "Differences are from a run's own dense baseline, paired by seed.",
+        *_beside(table),
         *_scales(table),
         *_beyond(table),
     ]
@@ -51,6 +45,16 @@ def data_text(table: Table) -> str:
     """The data sets in their own words, data that a program made marked as such."""
     words = "; ".join(table.data) or "nothing measured yet"
     return f"SYNTHETIC, {words}" if table.is_synthetic else words
+
+
+def _beside(table: Table) -> list[str]:
+    """Says what published values are to be compared with that others than the guide measured."""
+    return [
+        f"The published {e.spec.model} {e.spec.sparsity} is by {e.published.by}, who measured "
+        f"{', '.join(beside_texts(e))} with it: these are what to compare it with."
+        for e in table.entries
+        if e.published and e.published_beside
+    ]
 
 
 def _scales(table: Table) -> list[str]:

@@ -1,21 +1,12 @@
 """A table for machines."""
 
-import csv
-import io
+from typing import Any
 
+import pandas as pd
+
+from harness.report.escape import escape_spreadsheet
 from harness.report.layout import NOT_AVAILABLE, NOT_RUN
 from harness.report.tables import Entry, Table
-
-_CSV_HEADINGS = (
-    *("model", "sparsity", "variant", "scale", "metric", "unit", "seeds", "seeds_planned"),
-    *("mean", "half_width_95"),
-    *("difference_from_dense", "difference_half_width_95", "difference_pairs"),
-    *("sparsity_prunable", "sparsity_all", "prunable_params", "total_params", "nonzero_params"),
-    *("bytes", "gzip_bytes", "gzip_reduction", "train_seconds", "step_ms"),
-    *("flops_dense", "flops_effective", "latency_ms", "latency_reduction"),
-    *("published_full_scale", "published_difference_from_dense", "published_source"),
-    *("data", "run_ids"),
-)
 
 
 def to_csv(table: Table) -> str:
@@ -24,62 +15,57 @@ def to_csv(table: Table) -> str:
     Sparsities are fractions. What was never measured reads "not run", what a run did not
     log, or has no meaning in a row, "n/a".
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV_HEADINGS)
-    writer.writerows(_csv_line(table, entry) for entry in table.entries)
-    return out.getvalue()
+    frame = pd.DataFrame([_line(table, entry) for entry in table.entries])
+    return frame.map(_text).to_csv(index=False, lineterminator="\n")
 
 
-def _text(text: str) -> str:
-    """Keeps a spreadsheet from taking a name for a formula.
-
-    Source: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return escape_spreadsheet(value) or NOT_AVAILABLE
+    return NOT_AVAILABLE if value is None or value != value else f"{value:.10g}"
 
 
-def _csv_line(table: Table, entry: Entry) -> list[str]:
+def _line(table: Table, entry: Entry) -> dict[str, Any]:
     quality, delta, published = entry.quality, entry.difference, entry.published
-    measured: list[float | None] = [
-        quality.mean if quality else None,
-        quality.half_width if quality else None,
-        delta.mean if delta else None,
-        delta.half_width if delta else None,
-        delta.n if delta else None,
-        entry.sparsity_prunable,
-        entry.sparsity_all,
-        entry.prunable_params,
-        entry.total_params,
-        entry.nonzero_params,
-        entry.bytes_raw,
-        entry.bytes_gzip,
-        entry.gzip_reduction,
-        entry.train_seconds,
-        entry.step_ms,
-        entry.flops_dense,
-        entry.flops_effective,
-        entry.latency_ms,
-        entry.latency_reduction,
-    ]
-    return [
-        _text(entry.spec.model),
-        _text(entry.spec.sparsity),
-        _text(entry.spec.variant) or NOT_AVAILABLE,
-        table.spec.scale,
-        table.spec.quality.metric,
-        table.spec.quality.unit or NOT_AVAILABLE,
-        str(len(entry.runs)),
-        str(len(entry.spec.seeds)) if entry.spec.seeds else NOT_AVAILABLE,
-        *[NOT_RUN if quality is None else _exact(value) for value in measured],
-        published.text if published else NOT_AVAILABLE,
-        _exact(entry.published_difference),
-        published.source if published else NOT_AVAILABLE,
-        _text("; ".join(sorted({r.tags.get("harness.data", NOT_AVAILABLE) for r in entry.runs})))
+    spec, baseline = entry.spec, entry.published_baseline
+    measured = {
+        "mean": quality and quality.mean,
+        "half_width_95": quality and quality.half_width,
+        "difference_from_dense": delta and delta.mean,
+        "difference_half_width_95": delta and delta.half_width,
+        "difference_pairs": delta and delta.n,
+        "sparsity_prunable": entry.sparsity_prunable,
+        "sparsity_all": entry.sparsity_all,
+        "prunable_params": entry.prunable_params,
+        "total_params": entry.total_params,
+        "nonzero_params": entry.nonzero_params,
+        "bytes": entry.bytes_raw,
+        "gzip_bytes": entry.bytes_gzip,
+        "gzip_reduction": entry.gzip_reduction,
+        "train_seconds": entry.train_seconds,
+        "step_ms": entry.step_ms,
+        "flops_dense": entry.flops_dense,
+        "flops_effective": entry.flops_effective,
+        "latency_ms": entry.latency_ms,
+        "latency_reduction": entry.latency_reduction,
+    }
+    return {
+        "model": spec.model,
+        "sparsity": spec.sparsity,
+        "variant": spec.variant,
+        "scale": table.spec.scale,
+        "metric": table.spec.quality.metric,
+        "unit": table.spec.quality.unit,
+        "seeds": len(entry.runs),
+        "seeds_planned": len(spec.seeds) or None,
+        **(measured if quality else dict.fromkeys(measured, NOT_RUN)),
+        "published_full_scale": published.text if published else None,
+        "published_difference_from_dense": entry.published_difference,
+        "published_dense": baseline.text if baseline else None,
+        "published_beside": "; ".join(f"{p.column}: {p.text}" for p in entry.published_beside),
+        "published_by": published.by if published else None,
+        "published_source": published.source if published else None,
+        "data": "; ".join(sorted({r.tags.get("harness.data", NOT_AVAILABLE) for r in entry.runs}))
         or NOT_RUN,
-        " ".join(run.run_id for run in entry.runs) or NOT_RUN,
-    ]
-
-
-def _exact(value: float | None) -> str:
-    return NOT_AVAILABLE if value is None else f"{value:.10g}"
+        "run_ids": " ".join(run.run_id for run in entry.runs) or NOT_RUN,
+    }

@@ -143,14 +143,12 @@ def _excluded(table: Table, ui: str) -> str:
 
 
 def _sources(table: Table) -> str:
-    lines = dict.fromkeys(
-        f"<li>{escape_html(p.row)}, {escape_html(p.column)}: {escape_html(p.text + p.unit)}, "
-        f'<a href="{escape_html(p.source)}">{escape_html(p.source)}</a>'
+    lines = [
+        f"<li>{escape_html(p.row)}, {escape_html(p.column)}: {escape_html(p.text + p.unit)} "
+        f'by {escape_html(p.by)}, <a href="{escape_html(p.source)}">{escape_html(p.source)}</a>'
         f"{f' ({escape_html(p.notes)})' if p.notes else ''}</li>"
-        for entry in table.entries
-        for p in (entry.published, entry.published_baseline)
-        if p is not None
-    )
+        for p in table.sources
+    ]
     return f'<ul class="sources">{"".join(lines)}</ul>' if lines else ""
 
 

@@ -4,9 +4,10 @@ import html
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
+from harness.report.escape import one_line
 from harness.report.layout import Column, Grid, Place
-from harness.report.render.caption import one_line
 
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 #: Copies commands, and opens the row that a number leads to. Without it, one click on a command
@@ -71,7 +72,8 @@ def run_link(ui: str, experiment_id: str, run_id: str) -> str:
     name = f"<code>{escape_html(run_id)}</code>"
     if not experiment_id:
         return name
-    address = f"{ui.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    place = f"{quote(experiment_id, safe='')}/runs/{quote(run_id, safe='')}"
+    address = f"{ui.rstrip('/')}/#/experiments/{place}"
     return f'<a href="{escape_html(address)}">{name}</a>'
 
 
