@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.config.wording import cell_label
 from harness.report.values import canonical
 
 #: Config name of a model -> its name on the pruning guide's page, and the settings with which it
@@ -56,30 +55,12 @@ def model_label(params: Mapping[str, Any]) -> str:
 
 
 def label_of(params: Mapping[str, Any]) -> str:
-    """Names the sparsity of a cell by its flattened configuration, whole or in part."""
-    name, target = str(params["sparsity.name"]), _text(params.get("sparsity.target"))
-    try:
-        share = None if target is None else float(target)
-    except ValueError:  # of a run that this harness did not write
-        return f"{name} {target}"
-    return cell_label(
-        name,
-        kind=_text(params.get("sparsity.pattern.kind")),
-        target=share,
-        n_of_m=(params.get("sparsity.pattern.n"), params.get("sparsity.pattern.m")),
-        shape=_whole_numbers(params.get("sparsity.pattern.shape")),
-        score=str(params.get("sparsity.score")),
-        method=_text(params.get("sparsity.method.kind")),
-    )
+    """The sparsity of a cell in words, as its run has it among its parameters."""
+    return str(params["sparsity.label"])
 
 
 def _text(value: Any) -> str | None:
     return None if value is None or str(value) in ("", "None") else str(value)
-
-
-def _whole_numbers(value: Any) -> list[int]:
-    parts = str(value or "").strip("[]()").split(",")
-    return [int(part) for part in parts] if all(p.strip().isdecimal() for p in parts) else []
 
 
 def family(sparsity: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from harness.cli.main import main
+from harness.cli.commands import main
 from harness.data.images.imagenet_labels import GROUND_TRUTH, KIT, LABEL_FILES, META
 from harness.data.images.photos.ops import ASPECT, CENTRAL
 from harness.data.images.photos.pipeline import CHECKED, HASHED, HASHED_WHOLE

@@ -10,7 +10,7 @@ import shlex
 
 import pytest
 
-from harness.cli.main import main
+from harness.cli.commands import main
 from harness.sweep import spec as sweep
 from tests.data.speech.speech_files import write_words
 from tests.data.speech.test_speech_commands import SPEAKERS

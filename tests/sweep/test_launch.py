@@ -146,7 +146,7 @@ def test_a_finished_sweep_imports_neither_mlflow_nor_tensorflow(swept):
     code = f"""
 import os
 os.chdir({str(swept.folder)!r})
-from harness.cli.main import main
+from harness.cli.commands import main
 assert main(["sweep", "tiny.yaml"]) == 0
 """
     assert imported(code, ["mlflow", "tensorflow", "keras"]) == set()
