@@ -6,11 +6,15 @@ A grid is what every format draws; it knows nothing of Markdown, HTML or LaTeX.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from harness import metrics
+from harness.metrics import Metric
+from harness.report.entries import Entry
 from harness.report.names import amount, family
-from harness.report.spec import PageColumn, Quality
+from harness.report.spec import PageColumn
 from harness.report.statistics import Estimate
-from harness.report.tables import Entry, Table
+from harness.report.tables import Table
 
 NOT_RUN = "not run"
 NOT_AVAILABLE = "n/a"
@@ -94,7 +98,7 @@ def seeds_text(entry: Entry) -> str:
     return f"{measured} of {planned}" if measured < planned else str(measured)
 
 
-def published_text(entry: Entry, quality: Quality) -> str:
+def published_text(entry: Entry, quality: Metric) -> str:
     """Formats a published value as printed."""
     if entry.published is None:
         return NOT_APPLICABLE
@@ -109,16 +113,6 @@ def difference(delta: float | None) -> str:
 def beside_texts(entry: Entry) -> tuple[str, ...]:
     """Formats what was published with a row's value by others than those of the guide's dense."""
     return tuple(f"{amount(p.column)} {p.text}{p.unit}" for p in entry.published_beside)
-
-
-def percent(fraction: float | None) -> str:
-    """Formats a fraction in %."""
-    return NOT_AVAILABLE if fraction is None else number(fraction * 100, 2)
-
-
-def times(ratio: float | None) -> str:
-    """Formats a ratio."""
-    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"
 
 
 def grids(table: Table) -> list[Grid]:
@@ -184,7 +178,7 @@ def takes(column: PageColumn, entry: Entry) -> bool:
 
 
 def _page_places(
-    column: PageColumn, stack: list[Entry], i: int, quality: Quality
+    column: PageColumn, stack: list[Entry], i: int, quality: Metric
 ) -> list[Place | None]:
     width = 3 if column.sparsity_heading else 2
     if i >= len(stack):
@@ -196,7 +190,7 @@ def _page_places(
     )
 
 
-def _page_published(entry: Entry, quality: Quality) -> Place:
+def _page_published(entry: Entry, quality: Metric) -> Place:
     if entry.published is None:
         return Place(NOT_APPLICABLE, "published")
     delta = entry.published_difference
@@ -204,11 +198,13 @@ def _page_published(entry: Entry, quality: Quality) -> Place:
     return Place(published_text(entry, quality), "published", (*below, *beside_texts(entry)))
 
 
-def _page_measured(entry: Entry, quality: Quality) -> Place:
+def _page_measured(entry: Entry, quality: Metric) -> Place:
     variant = (f"[{entry.spec.variant}]",) if entry.spec.variant else ()
     if entry.quality is None:
         return Place(NOT_RUN, "not run", variant)
-    below = () if entry.difference is None else (f"({estimate(entry.difference, signed=True)})",)
+    below = [] if entry.difference is None else [f"({estimate(entry.difference, signed=True)})"]
+    if entry.control is not None:
+        below.append(f"({estimate(entry.control, signed=True)} vs control)")
     seeds = f"n={entry.quality.n}"
     return Place(f"{estimate(entry.quality)}{quality.unit}", "measured", (*below, seeds, *variant))
 
@@ -272,13 +268,15 @@ def results_grid(table: Table) -> Grid:
     )
 
 
-def _results(table: Table, quality: Quality, heading: str) -> list[tuple[str, _Draw]]:
+def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Draw]]:
     unit = f" ({quality.unit})" if quality.unit else ""
     columns: list[tuple[str, _Draw]] = [
         ("seeds", _seeds_place),
-        (f"{quality.name}{unit}{heading}", _measured(_quality_text)),
+        (f"{quality.heading}{unit}{heading}", _measured(lambda e: estimate(e.quality))),
         ("vs own dense", _measured(difference_text)),
     ]
+    if table.has_controls:
+        columns.append(("vs control", _measured(_control_text)))
     if any(entry.published for entry in table.entries):
         columns += [
             (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
@@ -289,66 +287,56 @@ def _results(table: Table, quality: Quality, heading: str) -> list[tuple[str, _D
     return columns
 
 
-def _quality_text(entry: Entry) -> str:
-    return estimate(entry.quality)
-
-
 def difference_text(entry: Entry) -> str:
     """Formats a row's difference from its own dense."""
     return NOT_APPLICABLE if entry.is_dense else estimate(entry.difference, signed=True)
 
 
+def _control_text(entry: Entry) -> str:
+    if entry.is_dense or entry.spec.is_control:
+        return NOT_APPLICABLE
+    return estimate(entry.control, signed=True)
+
+
 def size_grid(table: Table) -> Grid:
     """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
     return _row_grid(
-        table,
-        "size",
-        "Sparsity reached, and size",
-        [
-            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
-            ("prunable weights", _measured(lambda e: number(e.prunable_params, 0))),
-            ("zeros of all (%)", _measured(lambda e: percent(e.sparsity_all))),
-            ("all parameters", _measured(lambda e: number(e.total_params, 0))),
-            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
-            ("bytes", _measured(lambda e: number(e.bytes_raw, 0))),
-            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
-            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
-        ],
+        table, "size", "Sparsity reached, and size", _columns(metrics.SIZE, denominators=True)
     )
 
 
 def cost_grid(table: Table) -> Grid:
-    """Every row: what training cost, and FLOPs and latency once any run has logged them."""
-    columns: list[tuple[str, _Draw]] = [
-        ("seeds", _seeds_place),
-        ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
-        ("a step (ms)", _measured(lambda e: number(e.step_ms, 1))),
-    ]
-    if any(e.flops_dense is not None or e.flops_effective is not None for e in table.entries):
-        columns += [
-            ("FLOPs, dense", _measured(lambda e: number(e.flops_dense, 0))),
-            ("FLOPs, without zeros", _measured(lambda e: number(e.flops_effective, 0))),
-        ]
-    if any(entry.latency_ms is not None for entry in table.entries):
-        columns += [
-            ("latency (ms)", _measured(lambda e: number(e.latency_ms, 3))),
-            ("× faster", _measured(lambda e: times(e.latency_reduction))),
-        ]
-    return _row_grid(table, "cost", "Cost", columns)
+    """Every row: what training cost."""
+    return _row_grid(table, "cost", "Cost", [("seeds", _seeds_place), *_columns(metrics.COST)])
 
 
 def summary_grid(table: Table) -> Grid:
     """What a terminal has room for: results, and of size what is asked first."""
-    return _row_grid(
-        table,
-        "summary",
-        table.spec.title,
-        [
-            *_results(table, table.spec.quality, heading=""),
-            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
-            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
-            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
-            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
-            ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
-        ],
-    )
+    results = _results(table, table.spec.quality, heading="")
+    return _row_grid(table, "summary", table.spec.title, [*results, *_columns(metrics.SUMMARY)])
+
+
+def _columns(place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
+    """The columns of the metrics shown in a place."""
+    columns = []
+    for metric in metrics.shown(place):
+        columns.append(_column(metric))
+        if denominators and metric.of:
+            columns.append(_column(metrics.find(metric.of)))
+        if metric.ratio:
+            columns.append((metric.ratio[0], _measured(partial(_ratio_text, metric))))
+    return columns
+
+
+def _column(metric: Metric) -> tuple[str, _Draw]:
+    return metric.heading, _measured(partial(_mean_text, metric))
+
+
+def _mean_text(metric: Metric, entry: Entry) -> str:
+    value = entry.values.get(metric.name)
+    return number(None if value is None else value * metric.factor, metric.digits)
+
+
+def _ratio_text(metric: Metric, entry: Entry) -> str:
+    ratio = entry.reductions.get(metric.name)
+    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"

@@ -4,9 +4,12 @@ Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps 
 by one of these names take over its measure and its columns.
 """
 
+from dataclasses import replace
+
 from harness.config.label import percentage
+from harness.metrics import Metric
 from harness.report.names import guide_model
-from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
+from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
 
@@ -65,7 +68,7 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
                 PageColumn("Random Sparse Accuracy", "random", "Random Sparsity"),
                 PageColumn("Structured Sparse Accuracy", "2 by 4", "Structured Sparsity"),
             ),
-            Quality(name="top-1 accuracy"),
+            replace(ACCURACY, heading="top-1 accuracy"),
         ),
         _page(
             "translation",
@@ -113,6 +116,6 @@ def _page(
     scale: str,
     rows: tuple[RowSpec, ...],
     page: tuple[PageColumn, ...],
-    quality: Quality,
+    quality: Metric,
 ) -> TableSpec:
     return TableSpec(name, title, scale, rows, quality, published=name, page=page, source=GUIDE)

@@ -75,7 +75,7 @@ def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
     """Makes rows from whatever cells an experiment holds, dense ones first.
 
     Args:
-        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
+        frame: Runs, as `harness.tracking.runs.read_runs` returns them.
     """
     names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
     if frame.empty or any(name not in frame for name in (*names, "params.sparsity.label")):

@@ -3,24 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.metrics import Metric, find
 from harness.report.escape import file_name
 
-
-@dataclass(frozen=True)
-class Quality:
-    """The measure of quality that a table compares.
-
-    `factor` brings the logged metric to the `unit` shown: 100 for a fraction shown in %.
-    """
-
-    metric: str = "test/accuracy"
-    name: str = "accuracy"
-    unit: str = "%"
-    factor: float = 100.0
-
-
-ACCURACY = Quality()
-BLEU = Quality(metric="test/bleu", name="BLEU", unit="", factor=1.0)
+ACCURACY = find("test/accuracy")
+BLEU = find("test/bleu")
 
 
 @dataclass(frozen=True)
@@ -56,6 +43,11 @@ class RowSpec:
     def is_dense(self) -> bool:
         """Whether this is a dense baseline, with nothing to be compared to."""
         return self.sparsity == "dense"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this is a control: the dense baseline, fine-tuned like the sparse cells."""
+        return self.sparsity == "control"
 
     @property
     def name(self) -> str:
@@ -99,7 +91,7 @@ class TableSpec:
     title: str
     scale: str
     rows: tuple[RowSpec, ...]
-    quality: Quality = ACCURACY
+    quality: Metric = ACCURACY
     published: str | None = None
     page: tuple[PageColumn, ...] = field(default=())
     source: str = ""

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.config import Config
+from harness.metrics import Metric, find
+from harness.models.base import MODELS
 
-#: what a model takes (`ModelOptions.takes`) -> the class of its task
-TASKS = {"text pairs": "harness.tasks.translation.Translation"}
+#: what a model takes (`ModelOptions.takes`) -> the class of its task, the metric of its quality
+TASKS = {"text pairs": ("harness.tasks.translation.Translation", "test/bleu")}
 #: Exported files are compared with the model on so many test examples.
 EXPORT_SAMPLES = 64
-_OTHERS = "harness.tasks.classification.Classification"
+_OTHERS = ("harness.tasks.classification.Classification", "test/accuracy")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,16 @@ class Task(Protocol):
 
 def of(config: Config) -> Task:
     """The task of a cell."""
-    module, _, name = TASKS.get(config.model.takes, _OTHERS).rpartition(".")
+    path, _ = TASKS.get(config.model.takes, _OTHERS)
+    module, _, name = path.rpartition(".")
     task: Task = getattr(importlib.import_module(module), name)()
     return task
+
+
+def quality(model: str) -> Metric:
+    """The metric by which cells of a model are compared; that of classification if it is unknown.
+
+    Nothing heavy is imported: reports ask this.
+    """
+    takes = MODELS.find(model).takes if model in MODELS.names() else ""
+    return find(TASKS.get(takes, _OTHERS)[1])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import TrackingError
 from harness.tracking import store
-from harness.tracking.reader import NoRunsError, open_read_only
+from harness.tracking.runs import NoRunsError, open_read_only
 
 
 @dataclass(frozen=True)

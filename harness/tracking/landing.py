@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from harness.errors import TrackingError
 from harness.tracking import store
-from harness.tracking.reader import NoRunsError, open_read_only
+from harness.tracking.runs import NoRunsError, open_read_only
 from harness.tracking.view import KEY, TAG
 
 

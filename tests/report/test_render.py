@@ -22,7 +22,7 @@ from harness.report.render import (
 )
 from harness.report.tables import build_table
 from harness.report.terminal import to_text
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 
 
 def csv_rows(table):
@@ -67,7 +67,7 @@ def test_markdown_shows_sizes_beside_their_denominators_and_the_cost(table):
 
 def test_flops_and_latency_show_once_they_are_logged(stores, demo_spec):
     runs = read_runs(stores["uri"], "demo")
-    dense = runs["params.sparsity.name"] == "dense"
+    dense = runs["params.sparsity.label"] == "dense"
     runs = runs.assign(
         **{
             "metrics.flops/dense": 2e6,

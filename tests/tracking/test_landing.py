@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from harness.config.schema import TrackingOptions
 from harness.tracking import landing
 from harness.tracking.landing import find_landing
-from harness.tracking.reader import NoRunsError
+from harness.tracking.runs import NoRunsError
 from harness.tracking.view import TAG, save_view, state
 
 

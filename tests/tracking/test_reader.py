@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from harness.errors import TrackingError
-from harness.tracking import reader
-from harness.tracking.reader import NoRunsError, read_histories, read_runs
+from harness.tracking import runs
+from harness.tracking.runs import NoRunsError, read_histories, read_runs
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.report.escape import one_line
-from harness.report.tables import Entry
 
 #: Okabe and Ito's colours, told apart by readers of every colour vision:
 #: https://jfly.uni-koeln.de/color/
@@ -101,13 +100,3 @@ def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:
     drawn = axes.legend(handles, names, title_fontsize=8, **{**place, **options})
     for text in drawn.get_texts():
         text.set_parse_math(False)
-
-
-def reached(entry: Entry) -> float:
-    """The sparsity that a row reached, in % of its prunable weights."""
-    return 100 * (entry.sparsity_prunable or 0.0)
-
-
-def is_plotted(entry: Entry) -> bool:
-    """Whether a row is a measured sparse one."""
-    return entry.quality is not None and not entry.is_dense and entry.sparsity_prunable is not None
