@@ -17,7 +17,8 @@ from harness.report.render.html_page import UI
 from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
-from harness.tracking.runs import NoRunsError, read_histories, read_runs
+from harness.tracking.backends import NoRunsError
+from harness.tracking.runs import read_histories, read_runs
 
 _Plots = Mapping[str, bytes]
 _DRAW: dict[str, Callable[[Table, _Plots, str], str]] = {

@@ -23,7 +23,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
 from harness.tracking import cell_run, store, view
-from harness.tracking.finished import Finished, find_all
+from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.training.cluster import cluster
 

@@ -1,30 +1,24 @@
-"""Reads every run of an experiment into one data frame, without changing the store.
+"""What is asked of a store's runs, without changing it: all of an experiment's, as one frame;
+metrics step by step; what is finished; where to look.
 
-An SQLite store is read with four plain queries on a read-only connection: no MLflow
-import, and an order of magnitude quicker than searching through its client. Any other
-store is read through the client, page by page. Both give the same frame.
+`harness.tracking.backends` says how a store is read.
 """
 
 import math
-import sqlite3
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from harness.errors import TrackingError
+from harness.tracking import store
+from harness.tracking.backends import Backend, NoRunsError, Row, opened
 
-_SQLITE = "sqlite:///"
-_PAGE = 1000
-_PROBE_SECONDS = 5.0
-
-
-class NoRunsError(TrackingError):
-    """A store or an experiment that does not exist (yet): nothing has been run there."""
+#: Run id -> metric -> its (step, value) pairs, by step.
+Histories = dict[str, dict[str, list[tuple[int, float]]]]
+_KINDS = ("params", "tags", "metrics")
+_ENDS = ("harness.cell_id", "harness.complete", "harness.sweep", "mlflow.parentRunId")
 
 
 def read_runs(uri: str, experiment: str) -> pd.DataFrame:
@@ -49,126 +43,23 @@ def read_runs(uri: str, experiment: str) -> pd.DataFrame:
         >>> runs = read_runs("sqlite:///mlflow.db", "demo")
         >>> runs["metrics.test/accuracy"].max()
     """
-    if uri.startswith(_SQLITE):
-        return _read_sqlite(Path(uri.removeprefix(_SQLITE)), experiment)
-    return _read_client(uri, experiment)
-
-
-def _read_sqlite(path: Path, experiment: str) -> pd.DataFrame:
-    with open_read_only(path) as db:
-        found = db.execute(
-            "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'",
-            (experiment,),
-        ).fetchone()
-        if found is None:
-            names = db.execute(
-                "SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name"
-            )
-            raise _no_experiment(experiment, f"{_SQLITE}{path}", [name for (name,) in names])
-        runs = db.execute(
-            "SELECT run_uuid, experiment_id, status, start_time, end_time FROM runs "
-            "WHERE experiment_id = ? AND lifecycle_stage = 'active' "
-            "ORDER BY start_time DESC, run_uuid",
-            found,
-        ).fetchall()
-        frame = _Frame(runs)
-        of_experiment = (
-            "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-        )
-        frame.fill(
-            "params.", db.execute(f"SELECT run_uuid, key, value FROM params {of_experiment}", found)
-        )
-        frame.fill(
-            "tags.", db.execute(f"SELECT run_uuid, key, value FROM tags {of_experiment}", found)
-        )
-        # MLflow stores NaN as a zero with a flag beside it.
-        frame.fill(
-            "metrics.",
-            db.execute(
-                "SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END "
-                f"FROM latest_metrics {of_experiment}",
-                found,
-            ),
-        )
+    with opened(uri) as backend:
+        number = _experiment(backend, experiment, uri)
+        frame = _Frame(backend.runs(number))
+        for kind in _KINDS:
+            frame.fill(f"{kind}.", backend.pairs(number, kind))
     return frame.build()
 
 
-@contextmanager
-def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Opens an SQLite store for one consistent look at it, which changes nothing.
-
-    Raises:
-        NoRunsError: there is no such file.
-        TrackingError: it is no MLflow store.
-    """
-    if not path.is_file():
+def _experiment(backend: Backend, name: str, uri: str) -> str:
+    every = {experiment.name: experiment.id for experiment in backend.experiments()}
+    if name not in every:
+        known = ", ".join(sorted(every)) or "none"
         raise NoRunsError(
-            f"there is no MLflow store at {_SQLITE}{path}: run a sweep first, or give the URI "
-            "of the store that holds its runs"
+            f"the MLflow store {uri} has no experiment {name!r} (it has: {known}): run its sweep "
+            "first, or give the URI of the store that holds its runs"
         )
-    try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
-        ) as db:
-            db.execute("BEGIN")  # one snapshot for all queries, whoever writes meanwhile
-            yield db
-    except sqlite3.Error as error:
-        raise TrackingError(
-            f"{_SQLITE}{path} cannot be read as an MLflow store ({error}): give the URI of a "
-            "store written by MLflow 3"
-        ) from error
-
-
-def _read_client(uri: str, experiment: str) -> pd.DataFrame:
-    if uri.startswith(("http://", "https://")):
-        _probe(uri)
-    from mlflow import MlflowClient
-    from mlflow.entities import RunStatus
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client = MlflowClient(tracking_uri=uri)
-        found = client.get_experiment_by_name(experiment)
-        if found is None or found.lifecycle_stage != "active":
-            names = sorted(e.name for e in client.search_experiments())
-            raise _no_experiment(experiment, uri, names)
-        runs: list[Any] = []
-        token: str | None = None
-        while token is None or token:
-            page = client.search_runs(
-                [found.experiment_id],
-                max_results=_PAGE,
-                order_by=["start_time DESC", "run_id"],
-                page_token=token,
-            )
-            runs += page
-            token = page.token or ""
-    except MlflowException as error:
-        raise _unreadable(uri, error) from error
-    frame = _Frame(
-        (
-            run.info.run_id,
-            run.info.experiment_id,
-            RunStatus.to_string(RunStatus.from_string(run.info.status)),
-            run.info.start_time,
-            run.info.end_time,
-        )
-        for run in runs
-    )
-    for prefix in ("params", "tags", "metrics"):
-        frame.fill(
-            f"{prefix}.",
-            (
-                (run.info.run_id, key, value)
-                for run in runs
-                for key, value in getattr(run.data, prefix).items()
-            ),
-        )
-    return frame.build()
-
-
-#: Run id -> metric -> its (step, value) pairs, by step.
-Histories = dict[str, dict[str, list[tuple[int, float]]]]
+    return every[name]
 
 
 def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> Histories:
@@ -188,85 +79,88 @@ def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> His
     """
     if not run_ids:
         return {}
-    if uri.startswith(_SQLITE):
-        steps = _sqlite_steps(Path(uri.removeprefix(_SQLITE)), run_ids, keys)
-    else:
-        steps = list(_client_steps(uri, run_ids, keys))
     found: dict[str, dict[str, dict[int, float]]] = {}
-    for run_id, key, step, value in steps:
-        if math.isfinite(value):
-            found.setdefault(run_id, {}).setdefault(key, {})[step] = value
+    with opened(uri) as backend:
+        for run_id, key, step, value in backend.steps(run_ids, keys):
+            if math.isfinite(value):
+                found.setdefault(run_id, {}).setdefault(key, {})[step] = value
     return {
         run_id: {key: sorted(values.items()) for key, values in metrics.items()}
         for run_id, metrics in found.items()
     }
 
 
-def _sqlite_steps(
-    path: Path, run_ids: Sequence[str], keys: Sequence[str]
-) -> list[tuple[str, str, int, float]]:
-    marks = ", ".join("?" * len(keys))
-    rows: list[tuple[str, str, int, float]] = []
-    with open_read_only(path) as db:
-        for run_id in run_ids:  # run by run: the index is on the run
-            rows += db.execute(
-                "SELECT run_uuid, key, step, value FROM metrics WHERE run_uuid = ? "
-                f"AND key IN ({marks}) AND NOT is_nan ORDER BY timestamp",
-                (run_id, *keys),
-            )
-    return rows
+@dataclass(frozen=True)
+class Finished:
+    """What is done in an experiment.
+
+    Attributes:
+        cells: cell id -> run id, the newest of duplicates.
+        parents: run id -> the run of the sweep that it hangs below.
+        sweeps: sweep name -> its run, if that was closed.
+    """
+
+    cells: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    sweeps: dict[str, str] = field(default_factory=dict)
+
+    def whole(self, sweep: str, cell_ids: Collection[str]) -> bool:
+        """Whether all these cells are finished and hang below the closed run of the sweep."""
+        parent = self.sweeps.get(sweep)
+        return parent is not None and all(
+            cell in self.cells and self.parents.get(self.cells[cell]) == parent for cell in cell_ids
+        )
 
 
-def _client_steps(
-    uri: str, run_ids: Sequence[str], keys: Sequence[str]
-) -> Iterator[tuple[str, str, int, float]]:
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+def find_all(uri: str, experiment: str) -> Finished:
+    """The finished cells and sweeps of an experiment; nothing where there is no store yet.
 
-    client = MlflowClient(tracking_uri=uri)
+    Args:
+        uri: the MLflow store.
+        experiment: its name.
+
+    Raises:
+        TrackingError: the store cannot be reached or read.
+    """
     try:
-        for run_id in run_ids:
-            for key in keys:
-                history = client.get_metric_history(run_id, key)
-                for metric in sorted(history, key=lambda m: m.timestamp):
-                    yield run_id, key, metric.step, metric.value
-    except MlflowException as error:
-        raise _unreadable(uri, error) from error
+        return _finished(uri, experiment)
+    except NoRunsError:
+        return Finished()
+    except TrackingError:
+        if store.sqlite_path(uri) is None:
+            raise
+        # made by another process at this moment, which this waits for; or no store of MLflow's
+        store.open_experiment(uri, experiment)
+        return _finished(uri, experiment)
 
 
-def _unreadable(uri: str, error: Exception) -> TrackingError:
-    first_line = str(error).partition("\n")[0]
-    return TrackingError(
-        f"the MLflow store {uri} cannot be read ({first_line}): check the URI and the server"
-    )
-
-
-def _probe(uri: str) -> None:
-    """Fails within seconds where MLflow's client would retry for minutes."""
-    try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PROBE_SECONDS).close()
-    except urllib.error.HTTPError:
-        return  # it answers: whether it lets us in is the client's affair
-    except (OSError, ValueError) as error:
-        raise TrackingError(
-            f"the MLflow server {uri} cannot be reached ({error}): start it, or give another URI"
-        ) from error
-
-
-def _no_experiment(experiment: str, uri: str, names: list[str]) -> NoRunsError:
-    known = ", ".join(names) or "none"
-    return NoRunsError(
-        f"the MLflow store {uri} has no experiment {experiment!r} (it has: {known}): run its "
-        "sweep first, or give the URI of the store that holds its runs"
-    )
+def _finished(uri: str, experiment: str) -> Finished:
+    """Sorts runs, newest first, into what they finish."""
+    with opened(uri) as backend:
+        number = _experiment(backend, experiment, uri)
+        tags: dict[str, dict[str, str]] = {
+            run_id: {} for run_id, *_ in backend.runs(number, finished=True)
+        }
+        for run_id, key, value in backend.pairs(number, "tags", _ENDS):
+            if run_id in tags:
+                tags[run_id][key] = value
+    found = Finished()
+    for run_id, of_run in tags.items():
+        if "harness.sweep" in of_run:
+            found.sweeps[of_run["harness.sweep"]] = run_id  # the oldest, as SweepRun takes it up
+        elif of_run.get("harness.complete") == "true" and "harness.cell_id" in of_run:
+            found.cells.setdefault(of_run["harness.cell_id"], run_id)
+            if "mlflow.parentRunId" in of_run:
+                found.parents[run_id] = of_run["mlflow.parentRunId"]
+    return found
 
 
 class _Frame:
     """Gathers (run, key, value) triples into columns; one pass, linear in the triples."""
 
-    def __init__(self, runs: Iterable[tuple[str, str | int, str, int, int | None]]) -> None:
-        self._runs = list(runs)
-        self._position = {run[0]: i for i, run in enumerate(self._runs)}
+    def __init__(self, runs: Sequence[Row]) -> None:
+        self._runs = runs
+        self._position = {run[0]: i for i, run in enumerate(runs)}
         self._columns: dict[str, list[Any]] = {}
 
     def fill(self, prefix: str, triples: Iterable[tuple[str, str, Any]]) -> None:
@@ -285,7 +179,7 @@ class _Frame:
         ids, experiments, statuses, starts, ends = columns
         data: dict[str, Any] = {
             "run_id": pd.Series(ids, dtype=object),
-            "experiment_id": pd.Series(map(str, experiments), dtype=object),
+            "experiment_id": pd.Series(experiments, dtype=object),
             "status": pd.Series(statuses, dtype=object),
             "start_time": pd.to_datetime(pd.Series(starts, dtype="Int64"), unit="ms", utc=True),
             "end_time": pd.to_datetime(pd.Series(ends, dtype="Int64"), unit="ms", utc=True),
