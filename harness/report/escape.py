@@ -5,6 +5,7 @@ and sweep names from configs. Whatever of them goes into a path or a file goes t
 """
 
 import hashlib
+import html
 import re
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
@@ -61,6 +62,11 @@ def escape_spreadsheet(text: str) -> str:
     """
     text = one_line(text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def escape_html(text: str) -> str:
+    """Escapes text for an element or a quoted attribute."""
+    return html.escape(one_line(text))
 
 
 def escape_markdown(text: str) -> str:

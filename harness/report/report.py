@@ -11,9 +11,8 @@ from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
 from harness.report.filters import Selection
 from harness.report.published import read_published
-from harness.report.render import to_csv, to_html, to_latex, to_markdown
-from harness.report.render.html_index import to_index
-from harness.report.render.html_page import UI
+from harness.report.render import to_csv, to_html, to_index, to_latex, to_markdown
+from harness.report.render.html import UI
 from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
