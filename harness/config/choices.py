@@ -34,8 +34,8 @@ def choosing(text: str) -> str:
 
 
 def swapped(overrides: Sequence[str]) -> frozenset[str]:
-    """The keys of the sections for which overrides (in Hydra's form) choose."""
-    groups = {text.partition("=")[0].lstrip("+") for text in overrides}
+    """The keys of the sections for which overrides choose."""
+    groups = {choosing(text).partition("=")[0].lstrip("+") for text in overrides}
     return frozenset(key for key, room in _sections().items() if _group(room, key) in groups)
 
 

@@ -42,7 +42,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         ConfigError: an unknown key or name, a value of the wrong type or out of range,
             or a combination that no cell can have.
     """
-    return to_config(*_composed(overrides))
+    return to_config(_composed(overrides), overrides)
 
 
 def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
@@ -54,20 +54,19 @@ def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
     Raises:
         ConfigError: an unknown key or name, or a value of the wrong type or out of range.
     """
-    dataset = _typed(*_composed(overrides)).dataset
+    dataset = _typed(_composed(overrides), overrides).dataset
     check_data(dataset)
     return dataset
 
 
-def _composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
-    """What Hydra composes, and the overrides in its form."""
+def _composed(overrides: Sequence[str]) -> DictConfig:
     register(presets)
     guard.install()
     given = [single(text) for text in overrides]
     _refuse_unknown_names(given)
     try:
         with _hydra():
-            return hydra_compose("config", overrides=[*own_folder(), *given]), given
+            return hydra_compose("config", overrides=[*own_folder(), *given])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, options)) from None
 
@@ -104,7 +103,7 @@ def to_config(composed: DictConfig, overrides: Sequence[str] = ()) -> Config:
 
     Args:
         composed: by Hydra.
-        overrides: those that it was composed with, in Hydra's form.
+        overrides: those that it was composed with.
 
     Raises:
         ConfigError: as `compose`.
