@@ -14,7 +14,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from harness.models.layers import BatchNorm
+from harness.models.layers.standard import BatchNorm
 
 # MobileNetV1's separable blocks as (filters, stride), https://arxiv.org/abs/1704.04861
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5]

@@ -28,7 +28,7 @@ def growth(beam: int, length: int) -> tuple[int, int]:
 
     from harness.config.schema import DecodingConfig, GnmtConfig
     from harness.models import build
-    from harness.models.beam import Search
+    from harness.tasks.beam import Search
 
     keras.utils.set_random_seed(1)
     model = build(GnmtConfig("gnmt", LAYERS, UNITS, 0.2), (None,), VOCABULARY)

@@ -20,9 +20,9 @@ import numpy as np
 
 from benchmarks.timing import ratio
 from harness.config.schema import AugmentationConfig, DsCnnLConfig
-from harness.data.clips import Clips, SpeechData
+from harness.data.speech.sound.clips import Clips, SpeechData
 from harness.models import build
-from harness.models.plain import plain
+from harness.models.layers.plain import plain
 
 _CLASSES = 12
 _VARIED = AugmentationConfig(

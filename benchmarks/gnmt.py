@@ -28,12 +28,12 @@ from benchmarks.timing import Block, interleave, mean, ratio
 from benchmarks.timing import steps as timed
 from harness.config.compose import compose
 from harness.config.schema import DecodingConfig, GnmtConfig
-from harness.data import multi30k
-from harness.data.pairs import PairData
+from harness.data.text import multi30k
+from harness.data.text.corpora.pairs import PairData
 from harness.models import build
-from harness.models.beam import Search
-from harness.models.gnmt_layers import BOS, EOS
-from harness.models.recurrence import Memory
+from harness.models.layers.gnmt_layers import BOS, EOS
+from harness.models.layers.recurrence import Memory
+from harness.tasks.beam import Search
 from harness.training import objective
 from harness.training.adam import Adam
 

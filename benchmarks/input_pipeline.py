@@ -32,8 +32,8 @@ from PIL import Image
 
 from benchmarks.timing import Block, interleave, mean, ratio
 from harness.config.schema import CropConfig
-from harness.data.photo_data import Part, PhotoData
-from harness.data.photos import FilePhotos
+from harness.data.images.photos.data import Part, PhotoData
+from harness.data.images.photos.pipeline import FilePhotos
 
 _BENCH = Path(".bench")
 _WIDTH, _HEIGHT = 500, 375

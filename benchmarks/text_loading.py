@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.schema import PairsConfig
-from harness.data import pair_files, pairs, parallel_text, words
+from harness.data.text import parallel_text
+from harness.data.text.corpora import pair_files, pairs, words
 
 WORDS = 2_000_000
 LENGTH = 25

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.batch_norm import net, timer
 from harness.config.schema import MnistCnnConfig
 from harness.models import build
-from harness.models.layers import BatchNorm
+from harness.models.layers.standard import BatchNorm
 
 
 def convolutional(jit_compile: bool) -> tuple[keras.Model, np.ndarray]:

@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import run
+from harness.cell import run
 from harness.errors import ConfigError
-from harness.worker import Busy, ignore_interrupts
+from harness.sweep.worker import Busy, ignore_interrupts
 
 
 def give(value, emit):

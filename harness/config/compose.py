@@ -16,11 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
-from harness.config.checks import one_of
 from harness.config.explain import explain
 from harness.config.schema import SCHEMAS, Config, DatasetConfig, register
 from harness.config.validate import check_data, validate
 from harness.errors import ConfigError
+from harness.options import one_of
 
 
 def shipped(folder: str) -> Path:

@@ -1,9 +1,9 @@
 """Which formats a trained model can be exported in: refused before TensorFlow is imported."""
 
-from harness.config.checks import need, one_of
 from harness.config.schema import DatasetConfig, ExportConfig, SpeechConfig
 from harness.config.tasks import DATASETS
 from harness.errors import ConfigError
+from harness.options import need, one_of
 
 FORMATS = ("tflite", "tflite_int8", "tflite_waveform")
 #: What the data sets of classifiers with real numbers as inputs hold.

@@ -11,9 +11,9 @@ import hashlib
 import json
 from typing import Any
 
-from harness.config.files import digest
 from harness.config.schema import Config, PatternConfig, SparsityConfig
 from harness.config.sparsity import N_OF_M
+from harness.digest import digest
 
 #: Raised when the same config would give another result; old runs are then not found.
 FORMAT = 3

@@ -1,6 +1,5 @@
 """What image data sets may be asked for: refused before TensorFlow is imported."""
 
-from harness.config.checks import need
 from harness.config.schema import (
     ColorConfig,
     CropConfig,
@@ -10,6 +9,7 @@ from harness.config.schema import (
     ImagenetConfig,
     ShiftConfig,
 )
+from harness.options import need
 
 
 def check_images(dataset: DatasetConfig) -> None:

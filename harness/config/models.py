@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness.config.checks import need
 from harness.config.schema import (
     DsCnnLConfig,
     GnmtConfig,
@@ -12,6 +11,7 @@ from harness.config.schema import (
     MnistCnnConfig,
     ModelConfig,
 )
+from harness.options import need
 
 
 def check_model(model: ModelConfig) -> None:

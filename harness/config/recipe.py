@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from harness.config.checks import need, one_of
 from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
+from harness.options import need, one_of
 
 #: optimizer name -> the options that it uses, beside its learning rate
 OPTIMIZERS = {

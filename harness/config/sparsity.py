@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from harness.config.checks import need, one_of
 from harness.config.schema import MethodConfig, ScheduleConfig, SparsityConfig
 from harness.errors import ConfigError
+from harness.options import need, one_of
 
 #: Patterns that set their own sparsity, 1 - n/m.
 N_OF_M = ("n_m", "gradual_n_m")

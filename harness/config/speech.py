@@ -2,7 +2,6 @@
 
 import re
 
-from harness.config.checks import need, one_of
 from harness.config.schema import (
     AugmentationConfig,
     ClipConfig,
@@ -12,6 +11,7 @@ from harness.config.schema import (
     SpeechFolderConfig,
     WordsConfig,
 )
+from harness.options import need, one_of
 
 FEATURES = ("mfcc", "waveform")
 

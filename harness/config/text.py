@@ -2,7 +2,6 @@
 
 import re
 
-from harness.config.checks import need, one_of
 from harness.config.schema import (
     DatasetConfig,
     ImdbConfig,
@@ -11,6 +10,7 @@ from harness.config.schema import (
     PairsConfig,
 )
 from harness.errors import ConfigError
+from harness.options import need, one_of
 
 TOKENIZERS = ("moses", "none")
 BATCH_BY = ("sentences", "tokens")

@@ -6,23 +6,17 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.config.checks import need, one_of
 from harness.config.export import check_export
 from harness.config.images import check_images
 from harness.config.models import check_model
 from harness.config.recipe import XLA_PATTERNS, check_training
-from harness.config.schema import (
-    Config,
-    DatasetConfig,
-    PairsConfig,
-    StrategyConfig,
-    TrackingConfig,
-)
+from harness.config.schema import Config, DatasetConfig, PairsConfig, StrategyConfig, TrackingConfig
 from harness.config.sparsity import check_sparsity
 from harness.config.speech import check_speech
 from harness.config.tasks import check_task
 from harness.config.text import check_fit, check_text
 from harness.errors import ConfigError
+from harness.options import need, one_of
 
 SCALES = ("small", "full")
 

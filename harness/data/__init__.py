@@ -13,17 +13,17 @@ from harness.errors import ConfigError
 
 #: dataset.name -> module with `SOURCES`, `check`, `fingerprint` and `load`
 DATASETS = {
-    "cifar10": "harness.data.cifar10",
-    "fsdd": "harness.data.fsdd",
-    "image_folder": "harness.data.image_folder",
-    "imagenet": "harness.data.imagenet",
-    "imdb": "harness.data.imdb",
-    "mnist": "harness.data.mnist",
-    "multi30k": "harness.data.multi30k",
-    "parallel_text": "harness.data.parallel_text",
-    "speech_commands": "harness.data.speech_commands",
-    "speech_folder": "harness.data.speech_folder",
-    "wmt16": "harness.data.wmt16",
+    "cifar10": "harness.data.images.cifar10",
+    "fsdd": "harness.data.speech.fsdd",
+    "image_folder": "harness.data.images.image_folder",
+    "imagenet": "harness.data.images.imagenet",
+    "imdb": "harness.data.text.imdb",
+    "mnist": "harness.data.images.mnist",
+    "multi30k": "harness.data.text.multi30k",
+    "parallel_text": "harness.data.text.parallel_text",
+    "speech_commands": "harness.data.speech.speech_commands",
+    "speech_folder": "harness.data.speech.speech_folder",
+    "wmt16": "harness.data.text.wmt16",
 }
 
 

@@ -78,7 +78,7 @@ def export(
         ExportError: If a conversion fails, or its outputs differ beyond the tolerance; its
             file is not left behind.
     """
-    from harness.models.plain import plain
+    from harness.models.layers.plain import plain
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: flo
     """Writes a model in Keras' own format, and reads it back.
 
     Args:
-        model: A model of Keras' own layers (`harness.models.plain`).
+        model: A model of Keras' own layers (`harness.models.layers.plain`).
         path: File to write, ending in .keras.
         samples: Inputs to compare outputs on.
         tolerance: Largest relative difference accepted.

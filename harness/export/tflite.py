@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export.comparison import compare
-from harness.models.front_end import takes_waveforms
+from harness.models.layers.front_end import takes_waveforms
 from harness.quiet import captured
 
 
@@ -22,7 +22,7 @@ def to_tflite(model: keras.Model, path: Path, samples: np.ndarray, tolerance: fl
     file gets its name only after its outputs have been compared.
 
     Args:
-        model: A model of Keras' own layers (`harness.models.plain`), with one input and
+        model: A model of Keras' own layers (`harness.models.layers.plain`), with one input and
             one output.
         path: File to write.
         samples: Inputs to compare outputs on, [n, ...].

@@ -12,8 +12,8 @@ import numpy as np
 
 from harness.export import tflite
 from harness.export.comparison import compare
-from harness.models.front_end import with_front_end
-from harness.models.plain import plain
+from harness.models.layers.front_end import with_front_end
+from harness.models.layers.plain import plain
 
 
 def to_waveform(

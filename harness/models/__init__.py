@@ -15,10 +15,10 @@ MODELS = {
     "ds_cnn_l": "harness.models.ds_cnn_l",
     "gnmt": "harness.models.gnmt",
     "imdb_lstm": "harness.models.imdb_lstm",
-    "inception_v3": "harness.models.applications",
+    "inception_v3": "harness.models.layers.applications",
     "mnist_cnn": "harness.models.mnist_cnn",
-    "mobilenet_v1": "harness.models.applications",
-    "mobilenet_v2": "harness.models.applications",
+    "mobilenet_v1": "harness.models.layers.applications",
+    "mobilenet_v2": "harness.models.layers.applications",
 }
 
 

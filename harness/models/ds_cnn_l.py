@@ -12,8 +12,8 @@ import keras
 from harness.config.models import check_ds_cnn_l
 from harness.config.schema import DsCnnLConfig
 from harness.errors import ConfigError
-from harness.models.front_end import WINDOW, Mfcc
-from harness.models.layers import BatchNorm, Conv2D, DepthwiseConv2D
+from harness.models.layers.front_end import WINDOW, Mfcc
+from harness.models.layers.standard import BatchNorm, Conv2D, DepthwiseConv2D
 
 _BLOCKS = 5
 

@@ -12,7 +12,7 @@ import keras
 from harness.config.models import check_gnmt
 from harness.config.schema import GnmtConfig
 from harness.errors import ConfigError
-from harness.models.gnmt_layers import AtTokens, Decoder, Embed, Encoder, uniform
+from harness.models.layers.gnmt_layers import AtTokens, Decoder, Embed, Encoder, uniform
 
 
 def build(

@@ -10,7 +10,7 @@ import keras
 from harness.config.models import check_imdb_lstm
 from harness.config.schema import ImdbLstmConfig
 from harness.errors import ConfigError
-from harness.models.layers import Dropout
+from harness.models.layers.standard import Dropout
 
 
 def build(config: ImdbLstmConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:

@@ -10,7 +10,7 @@ import keras
 from harness.config.models import check_mnist_cnn
 from harness.config.schema import MnistCnnConfig
 from harness.errors import ConfigError
-from harness.models.layers import BatchNorm, Dropout
+from harness.models.layers.standard import BatchNorm, Dropout
 
 
 def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:

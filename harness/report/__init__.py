@@ -10,14 +10,7 @@ from harness.report.report import (
     write_table,
 )
 from harness.report.rows import rows_from_cells, rows_from_runs
-from harness.report.spec import (
-    ACCURACY,
-    BLEU,
-    PageColumn,
-    Quality,
-    RowSpec,
-    TableSpec,
-)
+from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
 
 __all__ = [
     "ACCURACY",

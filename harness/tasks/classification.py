@@ -5,9 +5,8 @@ from typing import Any
 
 from harness import models
 from harness.config import Config
-from harness.evaluation import accuracy
 from harness.export import Samples
-from harness.tasks import EXPORT_SAMPLES, Table
+from harness.tasks import EXPORT_SAMPLES, Table, accuracy
 from harness.training import objective
 
 #: The ranges of 8-bit activations are taken of so many training examples.
@@ -60,7 +59,7 @@ class Classification:
 
 
 class ClassScores:
-    """`harness.evaluation.accuracy.Accuracy` as the scores of a task."""
+    """`harness.tasks.accuracy.Accuracy` as the scores of a task."""
 
     def __init__(self, measured: accuracy.Accuracy):
         self.measured = measured

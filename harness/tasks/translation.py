@@ -10,11 +10,10 @@ import tensorflow as tf
 
 from harness import models
 from harness.config import Config
-from harness.evaluation import translation
-from harness.evaluation.translation import Score
 from harness.export import Samples
-from harness.models import beam
-from harness.tasks import EXPORT_SAMPLES, Scores, Table
+from harness.tasks import EXPORT_SAMPLES, Scores, Table, beam
+from harness.tasks import bleu as translation
+from harness.tasks.bleu import Score
 from harness.training import objective
 
 

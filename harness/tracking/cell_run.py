@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config import Config
+from harness.config.label import flat, run_name
 from harness.config.schema import TrackingConfig
 from harness.errors import TrackingError
 from harness.tracking import store
-from harness.tracking.labels import flat, run_name
 from harness.tracking.provenance import tags as provenance_tags
 
 #: One `log_batch` call takes at most so many metrics (MLflow's own limit is 1,000).

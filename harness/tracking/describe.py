@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from harness.config import Config
-from harness.tracking.labels import sparsity_label
+from harness.config.label import sparsity_label
 
 #: The numbers a reader looks for first: metric -> (label, format).
 HEADLINE = {

@@ -4,9 +4,9 @@ import shlex
 
 import pytest
 
-from harness import sweep
 from harness.config import cell_id, compose
 from harness.errors import ConfigError
+from harness.sweep import spec as sweep
 
 SPEECH = ["model=ds_cnn_l", "dataset=fsdd"]
 

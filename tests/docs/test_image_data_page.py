@@ -7,16 +7,16 @@ import shlex
 
 import pytest
 
-from harness.cli import main
-from harness.data.imagenet_labels import GROUND_TRUTH, KIT, LABEL_FILES, META
-from harness.data.photo_ops import ASPECT, CENTRAL
-from harness.data.photos import CHECKED, HASHED, HASHED_WHOLE
+from harness.cli.commands import main
+from harness.data.images.imagenet_labels import GROUND_TRUTH, KIT, LABEL_FILES, META
+from harness.data.images.photos.ops import ASPECT, CENTRAL
+from harness.data.images.photos.pipeline import CHECKED, HASHED, HASHED_WHOLE
 from harness.data.prepare import cifar10
-from tests.data import photo_files
-from tests.data.cifar_files import write_package
-from tests.data.test_image_folder import write
+from tests.data.images import photo_files
+from tests.data.images.cifar_files import write_package
+from tests.data.images.test_image_folder import write
+from tests.docs.test_readme import commands
 from tests.settings import ROOT
-from tests.test_readme import commands
 
 PAGE = commands("docs/image_data.md")
 TEXT = (ROOT / "docs/image_data.md").read_text()

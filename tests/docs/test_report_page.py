@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
+from harness.cli.commands import main
 from harness.report import FORMATS
 from tests.report.store import Store
 

@@ -10,13 +10,13 @@ import shlex
 
 import pytest
 
-from harness import sweep
-from harness.cli import main
-from tests.data.speech_files import write_words
-from tests.data.test_speech_commands import SPEAKERS
+from harness.cli.commands import main
+from harness.sweep import spec as sweep
+from tests.data.speech.speech_files import write_words
+from tests.data.speech.test_speech_commands import SPEAKERS
+from tests.docs.test_readme import commands
 from tests.runs import runs
 from tests.settings import harness
-from tests.test_readme import commands
 
 PAGE = commands("docs/speech.md")
 COMMANDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]

@@ -10,15 +10,15 @@ import sys
 
 import pytest
 
-from harness import sweep
 from harness.config.compose import compose
 from harness.config.schema import GnmtConfig
 from harness.models import build
-from harness.models.plain import plain
-from tests.data import pair_files
+from harness.models.layers.plain import plain
+from harness.sweep import spec as sweep
+from tests.data.text import pair_files
+from tests.docs.test_readme import commands
 from tests.runs import by_sparsity
 from tests.settings import ROOT, harness
-from tests.test_readme import commands
 
 TRANSLATION = (ROOT / "docs/translation.md").read_text()
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from harness.config.schema import ExportConfig
 from harness.errors import ExportError
-from harness.evaluation.accuracy import evaluate, evaluate_function
 from harness.export import Samples, export, int8, tflite
 from harness.export.comparison import agreement
-from harness.models.plain import plain
+from harness.models.layers.plain import plain
+from harness.tasks.accuracy import evaluate, evaluate_function
 from tests.training import small
 
 CONFIG = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])

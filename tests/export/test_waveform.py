@@ -8,7 +8,7 @@ from harness import data, models
 from harness.config.schema import DsCnnLConfig, ExportConfig, FsddConfig
 from harness.errors import ExportError
 from harness.export import Samples, export, tflite
-from tests.data.speech_files import write_fsdd
+from tests.data.speech.speech_files import write_fsdd
 
 CONFIG = ExportConfig(name="x", formats=["tflite_waveform"])
 

@@ -10,8 +10,8 @@ from harness.config import compose
 from harness.config.schema import DsCnnLConfig, ExportConfig
 from harness.errors import ConfigError
 from harness.export import export, tflite
-from harness.models.front_end import Mfcc, with_front_end
-from harness.models.plain import plain
+from harness.models.layers.front_end import Mfcc, with_front_end
+from harness.models.layers.plain import plain
 from harness.pruning.from_config import from_config, summarize
 from harness.training.recipe import precision
 

@@ -6,9 +6,10 @@ import pytest
 
 from harness.config.schema import DecodingConfig, GnmtConfig
 from harness.errors import ConfigError, ExportError
-from harness.models import build, gnmt, gnmt_layers
-from harness.models.plain import load_weights, plain
-from harness.models.weights import load_file
+from harness.models import build, gnmt
+from harness.models.layers import gnmt_layers
+from harness.models.layers.plain import load_weights, plain
+from harness.models.layers.weights import load_file
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.models.gnmt_reference import BOS, Reference
 

@@ -9,9 +9,9 @@ from keras.src.legacy.saving import legacy_h5_format
 from harness.config import compose
 from harness.errors import ConfigError
 from harness.models import build
-from harness.models.layers import BatchNorm
-from harness.models.plain import plain
-from harness.models.weights import load_file
+from harness.models.layers.plain import plain
+from harness.models.layers.standard import BatchNorm
+from harness.models.layers.weights import load_file
 from harness.pruning.from_config import from_config
 
 SIDES = {"inception_v3": 299, "mobilenet_v1": 224, "mobilenet_v2": 224}

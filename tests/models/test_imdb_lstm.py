@@ -7,11 +7,11 @@ import pytest
 from harness import models
 from harness.config.schema import ImdbLstmConfig
 from harness.data.base import Split
-from harness.data.sequences import SequenceData
+from harness.data.text.corpora.sequences import SequenceData
 from harness.errors import ConfigError
-from harness.evaluation.accuracy import evaluate
 from harness.export import tflite
-from harness.models.plain import plain
+from harness.models.layers.plain import plain
+from harness.tasks.accuracy import evaluate
 from harness.training import loop
 from tests.training import small
 

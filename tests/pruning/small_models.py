@@ -4,9 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from harness.pruning import (
-    Polynomial,
-)
+from harness.pruning import Polynomial
 
 SCHEDULE = Polynomial(0.2, 0.8, begin_step=1, end_step=10, frequency=4)
 

@@ -5,15 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.pruning import (
-    NM,
-    Block,
-    Constant,
-    Polynomial,
-    Pruner,
-    PruningError,
-    Unstructured,
-)
+from harness.pruning import NM, Block, Constant, Polynomial, Pruner, PruningError, Unstructured
 from harness.pruning.threshold import kept_count, kept_count_in_graph
 from tests.pruning.conftest import golden_weights, recorded_weights, unpack, unpack_bits
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-import harness.models.layers
+import harness.models.layers.standard
 from harness.pruning import OneShot, Pruner, PruningError, Unstructured, XNNPACKLatency
 
 
@@ -81,7 +81,7 @@ def test_each_kernel_has_its_verdict():
 
 
 def test_layers_that_are_computed_otherwise_count_as_those_of_keras():
-    assert outcome(network(library=harness.models.layers)) == outcome(network())
+    assert outcome(network(library=harness.models.layers.standard)) == outcome(network())
 
 
 def test_residual_stride_2_and_same_padding_on_odd_sizes():

@@ -5,20 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.pruning import (
-    Method,
-    OneShot,
-    Pruner,
-    PruningWarning,
-    Taylor,
-    Unstructured,
-)
-from tests.pruning.small_models import (
-    SCHEDULE,
-    data,
-    sequential,
-    weights,
-)
+from harness.pruning import Method, OneShot, Pruner, PruningWarning, Taylor, Unstructured
+from tests.pruning.small_models import SCHEDULE, data, sequential, weights
 
 
 @pytest.mark.parametrize("score", [None, Taylor()])

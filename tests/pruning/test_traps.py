@@ -5,20 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.pruning import (
-    Constant,
-    OneShot,
-    Polynomial,
-    Pruner,
-    PruningWarning,
-    Unstructured,
-)
-from tests.pruning.small_models import (
-    SCHEDULE,
-    assert_sparse,
-    data,
-    sequential,
-)
+from harness.pruning import Constant, OneShot, Polynomial, Pruner, PruningWarning, Unstructured
+from tests.pruning.small_models import SCHEDULE, assert_sparse, data, sequential
 
 
 def test_a_schedule_that_ends_after_training_warns_with_the_sparsity_reached():

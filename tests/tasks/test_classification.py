@@ -6,9 +6,9 @@ import pytest
 
 from harness.config import compose
 from harness.errors import ExportError
-from harness.evaluation.accuracy import evaluate
 from harness.export import Artifact, int8
-from harness.models.plain import plain
+from harness.models.layers.plain import plain
+from harness.tasks.accuracy import evaluate
 from harness.tasks.classification import Classification, ClassScores
 from tests.training import small
 

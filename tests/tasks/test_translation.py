@@ -10,7 +10,7 @@ pytest.importorskip("sacremoses")
 
 from harness.config import compose
 from harness.errors import ConfigError
-from tests.data.pair_files import write_multi30k
+from tests.data.text.pair_files import write_multi30k
 from tests.runs import by_sparsity
 from tests.settings import harness
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
-from harness.models.layers import BatchNorm, Conv2D, Dropout
+from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
 from harness.pruning import Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint

@@ -5,7 +5,7 @@ import numpy as np
 
 from harness.config.schema import OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.data.base import ArrayData, Split
-from harness.models.layers import BatchNorm
+from harness.models.layers.standard import BatchNorm
 
 
 def data(count: int = 44) -> ArrayData:

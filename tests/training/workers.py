@@ -17,7 +17,7 @@ import numpy as np
 from harness.config.schema import ImageModelConfig, StrategyConfig
 from harness.data.base import ArrayData, Split
 from harness.models import build
-from harness.models.layers import BatchNorm, Dropout
+from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from tests.training import small

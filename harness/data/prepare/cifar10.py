@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.cifar10 import CLASSES, ROW, TEST_FILE, TRAIN_FILES
+from harness.data.images.cifar10 import CLASSES, ROW, TEST_FILE, TRAIN_FILES
 from harness.data.prepare import Prepared
 from harness.errors import DataError
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.data.wav import SAMPLE_RATE
+from harness.data.speech.sound.wav import SAMPLE_RATE
 
 _PEAK = 0.5 * 2**15
 #: Colour -> the power of 1/frequency that its power spectrum follows.

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data import wav
-from harness.data.noise import NOISE
 from harness.data.prepare import Prepared, espeak
 from harness.data.prepare.espeak import ACCENTS, Library, Say
 from harness.data.prepare.noises import background
-from harness.data.recordings import CLIP
-from harness.data.speech_commands import which_split
+from harness.data.speech.sound import wav
+from harness.data.speech.sound.noise import NOISE
+from harness.data.speech.sound.recordings import CLIP
+from harness.data.speech.speech_commands import which_split
 from harness.errors import DataError
 
 HELP = "synthetic speech (espeak-ng) in the layout of Speech Commands"

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from harness.data import tfds_files, wmt16
+from harness.data import tfds_files
 from harness.data.prepare import Prepared
+from harness.data.text import wmt16
 
 HELP = "WMT16 EN-DE through TensorFlow Datasets: 4.5 million pairs, newstest2013 and newstest2015"
 

@@ -2,11 +2,7 @@
 
 from harness.pruning.methods.gradual_nm import GradualNM
 from harness.pruning.methods.movement import Movement
-from harness.pruning.methods.permutation import (
-    PermutationReport,
-    PermutedGroup,
-    permute_channels,
-)
+from harness.pruning.methods.permutation import PermutationReport, PermutedGroup, permute_channels
 from harness.pruning.methods.permutation_search import search_permutation
 from harness.pruning.methods.rewinding import RewoundLearningRate, rewind
 from harness.pruning.methods.rigl import RigL

@@ -8,7 +8,7 @@ from harness import data
 from harness.config.schema import Cifar10Config
 from harness.data.prepare import cifar10, marker_of, prepare
 from harness.errors import DataError
-from tests.data.cifar_files import TRAIN, pictures, rows, write_package
+from tests.data.images.cifar_files import TRAIN, pictures, rows, write_package
 
 
 def given(package):

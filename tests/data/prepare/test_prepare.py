@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
+from harness.cli.commands import main
 from harness.data import prepare
 from harness.data.prepare import MARKER, Prepared, marker_of, source_of
 from harness.errors import DataError

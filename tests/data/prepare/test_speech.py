@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.cli import main
+from harness.cli.commands import main
 from harness.config.schema import SpeechCommandsConfig, SpeechFolderConfig
-from harness.data import wav
-from harness.data.noise import NOISE
 from harness.data.prepare import MARKER, espeak
 from harness.data.prepare.espeak import Library, Say
 from harness.data.prepare.noises import background
-from harness.data.speech_commands import which_split
+from harness.data.speech.sound import wav
+from harness.data.speech.sound.noise import NOISE
+from harness.data.speech.speech_commands import which_split
 from harness.errors import DataError
 
 pytest.importorskip("espeakng_loader")

@@ -8,10 +8,8 @@ import pytest
 
 SCRIPT = """
 import numpy as np, tensorflow as tf, keras
-from harness.pruning import (
-    NM, SRSTE, Constant, Global, Movement, Polynomial, Pruner, Random, RigL, StraightThrough,
-    Unstructured,
-)
+from harness.pruning import NM, SRSTE, Constant, Global, Movement, Polynomial, Pruner
+from harness.pruning import Random, RigL, StraightThrough, Unstructured
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

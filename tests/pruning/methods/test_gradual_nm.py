@@ -6,16 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.pruning import (
-    ERK,
-    NM,
-    Constant,
-    Cosine,
-    GradualNM,
-    Polynomial,
-    Pruner,
-    PruningError,
-)
+from harness.pruning import ERK, NM, Constant, Cosine, GradualNM, Polynomial, Pruner, PruningError
 
 
 @settings(deadline=None)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.models.layers import BatchNorm
+from harness.models.layers.standard import BatchNorm
 from harness.pruning import (
     NM,
     ByName,

@@ -1,0 +1,1 @@
+"""One cell: its ids and paths, running it, looking at it before anything is spent."""

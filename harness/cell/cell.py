@@ -1,0 +1,63 @@
+"""A cell as planned: what it is, its ids, and every path that belongs to it."""
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import Config
+from harness.config.label import run_name
+from harness.tracking import store
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A planned cell.
+
+    Attributes:
+        config: what it is.
+        id: its cell id, 64 hex digits.
+        fingerprint: of its data.
+        dense: the cell id of its dense baseline; None for a dense cell.
+        needs: the cell id that must be finished first; None if there is none.
+        overrides: what was asked for, to say how to run it again.
+    """
+
+    config: Config
+    id: str
+    fingerprint: str
+    dense: str | None
+    needs: str | None
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The run's name, e.g. `mnist_cnn · random 75% · seed 2`."""
+        return run_name(self.config)
+
+    @property
+    def command(self) -> str:
+        """What runs this cell, and only it, again."""
+        return shlex.join(["harness", "run", *self.overrides])
+
+
+def work_path(cell: Cell) -> Path:
+    """The folder of an unfinished cell: its checkpoint and its log.
+
+    Each experiment of each store has its own: its run holds the metrics that came before the
+    checkpoint, and its lock guards the folder.
+    """
+    tracking = cell.config.tracking
+    place = f"{store.sqlite_path(tracking.uri) or tracking.uri} {tracking.experiment}"
+    suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
+    return Path(cell.config.work_dir, "cells", f"{cell.id[:16]}-{suffix}").absolute()
+
+
+def checkpoint_file(cell: Cell) -> Path:
+    """Where training is taken up again."""
+    return work_path(cell) / "checkpoint.npz"
+
+
+def log_path(cell: Cell) -> Path:
+    """The file that takes the output of the cell's process."""
+    return work_path(cell) / "log.txt"

@@ -1,0 +1,27 @@
+"""What a cell's process needs, imported once by the fork server.
+
+TensorFlow writes remarks about the machine to standard error while it is imported, which
+no setting turns off; users asked for a cell, so they are kept off the terminal.
+"""
+
+import harness.tracking  # its settings come before MLflow
+from harness.quiet import captured
+
+with captured():
+    import keras
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import mlflow
+    import mlflow.store.tracking.sqlalchemy_store
+    import tensorflow
+
+    import harness.data.base
+    import harness.export.keras_file
+    import harness.export.tflite
+    import harness.models.layers.plain
+    import harness.pruning.from_config
+    import harness.tasks.classification
+    import harness.training.loop
+    import harness.training.strategy
+
+__all__ = ["harness", "keras", "matplotlib", "mlflow", "tensorflow"]

@@ -1,0 +1,95 @@
+"""What a cell is, before anything is spent on it: its layers, counts and identity."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness import data
+from harness.config import Config, cell_id, is_dense
+from harness.config.label import run_name
+from harness.config.schema import DatasetConfig
+from harness.quiet import captured
+
+if TYPE_CHECKING:
+    from harness.pruning import Summary
+
+
+def describe(config: Config, *, as_json: bool = False) -> str:
+    """Builds the cell's model and lays its pruner over it, without training.
+
+    Args:
+        config: validated.
+        as_json: JSON instead of a table. Its totals are `total_params`, `trainable_params`,
+            `prunable_params` and `nonzero_params`, the trainable weights left at the target.
+
+    Raises:
+        HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
+    """
+    data.check(config.dataset)
+    content: dict[str, Any] = {
+        "name": run_name(config),
+        "cell_id": cell_id(config, data.fingerprint(config.dataset)),
+    }
+    with captured():  # TensorFlow's remarks about the machine
+        summary = summarize_planned(config)
+    if as_json:
+        return json.dumps({**content, **summary.as_dict()}, indent=1)
+    return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
+
+
+def describe_data(dataset: DatasetConfig) -> str:
+    """Reads a data set and says what it holds.
+
+    Raises:
+        DataError: it is missing, laid out differently or damaged.
+    """
+    data.check(dataset)
+    with captured():  # TensorFlow's remarks about the machine
+        examples = data.load(dataset)
+    sides = ("any length" if side is None else str(side) for side in examples.input_shape)
+    shape = "×".join(sides)
+    return "\n".join(
+        [
+            f"{dataset.name} from {examples.source}",
+            f"training examples  {examples.num_train:,}",
+            f"input shape        {shape}",
+            f"classes            {examples.num_classes}",
+            f"fingerprint        {examples.fingerprint}",
+        ]
+    )
+
+
+def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "Summary":
+    """Every weight of a cell's model as its pruner would leave it, without training.
+
+    Args:
+        config: validated.
+        built: data and models by what they are made of, to make each once.
+
+    Raises:
+        HarnessError: what only the built model can refuse.
+    """
+    from harness import tasks
+    from harness.models.layers.weights import load_file
+    from harness.pruning.from_config import from_config, summarize
+    from harness.training import recipe, strategy
+
+    task = tasks.of(config)
+    task.require()
+    built = {} if built is None else built
+    weights = config.training.dense_weights
+    of_data = f"{config.dataset}"
+    key = f"{config.model}/{of_data}/{weights}"
+    with strategy.rehearsal(config.strategy, config.training.batch_size):
+        if of_data not in built:
+            built[of_data] = data.load(config.dataset)
+        examples = built[of_data]
+        if key not in built:
+            built[key] = task.build(config, examples)
+            if weights is not None:
+                load_file(built[key], weights)
+        model = built[key]
+        phase = config.training.dense if is_dense(config) else config.training.finetune
+        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+        steps = recipe.length(phase, steps_per_epoch).total_steps
+        pruner = from_config(config.sparsity, steps, config.seed)
+        return summarize(model, None) if pruner is None else pruner.preview(model)

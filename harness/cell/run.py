@@ -1,0 +1,258 @@
+"""One cell, from config to finished MLflow run.
+
+This module imports no TensorFlow, so that config errors and `--help` come at once; the
+stages are imported in the cell's own process, where the fork server has loaded them.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.cell import measures
+from harness.cell.cell import Cell, checkpoint_file, work_path
+from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
+from harness.config import is_dense
+from harness.config.cluster import cluster
+from harness.config.identity import FORMAT
+from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
+from harness.tracking.cell_run import CellRun
+
+#: The model as its run keeps it: what the sparse cells of a dense baseline start from.
+MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
+
+
+def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
+    """Runs a cell in this process, unless it is finished, and returns its run.
+
+    An unfinished run of the same cell is taken up again from its last checkpoint and ends
+    with the numbers that it would have had.
+
+    Args:
+        cell: from `harness.sweep.plan`.
+        parent_run: the run id of its sweep, if it has one.
+        emit: takes events: `{"kind": "stage" | "progress", …}`.
+
+    Returns:
+        `{"run_id": …, "metrics": {headline metrics}}`.
+
+    Raises:
+        Busy: another process holds the cell's lock.
+        HarnessError: input that can only be refused now.
+    """
+    tracking = cell.config.tracking
+    if not _is_chief(cell):
+        return _assist(cell, emit)
+    with _lock(cell):
+        finished = cell_run.find_finished(tracking, cell.id)
+        if finished:
+            return {"run_id": finished, "metrics": {}}
+        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
+        if not run.resumed:  # the run that a checkpoint belongs to was deleted
+            checkpoint_file(cell).unlink(missing_ok=True)
+        try:
+            with as_interrupted():
+                metrics, source = _measure(cell, run, emit)
+        except KeyboardInterrupt:
+            ignore_interrupts()
+            run.fail("interrupted; running the cell again resumes it", "KILLED")
+            raise
+        except BaseException as error:
+            run.fail(f"{type(error).__name__}: {error}")
+            raise
+        run.finish(describe.description(cell.config, metrics, cell.command, source))
+        shutil.rmtree(work_path(cell), ignore_errors=True)
+        _wait_for_all(cell)
+    return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+
+
+def _is_chief(cell: Cell) -> bool:
+    return cell.config.strategy.name != "multi_worker" or cluster().is_chief
+
+
+def _wait_for_all(cell: Cell) -> None:
+    """Lets the other workers go on once the cell is finished: the next one may need its run."""
+    if cell.config.strategy.name == "multi_worker":
+        from harness.training import strategy
+
+        strategy.barrier(cell.config.strategy)
+
+
+def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
+    """The part of a worker that is not the chief: it trains along, and logs and writes nothing.
+
+    It reads the chief's checkpoint, for they share a work_dir.
+    """
+    tracking = cell.config.tracking
+    finished = cell_run.find_finished(tracking, cell.id)
+    if finished is None:
+        _train(cell, emit)
+        emit({"kind": "stage", "stage": "waiting for the chief"})
+        _wait_for_all(cell)
+        finished = cell_run.require_finished(tracking, cell.id)
+    return {"run_id": finished, "metrics": {}}
+
+
+def close_abandoned(cell: Cell, reason: str) -> None:
+    """Marks the run of a cell whose process died as failed; nothing if another one has it."""
+    with suppress(Busy), _lock(cell):
+        cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
+
+
+@contextmanager
+def _lock(cell: Cell) -> Iterator[None]:
+    """Holds the cell's lock within the block.
+
+    Raises:
+        Busy: another process holds it.
+    """
+    locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
+    except Timeout:
+        raise Busy from None
+    with lock:
+        yield
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What training leaves to be measured."""
+
+    model: Any
+    examples: Any
+    fitted: Any
+    summary: Any
+    permuted: Any
+
+
+def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
+    """Data → model → dense baseline → pruner → train; without a run, nothing is kept."""
+    from harness import data, tasks
+    from harness.models.layers.plain import load_weights
+    from harness.models.layers.weights import load_file
+    from harness.pruning.from_config import from_config, permute, summarize
+    from harness.training import devices, jit, loop, recipe, seeds, strategy
+    from harness.training.checkpoint import Checkpoint
+
+    config = cell.config
+    phase_name = "dense" if is_dense(config) else "finetune"
+    phase = getattr(config.training, phase_name)
+    training = jit.settle(config.training, config.sparsity.pattern.kind, config.strategy.name)
+    strategy.connect(config.strategy)
+    seeds.seed_everything(config.seed, training.jit_compile)
+    task = tasks.of(config)
+    emit({"kind": "stage", "stage": "loading data"})
+    examples = data.load(config.dataset)
+    if run is not None:
+        run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+        inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
+    with (
+        strategy.scope(config.strategy, config.training.batch_size),
+        recipe.precision(config.training.mixed_precision),
+    ):
+        model = task.build(config, examples)
+        strategy.synchronize(model, config.strategy)
+        if cell.needs is not None:
+            baseline = cell_run.require_finished(config.tracking, cell.needs)
+            with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
+                load_weights(model, path)
+        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+        steps = recipe.length(phase, steps_per_epoch).total_steps
+        pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
+        permuted = None
+        if pruner is not None:
+            permuted = permute(model, pruner, config.sparsity)
+            pruner.attach(model)
+        if pruner is None and config.training.dense_weights is not None:
+            load_file(model, config.training.dense_weights)
+            fitted = loop.NOTHING
+        else:
+            fitted = loop.fit(
+                model,
+                examples,
+                phase,
+                training,
+                seed=seeds.derive(config.seed, phase_name),
+                objective=task.objective,
+                pruner=pruner,
+                checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
+                on_log=run.log if run is not None else lambda step, metrics: None,
+                on_progress=lambda progress: emit(_progress_event(progress)),
+                before_checkpoint=run.flush if run is not None else lambda: None,
+            )
+    summary = summarize(model, pruner)
+    if pruner is not None:
+        pruner.detach(model)
+    return _Trained(model, examples, fitted, summary, permuted)
+
+
+def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
+    """The page: train → evaluate → export → log.
+
+    Returns:
+        The final metrics, and where the data are from.
+    """
+    from harness import export, tasks
+
+    config, task = cell.config, tasks.of(cell.config)
+    trained = _train(cell, emit, run)
+    model, examples, fitted = trained.model, trained.examples, trained.fitted
+    emit({"kind": "stage", "stage": "evaluating"})
+    scores = task.evaluate(model, examples, config)
+    emit({"kind": "stage", "stage": "exporting"})
+    with tempfile.TemporaryDirectory() as folder:
+        samples = task.samples(examples, config)
+        exported = export.export(model, config.export, Path(folder), samples)
+        metrics = {
+            **scores.metrics("test"),
+            **task.rescore(exported, examples, config, scores),
+            **measures.of_sparsity(trained.summary),
+            **measures.of_permutation(trained.permuted),
+            **measures.of_size(exported),
+            **measures.of_time(fitted),
+        }
+        run.log(FINAL_STEP, metrics)
+        artifacts.log_config(run, config)
+        artifacts.log_model(run, model, Path(folder))
+        artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_history(run, fitted.history)
+        artifacts.log_tables(run, scores.tables())
+        run.set_tags(dict(scores.tags()))
+    return metrics, examples.source
+
+
+def _progress_event(progress: Any) -> dict[str, Any]:
+    return {
+        "kind": "progress",
+        "step": progress.step,
+        "total_steps": progress.total_steps,
+        "epoch": progress.epoch,
+        "epochs": progress.total_epochs,
+        "metrics": progress.metrics,
+    }
+
+
+def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
+    tags = {
+        "harness.format": str(FORMAT),
+        "harness.scale": cell.config.scale,
+        "harness.data_fingerprint": cell.fingerprint,
+    }
+    if cell.dense is not None:
+        tags["harness.dense_cell_id"] = cell.dense
+        dense_run = cell_run.find_finished(cell.config.tracking, cell.dense)
+        if dense_run is not None:
+            tags["harness.dense_run_id"] = dense_run
+    if parent_run is not None:
+        tags["mlflow.parentRunId"] = parent_run
+    return tags

@@ -1,0 +1,248 @@
+"""The command line: `harness run | sweep | report | describe | data | ui`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import harness
+from harness.errors import HarnessError
+
+_EPILOG = """\
+examples:
+  harness sweep demo                                  the five-minute demo
+  harness run sparsity=random sparsity.target=0.75    one cell (its dense baseline comes along)
+  harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
+  harness describe sparsity=structured_2x4            what that would prune, before any training
+  harness report demo                                 the table, from the finished runs
+  harness ui --open                                   browse the runs of the newest sweep
+
+KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
+accepted. `python -m harness.run` is the same job as an ordinary Hydra application.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
+    """
+    parsed = _parse(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("harness: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Takes overrides after options, too: `harness sweep demo --jobs 2 seed=1`."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:2] == ["data", "prepare"]:
+        return _prepare_parser().parse_args(words[2:])
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(words)
+    if rest and not (hasattr(parsed, "overrides") and all("=" in word for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.overrides += rest
+    return parsed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Sparsity research harness: configs to pruned models to tables.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run cells, with their dense baselines")
+    _overrides(run)
+    _jobs(run)
+    run.set_defaults(command=_run)
+
+    sweep = commands.add_parser("sweep", help="run all cells of a table, then write it")
+    sweep.add_argument("name", metavar="NAME", help="a sweep of sweeps/, or a YAML file's path")
+    _overrides(sweep)
+    _jobs(sweep)
+    sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    sweep.set_defaults(command=_sweep)
+
+    report = commands.add_parser("report", help="write tables from the finished runs")
+    report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
+    _overrides(report)
+    _report_options(report)
+    report.set_defaults(command=_report)
+
+    describe = commands.add_parser("describe", help="what a cell is, before spending anything")
+    _overrides(describe)
+    describe.add_argument("--json", action="store_true", help="print JSON")
+    describe.set_defaults(command=_describe)
+
+    data = commands.add_parser(
+        "data",
+        help="check a data set and print its fingerprint; `data prepare NAME` makes one",
+        epilog="`harness data prepare --help` lists the data sets that can be made here.",
+    )
+    _overrides(data)
+    data.set_defaults(command=_data)
+
+    ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
+    ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
+    _overrides(ui)
+    ui.add_argument("--uri", default=None, help="the MLflow store")
+    ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
+    ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
+    ui.set_defaults(command=_ui)
+    return parser
+
+
+def _prepare_parser() -> argparse.ArgumentParser:
+    """A parser of its own: its names are those of `harness.data.prepare`, options included."""
+    from harness.data.prepare import PREPARERS, module
+
+    parser = argparse.ArgumentParser(
+        prog="harness data prepare", description="Make the files of a data set."
+    )
+    names = parser.add_subparsers(required=True, metavar="NAME")
+    for name in sorted(PREPARERS):
+        made = names.add_parser(name, help=module(name).HELP, description=module(name).HELP)
+        default = Path("data", name)
+        made.add_argument(
+            "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
+        )
+        made.add_argument("--force", action="store_true", help="replace what was prepared there")
+        module(name).options(made)
+        made.set_defaults(command=_prepare, name=name)
+    return parser
+
+
+def _overrides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
+    parser.add_argument(
+        "--experiment", help="the MLflow experiment to read; without TABLE, whatever it holds"
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="keep runs by parameter, metric or tag (=, !=, <, <=, >, >=); may be repeated",
+    )
+    parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
+    parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots")
+    parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument("--ui", help="the MLflow address that run ids link to")
+    parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
+
+
+def _jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+
+
+def _positive(text: str) -> int:
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
+    return int(text)
+
+
+# Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from harness.config import compose, expand
+    from harness.sweep.launch import launch
+
+    overrides = [tuple(each) for each in expand(parsed.overrides)]
+    return launch([(compose(each), each) for each in overrides], jobs=parsed.jobs)
+
+
+def _sweep(parsed: argparse.Namespace) -> int:
+    from harness.sweep.launch import launch_sweep
+    from harness.sweep.spec import load
+
+    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from harness.cli.report import Request, print_reports
+    from harness.report import FORMATS, Selection, parse_filter, parse_since
+
+    # `harness report --table demo seed=1`: the first word is an override, not a table
+    words = [parsed.name] if parsed.name else []
+    overrides = [word for word in words if "=" in word] + parsed.overrides
+    selection = Selection(
+        tuple(parse_filter(text) for text in parsed.filter),
+        parse_since(parsed.since) if parsed.since else None,
+    )
+    print_reports(
+        Request(
+            tables=tuple([word for word in words if "=" not in word] + parsed.table),
+            overrides=tuple(overrides),
+            experiment=parsed.experiment,
+            selection=selection,
+            formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
+            plots=not parsed.no_plots,
+            uri=parsed.uri,
+            out=parsed.out,
+            ui=parsed.ui,
+        )
+    )
+    return 0
+
+
+def _describe(parsed: argparse.Namespace) -> int:
+    from harness.config import compose
+
+    config = compose(parsed.overrides)
+    from harness.cell.preview import describe
+
+    print(describe(config, as_json=parsed.json))  # noqa: T201
+    return 0
+
+
+def _data(parsed: argparse.Namespace) -> int:
+    from harness.cell.preview import describe_data
+    from harness.config import compose_data
+
+    print(describe_data(compose_data(parsed.overrides)))  # noqa: T201
+    return 0
+
+
+def _prepare(parsed: argparse.Namespace) -> int:
+    from harness.data.prepare import prepare
+
+    print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
+    return 0
+
+
+def _ui(parsed: argparse.Namespace) -> int:
+    from harness.cli.ui import show
+    from harness.config import compose
+
+    name, overrides = parsed.name, parsed.overrides
+    if name and "=" in name:
+        name, overrides = None, [name, *overrides]
+    elif name and name.endswith((".yaml", ".yml")):
+        name = Path(name).stem
+    uri = parsed.uri or compose(overrides).tracking.uri
+    return show(uri, name, parsed.port, opened=parsed.open)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

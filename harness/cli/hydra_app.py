@@ -1,0 +1,81 @@
+"""The ordinary Hydra application behind `python -m harness.run`.
+
+All of Hydra's flags work (`--multirun`, `--cfg job`, `hydra/launcher=…`, tab completion);
+each job runs its cell, and the dense baseline it needs, as `harness run` does.
+"""
+
+import os
+import sys
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.config import compose, expand, guard, options, shipped, to_config
+from harness.config.explain import explain
+from harness.config.schema import register
+from harness.errors import ConfigError, HarnessError
+
+
+def main() -> int:
+    """Runs the Hydra application on this process's arguments.
+
+    Returns:
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
+    """
+    register()
+    guard.install()
+    # With this Hydra raises instead of printing errors of its own; ours are one line.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        _refuse_pickles(sys.argv[1:])
+        _check_all_jobs(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")(
+            _task
+        )()
+    except HarnessError as error:
+        return _refused(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__
+        return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error, options))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _refuse_pickles(arguments: list[str]) -> None:
+    """Refuses the one flag of Hydra's that reads a pickle, which can call any code."""
+    if any(argument.startswith("--e") for argument in arguments):
+        raise ConfigError(
+            "--experimental-rerun: it unpickles a file; run the cell again with its overrides"
+        )
+
+
+def _check_all_jobs(arguments: list[str]) -> None:
+    """Refuses a multirun's bad cells before its first one starts.
+
+    Only where the configs are the shipped ones: with a config folder of the user's own, each
+    job is checked as it starts.
+    """
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    if set(flags) <= {"-m", "--multirun"} and flags:
+        for each in expand(overrides):
+            compose(each)
+
+
+def _task(composed: DictConfig) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    from harness.sweep.launch import launch
+
+    overrides = tuple(HydraConfig.get().overrides.task)
+    code = launch([(to_config(composed), overrides)])
+    if code:
+        raise SystemExit(code)
+
+
+def _refused(line: str) -> int:
+    print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+    return 2

@@ -1,0 +1,1 @@
+"""Photographs, read, cropped and coloured batch by batch."""

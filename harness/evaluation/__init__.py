@@ -1,1 +1,0 @@
-"""Evaluation: what a trained model is worth, on examples it never saw."""

@@ -1,0 +1,1 @@
+"""Many cells: the file that names them, the plan, the processes, the table."""

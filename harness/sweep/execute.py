@@ -1,0 +1,110 @@
+"""Runs planned cells, each in its own process, and survives whatever happens to one of them."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness.cell.cell import Cell, log_path
+from harness.cell.job import Outcome
+from harness.cell.run import close_abandoned, run_cell
+from harness.sweep import worker
+
+#: Seconds between two tries of a cell that another process is running.
+BUSY_WAIT = 2.0
+
+
+class Listener(Protocol):
+    """Hears what happens to the cells; `harness.sweep.progress` draws it."""
+
+    def started(self, cell: Cell) -> None:
+        """The cell's process has been started."""
+
+    def event(self, cell: Cell, event: dict[str, object]) -> None:
+        """The cell sent word: its phase, step, metrics."""
+
+    def waiting(self, cell: Cell) -> None:
+        """Another process is running the cell; it is tried again later."""
+
+    def ended(self, cell: Cell, outcome: Outcome) -> None:
+        """The cell is done, was refused or failed."""
+
+
+def execute(
+    cells: Sequence[Cell],
+    finished: dict[str, str],
+    listener: Listener,
+    *,
+    parent_run: str | None = None,
+    jobs: int = 1,
+) -> dict[str, Outcome]:
+    """Runs the cells that are not finished, at most `jobs` at once.
+
+    Args:
+        cells: in an order in which they can run.
+        finished: cell id -> run id of cells that need no run.
+        listener: hears of starts, events and ends.
+        parent_run: the sweep's run id.
+        jobs: processes at once.
+
+    Returns:
+        Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
+    """
+    outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
+    waiting = [cell for cell in cells if cell.id not in finished]
+    not_before: dict[str, float] = {}
+    running: dict[int, tuple[worker.Job, Cell]] = {}
+    try:
+        while waiting or running:
+            _refuse_orphans(waiting, outcomes, listener)
+            for cell in _ready(waiting, outcomes, not_before)[: jobs - len(running)]:
+                waiting.remove(cell)
+                listener.started(cell)
+                job = worker.start(run_cell, (cell, parent_run), log_path(cell))
+                running[id(job)] = (job, cell)
+            if not running:
+                time.sleep(0.1)
+                continue
+            for job, news in worker.poll([job for job, _ in running.values()], timeout=1.0):
+                cell = running[id(job)][1]
+                if isinstance(news, dict):
+                    listener.event(cell, news)
+                    continue
+                del running[id(job)]
+                if news.status == "busy":
+                    listener.waiting(cell)
+                    not_before[cell.id] = time.monotonic() + BUSY_WAIT
+                    waiting.insert(0, cell)
+                    continue
+                if news.status == "failed":
+                    close_abandoned(cell, news.message)
+                outcomes[cell.id] = news
+                listener.ended(cell, news)
+    finally:
+        worker.stop([job for job, _ in running.values()])
+    return outcomes
+
+
+def done(run_id: str) -> Outcome:
+    """The outcome of a cell that was finished before."""
+    return Outcome("done", value={"run_id": run_id, "metrics": {}})
+
+
+def _ready(
+    waiting: list[Cell], outcomes: dict[str, Outcome], not_before: dict[str, float]
+) -> list[Cell]:
+    now = time.monotonic()
+    return [
+        cell
+        for cell in waiting
+        if not_before.get(cell.id, 0.0) <= now and (cell.needs is None or cell.needs in outcomes)
+    ]
+
+
+def _refuse_orphans(waiting: list[Cell], outcomes: dict[str, Outcome], listener: Listener) -> None:
+    """A sparse cell cannot start from a dense baseline that failed."""
+    for cell in list(waiting):
+        needed = outcomes.get(cell.needs) if cell.needs else None
+        if needed is not None and needed.status != "done":
+            waiting.remove(cell)
+            outcomes[cell.id] = Outcome("refused", message="its dense baseline did not finish")
+            listener.ended(cell, outcomes[cell.id])

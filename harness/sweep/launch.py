@@ -1,0 +1,214 @@
+"""What `harness run` and `harness sweep` do: plan, run what is not finished, say how it went."""
+
+import shlex
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.cell.cell import Cell, log_path
+from harness.cell.job import Outcome
+from harness.cli.report import write_report
+from harness.config import Config
+from harness.config.cluster import cluster
+from harness.errors import ConfigError
+from harness.report import ReportResult, TableSpec
+from harness.report.render import to_markdown
+from harness.sweep.execute import done, execute
+from harness.sweep.plan import plan
+from harness.sweep.preflight import preflight
+from harness.sweep.progress import ProgressView
+from harness.sweep.spec import Sweep
+from harness.sweep.table import quality_of, table_spec
+from harness.tracking import cell_run, store, view
+from harness.tracking.finished import Finished, find_all
+from harness.tracking.sweep_run import SweepRun
+
+Configs = Sequence[tuple[Config, tuple[str, ...]]]
+_console = Console(highlight=False)
+
+
+def launch(configs: Configs, *, jobs: int = 1) -> int:
+    """Runs cells and their dense baselines.
+
+    Args:
+        configs: validated configs with the overrides that composed them.
+        jobs: cells at once.
+
+    Returns:
+        The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
+
+    Raises:
+        HarnessError: input that is refused before anything is spent.
+    """
+    _leads(configs, jobs)
+    cells = plan(configs)
+    known = _finished(cells)
+    _prepare(cells, known)
+    if any(cell.id not in known.cells for cell in cells):
+        tracking = cells[0].config.tracking
+        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
+    outcomes = _run(cells, known, jobs, parent_run=None)
+    for outcome in outcomes.values():
+        if outcome.status == "done":
+            _console.print(f"run {outcome.value['run_id']}")
+    return _exit_code(cells, outcomes)
+
+
+def _leads(configs: Configs, jobs: int) -> bool:
+    """Whether this process keeps the sweep's run and report: all but the later workers do.
+
+    Raises:
+        ConfigError: `multi_worker` with a TF_CONFIG that is missing or malformed, or with
+            several jobs: workers meet at one address, and come to the cells in one order.
+    """
+    if all(config.strategy.name != "multi_worker" for config, _ in configs):
+        return True
+    if jobs > 1:
+        raise ConfigError(f"--jobs: received {jobs} with strategy=multi_worker; accepted: 1")
+    return cluster().is_chief
+
+
+def launch_sweep(
+    sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, out: Path | None = None
+) -> int:
+    """Runs a sweep's cells and writes its table.
+
+    Args:
+        sweep: from `harness.sweep.spec.load`.
+        extra: overrides for every cell; `seed=1,2,3` sets the seeds.
+        jobs: cells at once.
+        out: the folder of the table's files; None for `results/NAME`.
+
+    Returns:
+        As `launch`.
+
+    Raises:
+        HarnessError: as `launch`.
+    """
+    configs = sweep.configs(extra)
+    if not _leads(configs, jobs):
+        return launch(configs, jobs=jobs)
+    cells = plan(configs)
+    began = time.monotonic()
+    known = _finished(cells)
+    took = ""
+    if known.whole(sweep.name, [cell.id for cell in cells]):
+        _nothing_to_do(cells, known.cells)
+        _report(sweep, configs, extra, out)
+        code = 0
+    else:
+        code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
+        ran = sum(cell.id not in known.cells for cell in cells)
+        minutes, seconds = divmod(round(time.monotonic() - began), 60)
+        noun = "cell" if ran == 1 else "cells"
+        took = f"{ran} {noun} in {minutes} min {seconds} s. " if ran else ""
+    if code == 0:
+        _console.print(f"\n{took}To look further:")
+        again = shlex.join(["harness", "report", sweep.name, *extra])
+        _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
+        look = shlex.join(["harness", "ui", sweep.name])
+        shown = f"  {look:{len(again)}}    every run in MLflow: metrics, models, plots"
+        _console.print(shown, soft_wrap=True)
+    return code
+
+
+def _run_below_parent(
+    sweep: Sweep,
+    configs: Configs,
+    cells: list[Cell],
+    known: Finished,
+    extra: Sequence[str],
+    jobs: int,
+    out: Path | None,
+) -> int:
+    tracking = cells[0].config.tracking
+    _prepare(cells, known)
+    command = shlex.join(["harness", "sweep", sweep.name, *extra])
+    with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
+        quality = _spec(sweep, configs, extra).quality.metric
+        view.save_view(tracking, quality, parent.summary())
+        outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
+        if any(outcome.status == "done" for outcome in outcomes.values()):
+            result = _report(sweep, configs, extra, out)
+            parent.add(result.paths, to_markdown(result.table))
+            view.save_view(tracking, quality, parent.summary())
+        if any(outcome.status != "done" for outcome in outcomes.values()):
+            parent.status = "FAILED"
+    return _exit_code(cells, outcomes)
+
+
+def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
+    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
+
+
+def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    return table_spec(sweep, [config for config, _ in configs], extra)
+
+
+def _finished(cells: Sequence[Cell]) -> Finished:
+    tracking = cells[0].config.tracking
+    store.check(tracking.uri)
+    return find_all(tracking.uri, tracking.experiment)
+
+
+def _check_work_dir(cells: Sequence[Cell]) -> None:
+    """Refuses a work folder that cannot be made or written to; leaves nothing behind."""
+    for work_dir in dict.fromkeys(cell.config.work_dir for cell in cells):
+        folder = Path(work_dir).absolute()
+        try:
+            there = next(path for path in (folder, *folder.parents) if path.exists())
+            with tempfile.TemporaryDirectory(dir=there):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"work_dir: received {work_dir}, which cannot be written to ({error.strerror}); "
+                "accepted: a folder that you may write to, or make"
+            ) from None
+
+
+def _run(
+    cells: list[Cell], known: Finished, jobs: int, parent_run: str | None
+) -> dict[str, Outcome]:
+    tracking = cells[0].config.tracking
+    finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
+    if parent_run is not None:
+        cell_run.adopt(tracking.uri, parent_run, finished.values())
+    to_do = [cell for cell in cells if cell.id not in finished]
+    if not to_do:
+        return _nothing_to_do(cells, finished)
+    if finished:
+        _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
+    with ProgressView(to_do, _console) as view:
+        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
+
+
+def _prepare(cells: Sequence[Cell], known: Finished) -> None:
+    """Refuses what can be refused while nothing is written yet; then makes the store."""
+    to_do = [cell.config for cell in cells if cell.id not in known.cells]
+    if not to_do:
+        return
+    _check_work_dir(cells)
+    with _console.status("checking the cells"):
+        preflight(to_do)
+    store.open_experiment(to_do[0].tracking.uri, to_do[0].tracking.experiment)
+
+
+def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:
+    noun = "cell is" if len(cells) == 1 else "cells are"
+    _console.print(f"Nothing to do: {len(cells)} {noun} finished.")
+    return {cell.id: done(finished[cell.id]) for cell in cells}
+
+
+def _exit_code(cells: Sequence[Cell], outcomes: dict[str, Outcome]) -> int:
+    statuses = {outcome.status for outcome in outcomes.values()}
+    if statuses <= {"done"}:
+        return 0
+    for cell in cells:
+        if outcomes[cell.id].status == "failed":
+            _console.print(f"log of {cell.name}: {log_path(cell)}", markup=False, soft_wrap=True)
+    if "interrupted" in statuses:
+        return 130
+    return 2 if statuses <= {"done", "refused"} else 1

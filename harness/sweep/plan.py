@@ -1,0 +1,48 @@
+"""From a list of configs to cells in the order in which they can run.
+
+Every sparse cell brings its dense baseline along; equal cells are one. Nothing here
+imports TensorFlow, so a plan refuses bad input in a second.
+"""
+
+from collections.abc import Iterable
+
+from harness import data
+from harness.cell.cell import Cell
+from harness.config import Config, cell_id, dense_baseline, is_dense
+from harness.config.schema import DatasetConfig
+
+
+def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
+    """The cells to run for these configs, dense baselines first, each once.
+
+    Args:
+        configs: validated configs, each with the overrides that composed it.
+
+    Raises:
+        DataError: a data set that is missing or laid out differently.
+    """
+    cells: dict[str, Cell] = {}
+    fingerprints: dict[str, str] = {}
+    for config, overrides in configs:
+        fingerprint = _fingerprint(config.dataset, fingerprints)
+        dense_config = dense_baseline(config)
+        dense_id = cell_id(dense_config, fingerprint)
+        dense_overrides = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
+        dense = Cell(dense_config, dense_id, fingerprint, None, None, dense_overrides)
+        cells.setdefault(dense_id, dense)
+        if not is_dense(config):
+            sparse_id = cell_id(config, fingerprint)
+            needs = dense_id if config.training.finetune.start == "dense" else None
+            cells.setdefault(
+                sparse_id, Cell(config, sparse_id, fingerprint, dense_id, needs, overrides)
+            )
+    return sorted(cells.values(), key=lambda cell: cell.dense is not None)
+
+
+def _fingerprint(dataset: DatasetConfig, known: dict[str, str]) -> str:
+    """Reads a data set once a plan, however many cells share it."""
+    key = repr(dataset)
+    if key not in known:
+        data.check(dataset)
+        known[key] = data.fingerprint(dataset)
+    return known[key]

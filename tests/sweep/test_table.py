@@ -1,0 +1,94 @@
+"""A sweep's rows are told by what decides its cells."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.config import compose
+from harness.sweep.spec import Sweep
+from harness.sweep.table import table_spec
+
+SWEEP = Sweep("s", "A title", "small", (1,), ())
+
+
+def rows(*cells):
+    return table_spec(SWEEP, [compose(cell.split()) for cell in cells]).rows
+
+
+def test_a_dense_row_is_that_of_every_fine_tuning_recipe():
+    (row,) = rows("training.finetune.epochs=3")
+    (same,) = rows("training.finetune.optimizer={name:sgd,momentum:0.9}")
+    (other,) = rows("training.dense.epochs=3")
+    assert row.where == same.where != other.where
+    assert "training.dense.optimizer.name" in row.where
+    assert not any(key.startswith("training.finetune") for key in row.where)
+
+
+def test_rows_are_told_by_settings_left_out():
+    (plain,) = rows("sparsity=random training.finetune.optimizer.name=sgd")
+    (momentum,) = rows(
+        "sparsity=random training.finetune.optimizer.name=sgd "
+        "training.finetune.optimizer.momentum=0.9"
+    )
+    assert plain.where != momentum.where
+    key = "training.finetune.optimizer.momentum"
+    assert (plain.where[key], momentum.where[key]) == ("None", "0.9")
+
+
+def test_cells_that_are_one_are_one_row_with_each_seed_once():
+    (row,) = rows("training.finetune.epochs=3", "training.finetune.epochs=4", "seed=2")
+    assert (row.model, row.sparsity, row.seeds) == ("mnist_cnn", "dense", (1, 2))
+
+
+def test_a_pattern_is_called_by_what_it_keeps():
+    found = rows(
+        "sparsity=structured_2x4",
+        "sparsity=structured_2x4 sparsity.pattern.n=1",
+        "sparsity=random sparsity.target=0.75",
+    )
+    assert [row.sparsity for row in found] == ["2 by 4", "1 by 4", "random 75%"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "label"),
+    [
+        ("sparsity=dense", "dense"),
+        ("sparsity=random sparsity.target=0.875", "random 87.5%"),
+        ("sparsity=structured_2x4", "2 by 4"),
+        ("sparsity=structured_2x4_sr_ste", "2 by 4 SR-STE"),
+        ("sparsity=structured_2x4_gradual", "2 by 4 gradual"),
+        ("sparsity=random_rigl sparsity.target=0.9", "random RigL 90%"),
+        ("sparsity=random_movement", "random movement straight-through 50%"),
+        ("sparsity=block_1x4 sparsity.pattern.shape=[8,2]", "block 2 by 8 50%"),
+    ],
+)
+def test_a_row_is_called_as_its_runs_are(cell, label):
+    (row,) = rows(cell)
+    assert row.sparsity == label
+
+
+def test_cells_that_differ_in_what_is_exported_are_rows_of_their_own():
+    found = rows("sparsity=random", "sparsity=random export.formats=[]")
+    assert [row.variant for row in found] == [
+        "export.formats=['tflite']",
+        "export.formats=[]",
+    ]
+
+
+def test_a_published_sweep_keeps_the_layout_whatever_it_adds():
+    words = "model=ds_cnn_l dataset=fsdd training=ds_cnn_l_small sparsity=random sparsity.target="
+    configs = [compose(f"{words}{target}".split()) for target in (0.5, 0.6)]
+    spec = table_spec(replace(SWEEP, published="keyword_spotting"), configs)
+    assert spec.page[0].heading == "Non-sparse Accuracy"
+    assert [row.model for row in spec.rows] == ["DS-CNN-L"] * 2
+
+
+def test_a_method_is_a_row_of_its_own():
+    plain, permuted, rigl = rows(
+        "sparsity=structured_2x4", "sparsity=structured_2x4_permuted", "sparsity=random_rigl"
+    )
+    assert [plain.sparsity, permuted.sparsity] == ["2 by 4", "2 by 4 permuted"]
+    assert rigl.sparsity == "random RigL 50%"
+    # Runs logged before there were methods have no such parameter.
+    key = "sparsity.method.kind"
+    assert (plain.where[key], permuted.where[key]) == ("None", "permutation")
