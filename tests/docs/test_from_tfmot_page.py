@@ -227,9 +227,9 @@ def test_sparsity_reaches_history_and_file(ours):
     assert set(logged) <= set(header.split(","))
 
 
-def test_the_converted_model_is_the_model(ours):
-    expected = np.asarray(ours.converted(ours.x))
-    np.testing.assert_allclose(run(ours.content, ours.x), expected, atol=1e-5)
+def test_converted_models_are_the_models(ours):
+    for model, content in (ours.converted, ours.content), (ours.twin, ours.twin_content):
+        np.testing.assert_allclose(run(content, ours.x), np.asarray(model(ours.x)), atol=1e-5)
 
 
 def test_a_file_holds_no_trace_of_the_pruner(ours, tmp_path):
