@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.grammar_parser import parse
 from yaml import YAMLError
 
+from harness.config.places import at_home
 from harness.errors import ConfigError
 
 #: What a `_target_` may name: launchers and sweepers, Hydra's own and those of its plugins.
@@ -60,7 +61,7 @@ def install() -> None:
                 f"the config cannot be read: {' '.join(str(error).split())}"
             ) from None
         refuse_foreign(OmegaConf.to_container(config, resolve=False))
-        return config
+        return at_home(config)
 
     def open_guarded(self: ConfigRepository, config_search_path: Any) -> None:
         for entry in config_search_path.get_path():

@@ -10,9 +10,7 @@ from rich.console import Console
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
-from harness.cli.report import write_report
 from harness.config import Config
-from harness.config.cluster import cluster
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
@@ -20,11 +18,13 @@ from harness.sweep.execute import done, execute
 from harness.sweep.plan import plan
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
+from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import quality_of, table_spec
 from harness.tracking import cell_run, store, view
 from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
+from harness.training.cluster import cluster
 
 Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)

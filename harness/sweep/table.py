@@ -1,17 +1,13 @@
 """From a sweep's cells to the specification of its table."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from harness.config import Config, identity
-from harness.config.label import flat
+from harness.config import Config
+from harness.config.label import params
 from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep.spec import Sweep, names
-
-#: Options that an identity leaves out while they are not set, which then decides too.
-_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
 
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
@@ -25,7 +21,7 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         configs: its cells, in the table's order.
         extra: the overrides that it was run with, to say how to run it again.
     """
-    cells = [(deciding(config), config.seed) for config in configs]
+    cells = [(params(config), config.seed) for config in configs]
     rows = rows_from_cells(cells, PAGE_NAMES)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
@@ -51,31 +47,3 @@ def quality_of(model: str) -> Quality:
         if any(row.where.get("model.name") == model for row in page.rows):
             return page.quality
     return ACCURACY
-
-
-def deciding(config: Config) -> dict[str, str | None]:
-    """The parameters that tell a cell's run from others': those of its identity, and its label.
-
-    A parameter that the cell ignores must not keep its finished run out of the table: the
-    dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
-    first.
-    """
-    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
-    return {
-        key: value or None
-        for key, value in flat(config).items()
-        if key in decided
-        or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an option left out
-    }
-
-
-def _paths(section: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """The dotted paths of all settings, and of the optimizers, which leave out unset ones."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-            if key == "optimizer":
-                yield f"{prefix}{key}"
-        else:
-            yield f"{prefix}{key}"
