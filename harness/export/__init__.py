@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.export import size
 from harness.export.options import ExportOptions
+from harness.export.size import size_of as size_of
 
 #: Kind -> the file's name.
 FILES = {
