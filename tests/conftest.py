@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.settings import TINY, harness
+from tests.settings import SURROUNDINGS, TINY, shell
+
+os.environ.update(SURROUNDINGS)
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process
 # that they start would inherit that; with a handler here, those start with the default.
@@ -73,7 +75,7 @@ class Swept:
 def swept(tmp_path_factory) -> Swept:
     folder = tmp_path_factory.mktemp("swept")
     (folder / "tiny.yaml").write_text(SWEEP)
-    done = harness("sweep", "tiny.yaml", "--jobs", "2", cwd=folder)
+    done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return Swept(folder, done.stdout)
 

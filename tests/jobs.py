@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from harness.cell import run
+from harness.cell.job import Busy, ignore_interrupts
 from harness.errors import ConfigError
-from harness.sweep.worker import Busy, ignore_interrupts
 
 
 def give(value, emit):
