@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 
 from tests.settings import SURROUNDINGS, TINY, shell
@@ -30,6 +31,18 @@ blocks:
       - sparsity=random sparsity.target=0.75
       - sparsity=structured_2x4
 """
+
+
+#: Whose files take long start first, or two processes would wait for a third at the end.
+LONG = ("cell", "docs", "tasks", "sweep", "tracking", "training")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        room = item.nodeid.split("/")[1]
+        return LONG.index(room) if room in LONG else len(LONG)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,11 +86,18 @@ class Swept:
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory) -> Swept:
-    folder = tmp_path_factory.mktemp("swept")
-    (folder / "tiny.yaml").write_text(SWEEP)
-    done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Swept(folder, done.stdout)
+    """For each of the test processes a copy of the store; the artifacts are those of one sweep."""
+    mine = tmp_path_factory.getbasetemp()
+    made = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "swept"
+    with FileLock(f"{made}.lock"):
+        if not (made / "output.txt").exists():
+            made.mkdir()
+            (made / "tiny.yaml").write_text(SWEEP)
+            done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=made)
+            assert done.returncode == 0, done.stdout + done.stderr
+            (made / "output.txt").write_text(done.stdout)
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("swept") / "copy")
+    return Swept(folder, (folder / "output.txt").read_text())
 
 
 @pytest.fixture(scope="session")
