@@ -9,6 +9,7 @@ from typing import Any
 from harness.config.export import check_export
 from harness.config.images import check_images
 from harness.config.models import check_model
+from harness.config.names import need_name
 from harness.config.recipe import XLA_PATTERNS, check_training
 from harness.config.schema import Config, DatasetConfig, PairsConfig, StrategyConfig, TrackingConfig
 from harness.config.sparsity import check_sparsity
@@ -124,9 +125,7 @@ def _shares(config: Config) -> None:
 
 def _tracking(tracking: TrackingConfig) -> None:
     """The experiment's name becomes a folder's beside an SQLite store."""
-    name = tracking.experiment
-    safe = re.fullmatch(r"\w[\w .-]*", name) is not None
-    need("tracking.experiment", name, safe, "letters, digits, space, '.', '_' and '-'")
+    need_name("tracking.experiment", tracking.experiment)
     uri = tracking.uri
     known = re.match(r"(sqlite:///.|https?://.|(postgresql|mysql|mssql)[+\w]*://.)", uri)
     accepted = "sqlite:///FILE, http://HOST:PORT or a database that MLflow reads"

@@ -1,17 +1,20 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.config import Config, compose, expand, shipped
+from harness.config.folders import sweep_files
+from harness.config.hints import group_hint
+from harness.config.names import need_name
 from harness.errors import ConfigError
 from harness.options import need, one_of
+from harness.sweep.as_written import read
+from harness.sweep.listed import as_text, listed
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Sweep:
         blocks: `(overrides, cells)`: overrides shared by a block's cells, and each cell's own.
         published: the file under `results/published/` to compare with, or None.
         aliases: short names that overrides on the command line may use -> the keys.
+        file: what it was asked for by: its name, or the path of its file.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Sweep:
     blocks: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
     published: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
 
     def overrides(self, extra: Sequence[str] = ()) -> list[tuple[str, ...]]:
         """The overrides of every cell, in the table's order.
@@ -68,39 +73,43 @@ class Sweep:
 
 
 def names() -> list[str]:
-    """The sweeps that are shipped."""
-    return sorted(path.stem for path in shipped("sweeps").glob("*.yaml"))
+    """The sweeps that are known by name: the shipped ones, and the user's own."""
+    return sorted(path.stem for path in sweep_files())
 
 
 def load(name: str) -> Sweep:
-    """Reads a shipped sweep by name, or any sweep by the path of its YAML file.
+    """Reads a sweep by name, or any sweep by the path of its YAML file.
 
     Raises:
         ConfigError: there is no such sweep, or the file is not one.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else shipped("sweeps") / f"{name}.yaml"
-    if not path.is_file():
+    path = _file(name)
+    need_name(f"{path}", path.stem)
+    return _parse(name, path, read(path))
+
+
+def _file(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        found = path if os.path.isfile(path) else None  # False for a name too long, too
+    else:
+        found = next((path for path in sweep_files() if path.stem == name), None)
+    if found is None:
+        near = group_hint("sweep", name, names()).partition("=")[2]
+        hint = f"; did you mean {near}?" if near else ""
         raise ConfigError(
             f"sweep {name!r} does not exist; accepted: {', '.join(names())}, or a YAML file's path"
+            f"{hint}"
         )
-    if not re.fullmatch(r"\w[\w.-]*", path.stem):
-        raise ConfigError(
-            f"{path}: received a name that an experiment and a folder cannot have; accepted: "
-            "letters, digits, '.', '_' and '-'"
-        )
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    return _parse(path, content)
+    return found
 
 
 _KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases"}
 
 
-def _parse(path: Path, content: Any) -> Sweep:
+def _parse(name: str, path: Path, content: Any) -> Sweep:
     try:
-        return Sweep(name=path.stem, **_fields(content))
+        return Sweep(name=path.stem, file=name, **_fields(content))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -116,8 +125,11 @@ def _fields(content: Any) -> dict[str, Any]:
     for key in ("title", "scale"):
         need(key, content[key], isinstance(content[key], str), "a text")
     seeds = content.get("seeds", [1])
-    whole = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
-    need("seeds", seeds, whole and bool(seeds), "a list of whole numbers")
+    # as Python writes them: what 010 means, other programs do not agree on
+    whole = isinstance(seeds, list) and all(str(seed).isdecimal() for seed in seeds)
+    whole = whole and all(str(int(seed)) == str(seed) for seed in seeds)
+    accepted = "a list of whole numbers, written without leading zeros or other signs"
+    need("seeds", as_text(seeds), whole and bool(seeds), accepted)
     if content.get("published") is not None:
         tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
         one_of("published", content["published"], tables)
@@ -131,7 +143,7 @@ def _fields(content: Any) -> dict[str, Any]:
     return {
         "title": content["title"],
         "scale": content["scale"],
-        "seeds": tuple(seeds),
+        "seeds": tuple(map(int, seeds)),
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
         "aliases": aliases,
@@ -141,10 +153,7 @@ def _fields(content: Any) -> dict[str, Any]:
 def _block(key: str, block: Any) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     known = isinstance(block, dict) and set(block) <= {"overrides", "cells"}
     need(key, block, known, "a mapping with overrides and cells")
-    shared, cells = block.get("overrides") or [], block.get("cells") or []
-    for name, entries in {"overrides": shared, "cells": cells}.items():
-        texts = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
-        accepted = "a list of overrides (in quotes, if they have brackets)"
-        need(f"{key}.{name}", entries, texts, accepted)
-    need(f"{key}.cells", cells, bool(cells), "at least one cell")
-    return tuple(shared), tuple(tuple(cell.split()) for cell in cells)
+    cells = block.get("cells") or []
+    need(f"{key}.cells", cells, isinstance(cells, list) and bool(cells), "a list of cells")
+    shared = listed(f"{key}.overrides", block.get("overrides") or [])
+    return shared, tuple(listed(f"{key}.cells[{i}]", cell) for i, cell in enumerate(cells))
