@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from harness.config.encoding import marked
+from harness.data.encoding import marked
 from harness.errors import ConfigError
 
 
