@@ -1,11 +1,11 @@
 """A cell as planned: what it is, its ids, and every path that belongs to it."""
 
 import hashlib
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import Config
+from harness.config.folders import command
 from harness.config.label import run_name
 from harness.tracking import store
 
@@ -33,12 +33,12 @@ class Cell:
     @property
     def name(self) -> str:
         """The run's name, e.g. `mnist_cnn · random 75% · seed 2`."""
-        return run_name(self.config)
+        return run_name(self.config, self.overrides)
 
     @property
     def command(self) -> str:
         """What runs this cell, and only it, again."""
-        return shlex.join(["harness", "run", *self.overrides])
+        return command("run", *self.overrides)
 
 
 def work_path(cell: Cell) -> Path:

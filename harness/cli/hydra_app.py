@@ -82,11 +82,14 @@ def _check_jobs(arguments: list[str]) -> None:
 
 def _task(composed: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from harness.sweep.launch import launch
 
-    overrides = tuple(HydraConfig.get().overrides.task)
-    code = launch([(to_config(composed), overrides)])
+    hydra_config = HydraConfig.get()
+    overrides = tuple(hydra_config.overrides.task)
+    last = hydra_config.mode != RunMode.MULTIRUN
+    code = launch([(to_config(composed), overrides)], further=last)
     if code:
         raise SystemExit(code)
 

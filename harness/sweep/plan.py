@@ -10,6 +10,7 @@ from harness import data
 from harness.cell.cell import Cell
 from harness.config import Config, cell_id, dense_baseline, is_dense
 from harness.config.schema import DatasetConfig
+from harness.sweep.idle import refuse_idle
 
 
 def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
@@ -19,9 +20,12 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
         configs: validated configs, each with the overrides that composed it.
 
     Raises:
+        ConfigError: several values of what decides no cell, as of the experiment.
         DataError: a data set that is missing or laid out differently.
     """
+    configs = list(configs)
     cells: dict[str, Cell] = {}
+    asked: dict[str, list[Config]] = {}
     fingerprints: dict[str, str] = {}
     for config, overrides in configs:
         fingerprint = _fingerprint(config.dataset, fingerprints)
@@ -30,12 +34,14 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
         dense_overrides = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
         dense = Cell(dense_config, dense_id, fingerprint, None, None, dense_overrides)
         cells.setdefault(dense_id, dense)
+        sparse_id = cell_id(config, fingerprint)
+        asked.setdefault(sparse_id, []).append(config)
         if not is_dense(config):
-            sparse_id = cell_id(config, fingerprint)
             needs = dense_id if config.training.finetune.start == "dense" else None
             cells.setdefault(
                 sparse_id, Cell(config, sparse_id, fingerprint, dense_id, needs, overrides)
             )
+    refuse_idle([config for config, _ in configs], asked.values())
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
 
 

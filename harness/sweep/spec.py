@@ -48,7 +48,7 @@ class Sweep:
             extra: what the user adds to every cell; `seed=…` replaces the file's seeds, and
                 `a=1,2` makes cells for both.
         """
-        extra = [self._unaliased(override) for override in extra]
+        extra = [self.unaliased(override) for override in extra]
         seeded = any(override.startswith("seed=") for override in extra)
         seeds = [()] if seeded else [(f"seed={seed}",) for seed in self.seeds]
         own = (f"scale={self.scale}", f"tracking.experiment={self.name}")
@@ -59,7 +59,8 @@ class Sweep:
             for seed, more in product(seeds, expand(extra))
         ]
 
-    def _unaliased(self, override: str) -> str:
+    def unaliased(self, override: str) -> str:
+        """An override with its key's short name, if it is one, replaced."""
         key, equals, value = override.partition("=")
         return f"{self.aliases.get(key, key)}{equals}{value}"
 

@@ -1,17 +1,14 @@
 """From a sweep's cells to the specification of its table."""
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from harness.config import Config, identity
-from harness.config.label import flat
+from harness.config import Config
+from harness.config.folders import command
+from harness.config.label import deciding
 from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
-from harness.sweep.spec import Sweep, names
-
-#: Options that an identity leaves out while they are not set, which then decides too.
-_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
+from harness.sweep.spec import Sweep
+from harness.sweep.variant import folder_name, variant
 
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
@@ -30,17 +27,17 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
     fits = any((row.model, row.sparsity) in placed for row in rows)
-    file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
+    made = variant(sweep, configs, extra)
     return TableSpec(
-        name=sweep.name,
-        title=sweep.title,
+        name=folder_name(sweep.name, made),
+        title=f"{sweep.title} ({made})" if made else sweep.title,
         scale=sweep.scale,
         rows=rows,
         quality=page.quality if page else ACCURACY,
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
-        command=shlex.join(["harness", "sweep", file, *extra]),
+        command=command("sweep", sweep.file or sweep.name, *extra),
         experiment=configs[0].tracking.experiment,
     )
 
@@ -51,31 +48,3 @@ def quality_of(model: str) -> Quality:
         if any(row.where.get("model.name") == model for row in page.rows):
             return page.quality
     return ACCURACY
-
-
-def deciding(config: Config) -> dict[str, str | None]:
-    """The parameters that tell a cell's run from others': those of its identity, and its label.
-
-    A parameter that the cell ignores must not keep its finished run out of the table: the
-    dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
-    first.
-    """
-    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
-    return {
-        key: value or None
-        for key, value in flat(config).items()
-        if key in decided
-        or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an option left out
-    }
-
-
-def _paths(section: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """The dotted paths of all settings, and of the optimizers, which leave out unset ones."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-            if key == "optimizer":
-                yield f"{prefix}{key}"
-        else:
-            yield f"{prefix}{key}"

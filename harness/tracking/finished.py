@@ -20,19 +20,27 @@ class Finished:
     Attributes:
         cells: cell id -> run id, the newest of duplicates.
         parents: run id -> the run of the sweep that it hangs below.
-        sweeps: sweep name -> its run, if that was closed.
+        sweeps: sweep name, and the variant in brackets -> its run, if that was closed.
     """
 
     cells: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     sweeps: dict[str, str] = field(default_factory=dict)
 
-    def whole(self, sweep: str, cell_ids: Collection[str]) -> bool:
-        """Whether all these cells are finished and hang below the closed run of the sweep."""
-        parent = self.sweeps.get(sweep)
-        return parent is not None and all(
-            cell in self.cells and self.parents.get(self.cells[cell]) == parent for cell in cell_ids
+    def whole(self, sweep: str, cell_ids: Collection[str], variant: str = "") -> bool:
+        """Whether all these cells are finished, below a sweep's run, and the sweep's is closed.
+
+        A cell that several variants share hangs below the run of the first.
+        """
+        closed = set(self.sweeps.values())
+        return named(sweep, variant) in self.sweeps and all(
+            cell in self.cells and self.parents.get(self.cells[cell]) in closed for cell in cell_ids
         )
+
+
+def named(sweep: str, variant: str) -> str:
+    """What a variant of a sweep is called here."""
+    return f"{sweep} ({variant})" if variant else sweep
 
 
 _QUERY = """
@@ -40,7 +48,8 @@ SELECT runs.run_uuid, tags.key, tags.value
 FROM runs JOIN experiments USING (experiment_id) JOIN tags USING (run_uuid)
 WHERE experiments.name = ? AND experiments.lifecycle_stage = 'active'
   AND runs.lifecycle_stage = 'active' AND runs.status = 'FINISHED'
-  AND tags.key IN ('harness.cell_id', 'harness.complete', 'harness.sweep', 'mlflow.parentRunId')
+  AND tags.key IN ('harness.cell_id', 'harness.complete', 'harness.sweep',
+    'harness.variant', 'mlflow.parentRunId')
 ORDER BY runs.start_time DESC, runs.run_uuid
 """
 
@@ -98,7 +107,8 @@ def _gather(tags: dict[str, dict[str, str]]) -> Finished:
     found = Finished()
     for run_id, of_run in tags.items():
         if "harness.sweep" in of_run:
-            found.sweeps[of_run["harness.sweep"]] = run_id  # the oldest, as SweepRun takes it up
+            name = named(of_run["harness.sweep"], of_run.get("harness.variant", ""))
+            found.sweeps[name] = run_id  # the oldest, as SweepRun takes it up
         elif of_run.get("harness.complete") == "true" and "harness.cell_id" in of_run:
             found.cells.setdefault(of_run["harness.cell_id"], run_id)
             if "mlflow.parentRunId" in of_run:
