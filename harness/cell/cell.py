@@ -1,6 +1,7 @@
 """A cell as planned: what it is, its ids, and every path that belongs to it."""
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Cell:
         dense: the cell id of its dense baseline; None for a dense cell.
         needs: the cell id that must be finished first; None if there is none.
         overrides: what was asked for, to say how to run it again.
+        program: what takes these overrides, if not `harness run`.
     """
 
     config: Config
@@ -29,6 +31,7 @@ class Cell:
     dense: str | None
     needs: str | None
     overrides: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -38,6 +41,8 @@ class Cell:
     @property
     def command(self) -> str:
         """What runs this cell, and only it, again."""
+        if self.program:
+            return shlex.join([*self.program, *self.overrides])
         return command("run", *self.overrides)
 
 

@@ -195,10 +195,13 @@ def _positive(text: str) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     from harness.config import compose, expand
+    from harness.config.ignored import refuse_ignored
+
+    cells = [(compose(each), tuple(each)) for each in expand(parsed.overrides)]
+    refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    overrides = [tuple(each) for each in expand(parsed.overrides)]
-    return launch([(compose(each), each) for each in overrides], jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
@@ -237,8 +240,10 @@ def _report(parsed: argparse.Namespace) -> int:
 
 def _describe(parsed: argparse.Namespace) -> int:
     from harness.config import compose
+    from harness.config.ignored import refuse_ignored
 
     config = compose(parsed.overrides)
+    refuse_ignored([(config, parsed.overrides)])
     from harness.cell.preview import describe
 
     print(describe(config, as_json=parsed.json))  # noqa: T201

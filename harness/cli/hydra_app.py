@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import compose, expand, folders, guard, options, shipped, to_config
 from harness.config.explain import explain
+from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
 from harness.config.schema import register
 from harness.errors import ConfigError, HarnessError
@@ -73,11 +74,10 @@ def _check_jobs(arguments: list[str]) -> None:
     """
     flags = [argument for argument in arguments if argument.startswith("-")]
     overrides = [argument for argument in arguments if not argument.startswith("-")]
-    if not flags:
-        compose(overrides)
-    elif set(flags) <= {"-m", "--multirun"}:
-        for each in expand(overrides):
-            compose(each)
+    if set(flags) <= {"-m", "--multirun"}:
+        refuse_ignored(
+            [(compose(each), each) for each in (expand(overrides) if flags else [overrides])]
+        )
 
 
 def _task(composed: DictConfig) -> None:
@@ -89,9 +89,19 @@ def _task(composed: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)
     last = hydra_config.mode != RunMode.MULTIRUN
-    code = launch([(to_config(composed), overrides)], further=last)
+    cells = [(to_config(composed), overrides)]
+    code = launch(cells, further=last, program=_program(str(hydra_config.job.config_name)))
     if code:
         raise SystemExit(code)
+
+
+def _program(config_name: str) -> tuple[str, ...]:
+    """What composes a job's config from its overrides, if not `harness run`."""
+    if config_name == "config":
+        return ()
+    folder = folders.own()
+    where = ("--config-dir", str(folder)) if folder else ()
+    return ("python", "-m", "harness.run", *where, "--config-name", config_name)
 
 
 def _refused(line: str) -> int:

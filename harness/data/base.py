@@ -6,7 +6,7 @@ once, without replaying or storing an iterator.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -261,6 +261,25 @@ def data_folder(data_dir: str | None, layout: str, *, or_file: bool = False) -> 
         found = "a file" if path.is_file() else "no such folder"
         raise DataError(f"dataset.data_dir={path}: {found}; accepted: {layout}")
     return path
+
+
+def need_no_folder(data_dir: str | None, source: str, reading: Sequence[str]) -> None:
+    """Refuses a folder where the data come with a package: it would not be looked at.
+
+    Args:
+        data_dir: The setting.
+        source: `dataset.source`, which reads none.
+        reading: The sources that read one.
+
+    Raises:
+        DataError: One was given.
+    """
+    if data_dir is not None:
+        meant = " or ".join(f"dataset.source={name}" for name in reading)
+        raise DataError(
+            f"dataset.data_dir: received {data_dir} with dataset.source={source}, which reads no "
+            f"folder; did you mean {meant}?"
+        )
 
 
 def digest(parts: Iterable[tuple[str, bytes]]) -> str:

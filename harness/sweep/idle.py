@@ -40,7 +40,7 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in section.items():
         if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{key}.")

@@ -31,13 +31,16 @@ Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)
 
 
-def launch(configs: Configs, *, jobs: int = 1, further: bool = True) -> int:
+def launch(
+    configs: Configs, *, jobs: int = 1, further: bool = True, program: tuple[str, ...] = ()
+) -> int:
     """Runs cells and their dense baselines.
 
     Args:
         configs: validated configs with the overrides that composed them.
         jobs: cells at once.
         further: whether to end with what to do next.
+        program: what takes the overrides, if not `harness run`.
 
     Returns:
         The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
@@ -46,7 +49,7 @@ def launch(configs: Configs, *, jobs: int = 1, further: bool = True) -> int:
         HarnessError: input that is refused before anything is spent.
     """
     _leads(configs, jobs)
-    cells = plan(configs)
+    cells = plan(configs, program)
     known = _finished(cells)
     _prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):

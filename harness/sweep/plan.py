@@ -13,11 +13,14 @@ from harness.config.schema import DatasetConfig
 from harness.sweep.idle import refuse_idle
 
 
-def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
+def plan(
+    configs: Iterable[tuple[Config, tuple[str, ...]]], program: tuple[str, ...] = ()
+) -> list[Cell]:
     """The cells to run for these configs, dense baselines first, each once.
 
     Args:
         configs: validated configs, each with the overrides that composed it.
+        program: what takes the overrides, if not `harness run`.
 
     Raises:
         ConfigError: several values of what decides no cell, as of the experiment.
@@ -32,15 +35,16 @@ def plan(configs: Iterable[tuple[Config, tuple[str, ...]]]) -> list[Cell]:
         dense_config = dense_baseline(config)
         dense_id = cell_id(dense_config, fingerprint)
         dense_overrides = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
-        dense = Cell(dense_config, dense_id, fingerprint, None, None, dense_overrides)
+        if program:  # its config may choose a sparsity itself
+            dense_overrides += ("sparsity=dense",)
+        dense = Cell(dense_config, dense_id, fingerprint, None, None, dense_overrides, program)
         cells.setdefault(dense_id, dense)
         sparse_id = cell_id(config, fingerprint)
         asked.setdefault(sparse_id, []).append(config)
         if not is_dense(config):
             needs = dense_id if config.training.finetune.start == "dense" else None
-            cells.setdefault(
-                sparse_id, Cell(config, sparse_id, fingerprint, dense_id, needs, overrides)
-            )
+            sparse = Cell(config, sparse_id, fingerprint, dense_id, needs, overrides, program)
+            cells.setdefault(sparse_id, sparse)
     refuse_idle([config for config, _ in configs], asked.values())
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
 

