@@ -19,7 +19,7 @@ scale: small
 blocks:
   - overrides: [{", ".join(f"'{override}'" for override in TINY)}]
     cells:
-      - {{sparsity: mine, sparsity.scope.exclude: [no such weight]}}
+      - {{sparsity: mine, sparsity.scope.exclude: [mnist_cnn/logits/kernel]}}
 """
 MINE = "defaults: [random]\n\nname: mine\ntarget: 0.6\n"
 
@@ -117,11 +117,9 @@ def test_every_runs_own_command_finds_it_finished(ran):
         for line in re.findall(r"`(harness [^`]*)`", run.tags["mlflow.note.content"])
     }
     assert described == lines
-    for page in (
-        ran.folder / "results" / "tiny" / "table.md",
-        ran.folder / "my tables" / "table.md",
-    ):
-        lines |= set(re.findall(r"`(harness [^`]*)`", page.read_text()))
+    for page in ("results/tiny", "my tables"):
+        text = (ran.folder / page / "table.md").read_text()
+        lines |= set(re.findall(r"`(harness [^`]*)`", text))
     assert len(lines) == 6, "two sweeps, two dense cells, two sparse ones"
     before = {run.id for run in found}
     for line in sorted(lines):

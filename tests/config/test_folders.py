@@ -39,9 +39,7 @@ def test_a_folder_adds_presets_and_sweeps(folder):
 
 
 def test_what_is_no_folder_or_hides_a_shipped_file_is_refused(folder):
-    with pytest.raises(
-        ConfigError, match="received nowhere, which is no folder; accepted: a folder"
-    ):
+    with pytest.raises(ConfigError, match="received nowhere, which is no folder; accepted"):
         use("nowhere")
     (folder / "sparsity" / "dense.yaml").write_text(MINE)
     with pytest.raises(ConfigError, match=r"dense\.yaml has the name of a shipped one; rename it"):
@@ -70,9 +68,8 @@ def test_every_command_takes_it_anywhere(folder, words):
 def test_the_hydra_application_takes_it_too(folder):
     for words in (("sparsity=mine",), ("--config-name", "primary")):
         bad = "tracking.uri=sqlite:////no/such/folder/m.db"
-        done = harness(
-            "--config-dir", str(folder), *words, bad, cwd=folder.parent, module="harness.run"
-        )
+        words = ("--config-dir", str(folder), *words, bad)
+        done = harness(*words, cwd=folder.parent, module="harness.run")
         assert "/no/such/folder does not exist; make it" in done.stderr, done.stderr
 
 

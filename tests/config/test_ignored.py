@@ -54,7 +54,5 @@ def test_what_some_cell_reads_is_read(line):
 @pytest.mark.parametrize("line", ["", "dataset=imdb model=imdb_lstm training=imdb_lstm"])
 def test_a_folder_for_data_that_come_with_a_package(line):
     overrides = (*line.split(), "dataset.data_dir=/nope")
-    with pytest.raises(
-        DataError, match=r"data_dir: received /nope .* reads no folder; did you mean"
-    ):
+    with pytest.raises(DataError, match=r"received /nope .* reads no folder; did you mean"):
         plan([(compose(overrides), overrides)])

@@ -27,5 +27,5 @@ def test_names_too_long_for_a_folder_are_refused_in_bytes(size):
     "name", ["", ".", "..", "a/b", "-a", " a", "a ", "a.", "a\n", "a:b", "../a"]
 )
 def test_names_that_lead_elsewhere_are_refused(name):
-    with pytest.raises(ConfigError, match="key: received .*; accepted: letters, digits"):
+    with pytest.raises(ConfigError, match=r"key: received .*; accepted: letters, digits"):
         need_name("key", name)

@@ -4,10 +4,11 @@ import shlex
 
 import pytest
 
+from harness.cell.cell import work_path
 from harness.config import compose, expand
 from harness.data.images import mnist
 from harness.errors import ConfigError, DataError
-from harness.sweep.plan import plan, work_path
+from harness.sweep.plan import plan
 from tests.data.images.mnist_files import write_idx
 from tests.settings import imported
 
