@@ -18,6 +18,7 @@ class Cell:
     Attributes:
         config: what it is.
         id: its cell id, 64 hex digits.
+        trained: its trained id: cells of the same weights, measured in other ways, share it.
         fingerprint: of its data.
         dense: the cell id of its dense baseline; None for a dense cell.
         needs: the cell id that must be finished first; None if there is none.
@@ -27,6 +28,7 @@ class Cell:
 
     config: Config
     id: str
+    trained: str
     fingerprint: str
     dense: str | None
     needs: str | None

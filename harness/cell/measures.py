@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from harness.pruning import PermutationReport, Summary
     from harness.training.loop import FitResult
 
+#: The metrics that training alone can tell, not the trained model: theirs begin so.
+OF_TRAINING = ("time/", "permutation/")
 _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as noise
 
 

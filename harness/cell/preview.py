@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from harness import data
 from harness.config import Config, cell_id, is_dense
 from harness.config.label import run_name
-from harness.config.schema import DatasetConfig
 from harness.quiet import captured
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     Raises:
         HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
     """
-    data.check(config.dataset)
+    data.require(config.dataset)
     content: dict[str, Any] = {
         "name": run_name(config),
         "cell_id": cell_id(config, data.fingerprint(config.dataset)),
@@ -36,13 +35,13 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
 
 
-def describe_data(dataset: DatasetConfig) -> str:
+def describe_data(dataset: data.DatasetOptions) -> str:
     """Reads a data set and says what it holds.
 
     Raises:
         DataError: it is missing, laid out differently or damaged.
     """
-    data.check(dataset)
+    data.require(dataset)
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(dataset)
     sides = ("any length" if side is None else str(side) for side in examples.input_shape)
@@ -70,7 +69,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     """
     from harness import tasks
     from harness.models.layers.weights import load_file
-    from harness.pruning.from_config import from_config, summarize
+    from harness.pruning.options import summarize
     from harness.training import recipe, strategy
 
     task = tasks.of(config)
@@ -91,5 +90,5 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
         phase = config.training.dense if is_dense(config) else config.training.finetune
         steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
         steps = recipe.length(phase, steps_per_epoch).total_steps
-        pruner = from_config(config.sparsity, steps, config.seed)
+        pruner = config.sparsity.pruner(steps, config.seed)
         return summarize(model, None) if pruner is None else pruner.preview(model)

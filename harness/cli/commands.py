@@ -212,8 +212,8 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.cli.report import Request, print_reports
     from harness.report import FORMATS, Selection, parse_filter, parse_since
+    from harness.sweep.publish import Request, print_reports
 
     # `harness report --table demo seed=1`: the first word is an override, not a table
     words = [parsed.name] if parsed.name else []

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import compose, expand, folders, guard, options, shipped, to_config
+from harness.config.compose import presets
 from harness.config.explain import explain
 from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
@@ -27,7 +28,7 @@ def main() -> int:
     Returns:
         The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
     """
-    register()
+    register(presets)
     guard.install()
     # With this Hydra raises instead of printing errors of its own; ours are one line.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -89,7 +90,7 @@ def _task(composed: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)
     last = hydra_config.mode != RunMode.MULTIRUN
-    cells = [(to_config(composed), overrides)]
+    cells = [(to_config(composed, overrides), overrides)]
     code = launch(cells, further=last, program=_program(str(hydra_config.job.config_name)))
     if code:
         raise SystemExit(code)

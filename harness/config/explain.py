@@ -1,8 +1,8 @@
 """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import (
@@ -12,9 +12,19 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from harness.config import kinds
+from harness.config import choices, kinds
 from harness.config.hints import group_hint, key_hint
 from harness.config.overrides import quoted_form, several_line, unread
+from harness.errors import ConfigError, NotReadError
+
+
+def refusal(error: Exception, options: Callable[[str], Sequence[str]]) -> ConfigError:
+    """What to raise for an error of composing a config; arguments as for `explain`."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    line = explain(error, options)
+    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        return NotReadError(line, str(cause.full_key))
+    return ConfigError(line)
 
 
 def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
@@ -51,12 +61,16 @@ def unknown_name(group: str, name: str, accepted: Sequence[str]) -> str:
 
 def _unknown_key(error: OmegaConfBaseException) -> str:
     parent = str(error.full_key).rpartition(".")[0]
-    kind = error.object_type
     line = f"{error.full_key}: there is no such key"
-    if dataclasses.is_dataclass(kind):
-        names = ", ".join(field.name for field in dataclasses.fields(kind))
+    section: Any = error.parent_node  # what the section's choice reads, and no more
+    if section is not None and section._is_none() is False:
+        names = ", ".join(str(name) for name in section if name != "hydra")
         line += f"; accepted{' in ' + parent if parent else ''}: {names}"
-    meant = key_hint(str(error.full_key))
+    key = str(error.full_key)
+    known = kinds.keys()
+    if key in known:
+        return f"{line}; read by {choices.reading(key)}"
+    meant = key_hint(key)
     return f"{line}; did you mean {meant}?" if meant else line
 
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
-from harness.config.identity import NOT_IDENTITY, is_dense
-from harness.config.kinds import keys
-from harness.config.label import deciding
-from harness.config.overrides import split
+from harness.config.identity import flat, identity, is_dense
+from harness.config.kinds import decides_nothing, kinds
+from harness.config.overrides import key_of
 from harness.config.schema import Config
 from harness.errors import ConfigError
-
-_IDLE = {f"{group}.{key}" for group, names in NOT_IDENTITY.items() for key in names}
 
 
 def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
@@ -26,27 +23,25 @@ def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
     reading: dict[str, bool] = {}
     last: dict[str, Config] = {}
     for config, overrides in cells:
-        decided = {*deciding(config), *_IDLE}
+        decided = [key for key, _ in flat(identity(config, fingerprint=""))]
         for override in overrides:
             reading[override] = reading.get(override, False) or _reads(config, decided, override)
             last[override] = config
     for override, read in reading.items():
         if not read:
-            _, key, value = split(override) or ("", override, "")
+            key, value = key_of(override), override.partition("=")[2]
             raise ConfigError(f"{key}: received {value} {_why(last[override], key)}")
 
 
-def _reads(config: Config, decided: set[str], override: str) -> bool:
-    found = split(override)
-    key = found[1] if found else ""
-    group = key.partition(".")[0]
-    if key.endswith(".name") or group in ("tracking", "hydra") or key not in keys():
+def _reads(config: Config, decided: Sequence[str], override: str) -> bool:
+    key, value = key_of(override), override.partition("=")[2]
+    if "." not in key or not kinds(key) or key.startswith("hydra.") or decides_nothing(key):
         return True
-    if key.startswith("training.finetune.") and is_dense(config):
+    if value == "null" or key == "sparsity.target":  # nothing is set; refused where it cannot be
         return True
-    if key == "sparsity.target" and not is_dense(config):
-        return True  # an N:M pattern refuses it by itself, unless it is null
-    return "." not in key or any(each == key or each.startswith(f"{key}.") for each in decided)
+    if key.startswith("training.finetune") and is_dense(config):
+        return True
+    return any(each == key or each.startswith(f"{key}.") for each in decided)
 
 
 def _why(config: Config, key: str) -> str:

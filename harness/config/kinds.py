@@ -8,7 +8,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hydra.conf import HydraConf
 
-from harness.config.schema import SCHEMAS, Config
+from harness.config.schema import Config
+from harness.options import NOTHING, WEIGHTS
 
 _WORDS = {
     bool: "true or false",
@@ -27,34 +28,36 @@ _PLACES = ("_dir", "_file", "_files", "_weights")
 def kinds(key: str) -> list[Any]:
     """The types that a dotted key has, one for each choice that has it; empty if none has."""
     group, *rest = key.split(".")
-    found: list[Any] = list(SCHEMAS[group].values()) if group in SCHEMAS else []
-    if group == "hydra":
-        found = [HydraConf]
-    elif not found:
-        found, rest = [Config], [group, *rest]
+    found: list[Any] = [HydraConf] if group == "hydra" else _inside(Config, group)
     for name in rest:
-        hints = [get_type_hints(each) for each in found if dataclasses.is_dataclass(each)]
-        found = [hint[name] for hint in hints if name in hint]
+        found = [kind for each in found for kind in _inside(each, name)]
     return found
+
+
+def _inside(kind: Any, name: str) -> list[Any]:
+    """The types that a field may have; of a choice, the options of each."""
+    if not dataclasses.is_dataclass(kind):
+        return []
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if name not in fields:
+        return []
+    room = fields[name].metadata.get("room")
+    return [options for _, options in room] if room else [get_type_hints(kind)[name]]
 
 
 @cache
 def keys() -> list[str]:
     """Every dotted key that some choice has, each once."""
-    found: dict[str, None] = {}
-    for name in get_type_hints(Config):
-        schemas = SCHEMAS.get(name)
-        below = (f"{name}.{key}" for kind in (schemas or {}).values() for key in _below(kind))
-        found |= dict.fromkeys(below if schemas else [name])
-    return list(found)
+    return list(dict.fromkeys(_below(Config)))
 
 
 def _below(kind: Any) -> Iterator[str]:
-    for name, hint in get_type_hints(kind).items():
-        if dataclasses.is_dataclass(hint):
-            yield from (f"{name}.{key}" for key in _below(hint))
+    for field in dataclasses.fields(kind):
+        inner = [each for each in _inside(kind, field.name) if dataclasses.is_dataclass(each)]
+        if inner:
+            yield from (f"{field.name}.{key}" for each in inner for key in _below(each))
         else:
-            yield name
+            yield field.name
 
 
 def is_text(key: str) -> bool:
@@ -76,6 +79,21 @@ def is_section(key: str) -> bool:
 def is_place(key: str) -> bool:
     """Whether a key says where a folder or a file lies."""
     return key.endswith(_PLACES) and is_text(key)
+
+
+def decides_nothing(key: str) -> bool:
+    """Whether a key is a label, a place or a pace, by which no choice makes other cells."""
+    found: list[tuple[Any, str]] = [(Config, WEIGHTS)]
+    for name in key.split("."):
+        found = [
+            (inner, field.metadata.get("decides", above))
+            for kind, above in found
+            if dataclasses.is_dataclass(kind)
+            for field in dataclasses.fields(kind)
+            if field.name == name
+            for inner in _inside(kind, name)
+        ]
+    return bool(found) and all(decides == NOTHING for _, decides in found)
 
 
 def accepted(key: str) -> str:

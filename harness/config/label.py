@@ -1,41 +1,15 @@
-"""What a cell is called: run names and parameters, readable without reading code."""
+"""What a cell is called: run names, sparsities in words and parameters, one wording for all."""
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
-from harness.config import Config, compose, identity
-from harness.config.wording import cell_label
-from harness.digest import digest
-from harness.errors import ConfigError
+from harness.config.difference import difference
+from harness.config.identity import canonical, flat, identity, is_control
+from harness.config.schema import Config
+from harness.pruning.options import SparsityOptions
 
-#: Options that an identity leaves out while they are not set, which then decides too.
-_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
-#: The groups whose presets a cell is compared with.
-_PRESETS = ("model", "dataset", "sparsity", "training", "strategy", "export")
-#: What a run's name says by itself.
-_SAID = (
-    "seed",
-    "scale",
-    "model.name",
-    "dataset.name",
-    "sparsity.name",
-    "training.name",
-    "strategy.name",
-    "export.name",
-    "dataset.data_dir",
-    "sparsity.target",
-    "sparsity.pattern.kind",
-    "sparsity.pattern.n",
-    "sparsity.pattern.m",
-    "sparsity.pattern.shape",
-    "sparsity.method.kind",
-)
-_USUAL = ("single", "tflite")
-#: So many settings stand in a name.
-_SHOWN = 3
 _PARAM_LIMIT = 6000  # MLflow cuts longer parameters
 
 
@@ -49,124 +23,81 @@ def run_name(config: Config, overrides: Sequence[str] = ()) -> str:
         overrides: those that made it; of several settings, the last ones are said first, for
             those are what a sweep was given beyond its file.
     """
-    told = difference(config, overrides)
-    words = [config.model.name, sparsity_label(config), told, f"seed {config.seed}"]
+    words = [config.model.name, sparsity_label(config)]
+    words += [difference(config, overrides), f"seed {config.seed}"]
     return " · ".join(filter(None, words))
 
 
-def difference(config: Config, overrides: Sequence[str] = ()) -> str:
-    """What decides the cell and is not its presets', in a few words; empty if nothing is.
-
-    More than a few settings are counted, and told from others by a digest of them all.
-
-    Example: `finetune.epochs=3`, `small filters=[4,8] +2 ~a73f`
-    """
-    presets = {group: getattr(config, group).name for group in _PRESETS}
-    plain = _preset_values(tuple(f"{group}={name}" for group, name in presets.items()))
-    decided = deciding(config)
-    found = {
-        key: value or "null"
-        for key, value in decided.items()
-        if key not in _SAID and value != plain.get(key)
-    }
-    given = [override.lstrip("+").partition("=")[0] for override in overrides]
-    rank = {key: place for place, key in enumerate(given)}
-    ordered = sorted(found, key=lambda key: -rank.get(key, -1))  # stable for those not given
-    words = [_short(key, found[key]) for key in ordered]
-    if len(words) > _SHOWN:
-        told = hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:4]
-        words = [*words[:_SHOWN], f"+{len(words) - _SHOWN}", f"~{told}"]
-    return " ".join([*_preset_words(config), *words])
-
-
-def _preset_words(config: Config) -> list[str]:
-    """The presets that are not those which the model's name makes one expect."""
-    recipe = config.training.name
-    own = "" if recipe == config.model.name else recipe.removeprefix(f"{config.model.name}_")
-    data = config.dataset.name
-    words = [own, "" if data == "mnist" or data in recipe else data]
-    words += [name for name in (config.strategy.name, config.export.name) if name not in _USUAL]
-    return [word for word in words if word]
-
-
-@cache
-def _preset_values(presets: tuple[str, ...]) -> dict[str, str | None]:
-    """The settings of a cell that is nothing but its presets; none if there is no such cell."""
-    try:
-        return deciding(compose(presets))
-    except ConfigError:  # presets of one's own that are gone, or that only go with overrides
-        return {}
-
-
-def _short(key: str, value: str) -> str:
-    """A setting by the last part of its key, and the phase before it where there are two."""
-    parts = key.split(".")
-    shown = parts[1:] if parts[0] == "training" else parts[-1:]
-    value = value.removesuffix(".0").replace("'", "").replace(", ", ",")
-    return f"{'.'.join(shown)}={value.lower() if value in ('True', 'False') else value}"
-
-
 def sparsity_label(config: Config) -> str:
-    """The cell's sparsity in words: `dense`, `random 75%`, `2 by 4 SR-STE`, as the tables do."""
-    sparsity, pattern = config.sparsity, config.sparsity.pattern
-    return cell_label(
-        sparsity.name,
-        kind=pattern.kind,
-        target=sparsity.target,
-        n_of_m=(pattern.n, pattern.m),
-        shape=pattern.shape,
-        score=sparsity.score,
-        method=sparsity.method.kind,
-    )
+    """The cell's sparsity in words: `dense`, `control`, `random 75%`, `2 by 4 SR-STE`.
 
-
-def flat(config: Config) -> dict[str, str]:
-    """The config as MLflow parameters: dotted keys, text values."""
-    params: dict[str, str] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                walk(f"{prefix}.{key}" if prefix else key, item)
-        else:
-            params[prefix] = "" if value is None else str(value)[:_PARAM_LIMIT]
-
-    # tracking and paths say where the run is kept, not what it is
-    plain = dataclasses.asdict(config)
-    del plain["tracking"], plain["work_dir"]
-    if config.training.dense_weights is not None:
-        plain["training"]["dense_weights"] = digest(config.training.dense_weights)
-    if config.strategy.name == "single":
-        del plain["strategy"]["synchronized_batch_norm"]  # means nothing there
-    # the UI shows them in this order: what tells cells apart, then the sections
-    first = ("seed", "scale")
-    walk("", {**{key: plain[key] for key in first}, **plain})
-    return params
-
-
-def deciding(config: Config) -> dict[str, str | None]:
-    """The parameters that tell a cell's run from others': those of its identity, and its label.
-
-    A parameter that the cell ignores must not keep its finished run out of the table: the
-    dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
-    first.
+    What decides the cell says it, not what its preset is called: unstructured magnitude pruning
+    is `random`, as in the published tables.
     """
-    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
+    sparsity = config.sparsity
+    if not sparsity.pruned:
+        return "control" if is_control(config) else "dense"
+    name = " ".join([sparsity.pattern.label, *_technique(sparsity)])
+    if sparsity.pattern.sparsity is not None:
+        return name
+    return f"{name} {percentage(sparsity.final)}"
+
+
+def percentage(share: float) -> str:
+    """A share as tables say it.
+
+    Example:
+        >>> percentage(0.875), percentage(0.5)
+        ('87.5%', '50%')
+    """
+    return f"{share:.4%}".rstrip("%").rstrip("0").rstrip(".") + "%"
+
+
+def _technique(sparsity: SparsityOptions) -> list[str]:
+    """The words for all that goes beyond masks by magnitude; none for those."""
+    score = sparsity.score.words if sparsity.method.scored else ""
+    return [words for words in (sparsity.pattern.words, score, sparsity.method.words) if words]
+
+
+def params(config: Config) -> dict[str, str]:
+    """What decides a cell's result as MLflow parameters: dotted keys, text values.
+
+    Nothing else is a parameter, for a cell is one run however often it is taken up again, and
+    MLflow lets no parameter change. The data's fingerprint is a tag.
+    """
+    decided = dict(flat(identity(config, fingerprint="")))
+    del decided["format"], decided["data"]
+    # the UI shows them in this order: what tells cells apart, then the sections
+    first = {
+        "seed": config.seed,
+        "scale": config.scale,
+        "sparsity.label": sparsity_label(config),
+        "settings": settings(config),
+    }
+    return {key: _text(value) for key, value in {**first, **decided}.items()}
+
+
+def settings(config: Config) -> str:
+    """One word for all that decides a cell but its seed and its data: cells of a row share it."""
+    decided = {**identity(config, fingerprint=""), "seed": None}
+    return "s" + hashlib.sha256(canonical(decided).encode()).hexdigest()[:12]
+
+
+def labels(config: Config) -> dict[str, str]:
+    """What a config says that decides nothing, as tags: `harness.config.training.name` and so on.
+
+    Where the run itself is kept, and where its work lies, is left out.
+    """
+    every = flat(dataclasses.asdict(config))
+    decided = params(config)
     return {
-        key: value or None
-        for key, value in flat(config).items()
-        if key in decided
-        or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an option left out
+        f"harness.config.{key}": _text(value)
+        for key, value in every
+        if value is not None
+        and key not in decided
+        and not key.startswith(("tracking.", "work_dir"))
     }
 
 
-def _paths(section: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """The dotted paths of all settings, and of the optimizers, which leave out unset ones."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-            if key == "optimizer":
-                yield f"{prefix}{key}"
-        else:
-            yield f"{prefix}{key}"
+def _text(value: Any) -> str:
+    return str(value)[:_PARAM_LIMIT]

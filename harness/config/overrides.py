@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from harness.config import kinds
+from harness.config.choices import choosing
 from harness.errors import ConfigError
 
 _FORM = re.compile(r"(\+{0,2})([^\s=~+'\"\[\](){},][^\s='\"\[\](){},]*)=(.*)", re.DOTALL)
@@ -89,7 +90,7 @@ def several_line(text: str) -> str:
 
 def for_hydra(text: str) -> str:
     """An override in Hydra's grammar, its texts in quotes; a sweep stays one."""
-    found = split(text)
+    found = split(choosing(text))
     if found is None:
         return text
     prefix, key, value = found
@@ -100,6 +101,17 @@ def split(text: str) -> tuple[str, str, str] | None:
     """Prefix (`+`, `++` or nothing), key and value of an override; None if it has no such form."""
     found = _FORM.fullmatch(text)
     return (found[1], found[2], found[3]) if found else None
+
+
+def key_of(text: str) -> str:
+    """The dotted key that an override sets, also where it chooses a group's option.
+
+    Example:
+        >>> key_of("training/optimizer@training.dense.optimizer=sgd"), key_of("++seed=1")
+        ('training.dense.optimizer', 'seed')
+    """
+    key = choosing(text).lstrip("+~").partition("=")[0]
+    return (key.partition("@")[2] or key).replace("/", ".")
 
 
 def parsed(text: str) -> Override:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.schema import ExportConfig
 from harness.export import size
+from harness.export.options import ExportOptions
 
 #: Kind -> the file's name.
 FILES = {
@@ -61,7 +61,7 @@ class Artifact:
 
 
 def export(
-    model: Any, config: ExportConfig, directory: Path | str, samples: Samples | np.ndarray
+    model: Any, config: ExportOptions, directory: Path | str, samples: Samples | np.ndarray
 ) -> list[Artifact]:
     """Writes `model.keras` and a file for each format, checked and measured.
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from harness.pruning.allocation import Allocation
+from harness.pruning.allocation.base import Allocation
 from harness.pruning.errors import PruningError
-from harness.pruning.method import Method
-from harness.pruning.pattern import Pattern
-from harness.pruning.schedule import Frozen, Schedule
-from harness.pruning.score import Score
+from harness.pruning.method.base import Method
+from harness.pruning.pattern.base import Pattern
+from harness.pruning.schedule.base import Schedule
+from harness.pruning.schedule.frozen import Frozen
+from harness.pruning.score.base import Score
 from harness.pruning.state import Weight, local
 
 # A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a

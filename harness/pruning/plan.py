@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.pruning.errors import PruningError
 from harness.pruning.kernels import Kernel, kernels_of
-from harness.pruning.pattern import MisfitError, Pattern
-from harness.pruning.scope import Scope
+from harness.pruning.pattern.base import MisfitError, Pattern
+from harness.pruning.scope.base import Scope
 from harness.pruning.state import Weight
 from harness.pruning.summary import LayerSummary, Summary
 

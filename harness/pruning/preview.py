@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from harness.pruning.engine import Engine
-from harness.pruning.pattern import NM
-from harness.pruning.schedule import Frozen
-from harness.pruning.score import Magnitude
+from harness.pruning.pattern.n_m import NM
+from harness.pruning.schedule.frozen import Frozen
+from harness.pruning.score.magnitude import Magnitude
 
 
 def final_counts(engine: Engine) -> list[int]:

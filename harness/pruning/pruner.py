@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from harness.pruning.allocation import Allocation, Uniform
+from harness.pruning.allocation.base import Allocation
+from harness.pruning.allocation.uniform import Uniform
 from harness.pruning.engine import Engine, OnMask
 from harness.pruning.errors import PruningError
-from harness.pruning.method import Method
-from harness.pruning.pattern import Pattern
+from harness.pruning.method.base import Method
+from harness.pruning.pattern.base import Pattern
 from harness.pruning.plan import Rows, plan, summary_of
-from harness.pruning.schedule import Constant, Frozen, Schedule
-from harness.pruning.scope import AllKernels, Scope
-from harness.pruning.score import Magnitude, Score
+from harness.pruning.schedule.base import Schedule
+from harness.pruning.schedule.constant import Constant
+from harness.pruning.schedule.frozen import Frozen
+from harness.pruning.scope.all_kernels import AllKernels
+from harness.pruning.scope.base import Scope
+from harness.pruning.score.base import Score
+from harness.pruning.score.magnitude import Magnitude
 from harness.pruning.state import Weight, local, read_state
 from harness.pruning.summary import Summary
 from harness.pruning.tap import GradientTap

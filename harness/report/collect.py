@@ -7,18 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.config.identity import NOT_IDENTITY
 from harness.report.filters import Selection
-from harness.report.names import label_of
 from harness.report.spec import RowSpec, TableSpec
 from harness.report.values import canonical, is_finite, is_set
 
 _SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
-#: Parameters in which runs of one row may differ: they decide no result, or are its seed.
-_MAY_DIFFER = {"seed", "work_dir"} | {
-    f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys
-}
+#: Parameters in which runs of one row may differ: their seed, and what says others in a word.
+_MAY_DIFFER = {"seed", "settings"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     for reason, holds in (selection or Selection()).reasons(cells).items():
         reasons[(reasons == "") & holds] = reason
     complete = cells[reasons == ""]
-    rows = _named_alike(complete, _row_of(complete, spec), spec)
+    rows = _row_of(complete, spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
     order = _columns(complete, "run_id", "start_time", "tags.harness.cell_id", "params.seed")
@@ -174,30 +170,6 @@ def _row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
                 if (not seeds or seed in seeds) and not 0 <= found[i] < number:
                     found[i] = number
     return pd.Series(found, index=cells.index, dtype=int)
-
-
-def _named_alike(cells: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> pd.Series:
-    """Takes runs out of rows whose sparsity is called otherwise than theirs.
-
-    An override of the pattern or the method leaves the group's name as it was, and the rows of
-    the guide ask for no more than that name.
-    """
-    if "params.sparsity.name" not in cells:
-        return rows
-    columns = [name for name in map(str, cells) if name.startswith("params.sparsity.")]
-    keys = [name.removeprefix("params.") for name in columns]
-    known: dict[tuple[Any, ...], str] = {}
-    found = rows.tolist()
-    for i, values in enumerate(zip(*(cells[name].tolist() for name in columns), strict=True)):
-        if found[i] == -1:
-            continue
-        if values not in known:
-            known[values] = label_of(
-                {key: value for key, value in zip(keys, values, strict=True) if value is not None}
-            )
-        if known[values] != spec.rows[found[i]].sparsity:
-            found[i] = -1
-    return pd.Series(found, index=rows.index, dtype=int)
 
 
 def _mixed(runs: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> dict[int, tuple[str, ...]]:

@@ -3,29 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.config.wording import cell_label
-
 
 def label_of(params: Mapping[str, Any]) -> str:
-    """Names the sparsity of a cell by its flattened configuration, whole or in part."""
-    return cell_label(
-        str(params["sparsity.name"]),
-        kind=_text(params.get("sparsity.pattern.kind")),
-        target=None if (text := _text(params.get("sparsity.target"))) is None else float(text),
-        n_of_m=(params.get("sparsity.pattern.n"), params.get("sparsity.pattern.m")),
-        shape=_whole_numbers(params.get("sparsity.pattern.shape")),
-        score=str(params.get("sparsity.score")),
-        method=_text(params.get("sparsity.method.kind")),
-    )
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or str(value) in ("", "None") else str(value)
-
-
-def _whole_numbers(value: Any) -> list[int]:
-    parts = str(value or "").strip("[]()").split(",")
-    return [int(part) for part in parts] if all(p.strip().isdecimal() for p in parts) else []
+    """The sparsity of a cell in words, as its run has it among its parameters."""
+    return str(params["sparsity.label"])
 
 
 def family(sparsity: str) -> str:

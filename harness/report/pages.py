@@ -4,7 +4,7 @@ Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps 
 by one of these names take over its measure and its columns.
 """
 
-from harness.config.wording import sparsity_label as label
+from harness.config.label import percentage
 from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
@@ -18,29 +18,26 @@ PAGE_NAMES = {
     "gnmt": "GNMT",
 }
 
-_Sparsity = tuple[str, float | None]
-_DENSE: _Sparsity = ("dense", None)
-_TWO_BY_FOUR: _Sparsity = ("structured_2x4", None)
+_DENSE = "dense"
+_TWO_BY_FOUR = "2 by 4"
 
 
-def _rows(
-    shown: str, params: dict[str, str], sparsities: tuple[_Sparsity, ...]
-) -> tuple[RowSpec, ...]:
+def _random(target: float) -> str:
+    return f"random {percentage(target)}"
+
+
+def _rows(shown: str, params: dict[str, str], sparsities: tuple[str, ...]) -> tuple[RowSpec, ...]:
     return tuple(
         RowSpec(
             model=shown,
-            sparsity=label(name, target),
-            where={
-                **params,
-                "sparsity.name": name,
-                **({} if target is None else {"sparsity.target": str(target)}),
-            },
+            sparsity=sparsity,
+            where={**params, "sparsity.label": sparsity},
         )
-        for name, target in sparsities
+        for sparsity in sparsities
     )
 
 
-def _model(name: str, *sparsities: _Sparsity) -> tuple[RowSpec, ...]:
+def _model(name: str, *sparsities: str) -> tuple[RowSpec, ...]:
     return _rows(PAGE_NAMES.get(name, name), {"model.name": name}, (_DENSE, *sparsities))
 
 
@@ -48,7 +45,7 @@ def _gnmt(direction: str) -> tuple[RowSpec, ...]:
     return _rows(
         f"{PAGE_NAMES['gnmt']} {direction.upper().replace('_', '-')}",
         {"model.name": "gnmt", "dataset.direction": direction},
-        (_DENSE, *(("random", target) for target in (0.8, 0.85, 0.9))),
+        (_DENSE, *map(_random, (0.8, 0.85, 0.9))),
     )
 
 
@@ -66,11 +63,11 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             (
                 *_model(
                     "inception_v3",
-                    *(("random", target) for target in (0.5, 0.75, 0.875)),
+                    *map(_random, (0.5, 0.75, 0.875)),
                     _TWO_BY_FOUR,
                 ),
-                *_model("mobilenet_v1", ("random", 0.5), _TWO_BY_FOUR),
-                *_model("mobilenet_v2", ("random", 0.5), _TWO_BY_FOUR),
+                *_model("mobilenet_v1", _random(0.5), _TWO_BY_FOUR),
+                *_model("mobilenet_v2", _random(0.5), _TWO_BY_FOUR),
             ),
             (
                 PageColumn("Non-sparse Top-1 Accuracy", "dense"),
@@ -94,7 +91,7 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             "keyword_spotting",
             "Keyword spotting",
             scale,
-            _model("ds_cnn_l", ("random", 0.5), _TWO_BY_FOUR),
+            _model("ds_cnn_l", _random(0.5), _TWO_BY_FOUR),
             (
                 PageColumn("Non-sparse Accuracy", "dense"),
                 PageColumn("Structured Sparse Accuracy (2 by 4 pattern)", "2 by 4"),
@@ -109,8 +106,8 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             "Examples",
             scale,
             (
-                *_model("mnist_cnn", ("random", 0.5), ("random", 0.75), _TWO_BY_FOUR),
-                *_model("imdb_lstm", ("random", 0.7)),
+                *_model("mnist_cnn", _random(0.5), _random(0.75), _TWO_BY_FOUR),
+                *_model("imdb_lstm", _random(0.7)),
             ),
             (),
             ACCURACY,

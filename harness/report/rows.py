@@ -7,20 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from harness.config.identity import NOT_IDENTITY
 from harness.report.names import label_of
 from harness.report.spec import RowSpec
 from harness.report.values import canonical
 
-#: Configuration that does not decide which row of a table a run belongs to: where things
-#: lie and how they are watched, and the seed, over which a row is averaged.
-_NOT_OF_A_ROW = (
-    "seed",
-    "scale",
-    "work_dir",
-    "tracking.",
-    *(f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys),
-)
+#: Parameters that do not decide which row of a table a run belongs to: its seed, over which a row
+#: is averaged, and its scale, which is the table's.
+_NOT_OF_A_ROW = ("seed", "scale")
+#: Parameters that say in a word what others say: they tell no rows apart in words.
+_DERIVED = ("settings", "sparsity.label")
 
 
 def rows_from_cells(
@@ -32,7 +27,7 @@ def rows_from_cells(
 
     Args:
         cells: The flattened configuration of each cell (at least `model.name`,
-            `sparsity.name`, and `sparsity.target` where there is one), and its seed.
+            `sparsity.label`), and its seed.
         labels: Config name of a model -> its name in the table, where they differ.
 
     Returns:
@@ -41,7 +36,7 @@ def rows_from_cells(
     seeds: dict[tuple[tuple[str, str], ...], dict[int, None]] = {}
     first: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for params, seed in cells:
-        where = {k: str(v) for k, v in params.items() if not k.startswith(_NOT_OF_A_ROW)}
+        where = {k: str(v) for k, v in params.items() if k not in _NOT_OF_A_ROW}
         key = tuple(sorted(where.items()))
         first.setdefault(key, where)
         seeds.setdefault(key, {})[seed] = None
@@ -77,7 +72,7 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
         keys = [
             key
             for key in dict.fromkeys(key for where in wheres for key in where)
-            if len({canonical(where.get(key)) for where in wheres}) > 1
+            if key not in _DERIVED and len({canonical(where.get(key)) for where in wheres}) > 1
         ]
         for number, where in zip(numbers, wheres, strict=True):
             variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in keys)
@@ -95,11 +90,11 @@ def rows_from_runs(
         labels: As for `rows_from_cells`.
     """
     names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
-    if frame.empty or any(name not in frame for name in (*names, "params.sparsity.name")):
+    if frame.empty or any(name not in frame for name in (*names, "params.sparsity.label")):
         return ()
     done = (frame["tags.harness.kind"] == "cell") & (frame["tags.harness.complete"] == "true")
     columns = {c.removeprefix("params."): c for c in frame.columns if c.startswith("params.")}
-    kept = {key: column for key, column in columns.items() if not key.startswith(_NOT_OF_A_ROW)}
+    kept = {key: column for key, column in columns.items() if key not in _NOT_OF_A_ROW}
     cells = frame.loc[done, list(kept.values())].drop_duplicates()
     cells.columns = pd.Index(list(kept))
     described = [

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from harness.config import compose
 from harness.config.folders import command
-from harness.config.schema import TrackingConfig
+from harness.config.schema import TrackingOptions
 
 
-def say_further(console: Console, tracking: TrackingConfig, report: str, table: str) -> None:
+def say_further(console: Console, tracking: TrackingOptions, report: str, table: str) -> None:
     """Prints how to see more of what an experiment holds.
 
     Args:
@@ -30,11 +30,11 @@ def report_of_sweep(file: str, extra: Sequence[str], out: Path | None) -> str:
     return command("report", file, *extra, *(["--out", str(out)] if out else []))
 
 
-def report_of_cells(tracking: TrackingConfig) -> str:
+def report_of_cells(tracking: TrackingOptions) -> str:
     """The command that writes a table of all cells of an experiment."""
     return command("report", "--experiment", tracking.experiment, *_store(tracking))
 
 
-def _store(tracking: TrackingConfig) -> list[str]:
+def _store(tracking: TrackingOptions) -> list[str]:
     usual = compose().tracking.uri
     return [] if tracking.uri == usual else ["--uri", tracking.uri]

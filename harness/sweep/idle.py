@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from harness.config import Config
-from harness.config.label import deciding
+from harness.config.identity import flat, identity
 from harness.errors import ConfigError
 
 
@@ -22,9 +21,9 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
     Raises:
         ConfigError: names the key and its values.
     """
-    deciding_some = {"seed"} | {key for config in configs for key in deciding(config)}
+    deciding_some = {"seed"} | {key for config in configs for key, _ in flat(identity(config, ""))}
     for group in [configs, *alike]:
-        flats = [_flat(dataclasses.asdict(config)) for config in group]
+        flats = [dict(flat(dataclasses.asdict(config))) for config in group]
         differing = [
             key for key in flats[0] if any(flat.get(key) != flats[0][key] for flat in flats)
         ]
@@ -37,13 +36,3 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
                 f"{key}: received several values ({values}); accepted: one a command, for it makes "
                 "no other cells (run the command once for each)"
             )
-
-
-def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

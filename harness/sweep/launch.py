@@ -9,9 +9,7 @@ from rich.console import Console
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
-from harness.cli.report import write_report
 from harness.config import Config
-from harness.config.cluster import cluster
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
@@ -20,12 +18,14 @@ from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.plan import plan
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
+from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import quality_of, table_spec
 from harness.sweep.variant import variant
 from harness.tracking import cell_run, store, view
 from harness.tracking.finished import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
+from harness.training.cluster import cluster
 
 Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)
@@ -105,7 +105,7 @@ def launch_sweep(
     began = time.monotonic()
     known = _finished(cells)
     took = ""
-    made = variant(sweep, [config for config, _ in configs], extra)
+    made = variant(sweep, extra)
     if known.whole(sweep.name, [cell.id for cell in cells], made):
         _nothing_to_do(cells, known.cells)
         _report(sweep, configs, extra, out)
@@ -135,7 +135,7 @@ def _run_below_parent(
     tracking = cells[0].config.tracking
     _prepare(cells, known)
     spec = _spec(sweep, configs, extra)
-    made = variant(sweep, [config for config, _ in configs], extra)
+    made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
         quality = spec.quality.metric
         view.save_view(tracking, quality, parent.summary())

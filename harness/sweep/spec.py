@@ -1,7 +1,7 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,10 +12,13 @@ from harness.config.folders import sweep_files
 from harness.config.hints import group_hint
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
-from harness.errors import ConfigError
+from harness.config.overrides import key_of
+from harness.errors import ConfigError, NotReadError
 from harness.options import need, one_of
 from harness.sweep.as_written import read
 from harness.sweep.listed import as_text, listed
+
+_Line = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,18 @@ class Sweep:
             extra: what the user adds to every cell; `seed=…` replaces the file's seeds, and
                 `a=1,2` makes cells for both.
         """
+        return [(*before, *cell, *after) for before, cell, after in self._parts(extra)]
+
+    def _parts(self, extra: Sequence[str]) -> Iterator[tuple[_Line, _Line, _Line]]:
+        """The overrides of every cell: before its own, its own, and after them."""
         extra = [self.unaliased(override) for override in extra]
         seeded = any(override.startswith("seed=") for override in extra)
         seeds = [()] if seeded else [(f"seed={seed}",) for seed in self.seeds]
         own = (f"scale={self.scale}", f"tracking.experiment={self.name}")
-        return [
-            (*shared, *cell, *own, *seed, *more)
-            for shared, cells in self.blocks
-            for cell in cells
-            for seed, more in product(seeds, expand(extra))
-        ]
+        for shared, cells in self.blocks:
+            for cell in cells:
+                for seed, more in product(seeds, expand(extra)):
+                    yield shared, cell, (*own, *seed, *more)
 
     def unaliased(self, override: str) -> str:
         """An override with its key's short name, if it is one, replaced."""
@@ -71,9 +76,40 @@ class Sweep:
         Raises:
             ConfigError: names the cell's fault.
         """
-        cells = [(compose(overrides), overrides) for overrides in self.overrides(extra)]
+        refusals: dict[str, NotReadError] = {}
+        cells = [_composed(parts, refusals) for parts in self._parts(extra)]
+        reached = {override for _, overrides in cells for override in overrides}
+        for override, refusal in refusals.items():
+            if override not in reached:
+                raise refusal
         refuse_ignored(cells)
         return cells
+
+
+def _composed(
+    parts: tuple[_Line, _Line, _Line], refusals: dict[str, NotReadError]
+) -> tuple[Config, _Line]:
+    """A cell without those overrides of several that its own choices do not read.
+
+    Args:
+        parts: its overrides: of the block; its own, of which it reads all; of the whole sweep.
+        refusals: takes up the overrides left out, which some cell has to read.
+    """
+    before, cell, after = parts
+    overrides = (*before, *cell, *after)
+    try:
+        return compose(overrides), overrides
+    except NotReadError as error:
+        unread = {
+            each
+            for each in (*before, *after)
+            if key_of(each) == error.key or key_of(each).startswith(f"{error.key}.")
+        }
+        if not unread:
+            raise
+        refusals |= dict.fromkeys(unread, error)
+        kept = [tuple(each for each in part if each not in unread) for part in (before, after)]
+        return _composed((kept[0], cell, kept[1]), refusals)
 
 
 def names() -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.config import Config
 from harness.config.folders import command
-from harness.config.label import deciding
+from harness.config.label import params
 from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
 from harness.report.pages import PAGE_NAMES, page_tables
 from harness.sweep.spec import Sweep
@@ -22,12 +22,12 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         configs: its cells, in the table's order.
         extra: the overrides that it was run with, to say how to run it again.
     """
-    cells = [(deciding(config), config.seed) for config in configs]
+    cells = [(params(config), config.seed) for config in configs]
     rows = rows_from_cells(cells, PAGE_NAMES)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
     fits = any((row.model, row.sparsity) in placed for row in rows)
-    made = variant(sweep, configs, extra)
+    made = variant(sweep, extra)
     return TableSpec(
         name=folder_name(sweep.name, made),
         title=f"{sweep.title} ({made})" if made else sweep.title,

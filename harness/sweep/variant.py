@@ -4,35 +4,30 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from harness.config import Config
-from harness.config.label import deciding
-from harness.config.schema import SCHEMAS
+from harness.config import kinds
+from harness.config.overrides import key_of
 from harness.sweep.spec import Sweep
 
 #: Letters of a folder's name that say the variant, before those that tell it from all others.
 _WORDS, _DIGITS = 40, 6
 
 
-def variant(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str]) -> str:
+def variant(sweep: Sweep, extra: Sequence[str]) -> str:
     """The overrides that make other cells than the file's, in words; empty if none do.
 
     Where cells lie, are kept or how often they are looked at makes no others.
 
     Args:
         sweep: as its file says.
-        configs: the cells with the overrides.
         extra: the overrides.
 
     Example: `model.units=32, seed=1,2` of `["work_dir=/tmp", "model.units=32", "seed=1,2"]`
     """
-    decided = {key for config in configs for key in deciding(config)} | {"seed"}
     said: dict[str, str] = {}
     for override in map(sweep.unaliased, extra):
-        key, _, value = override.lstrip("+").partition("=")
-        group = key.split("/")[0].split("@")[0]
-        chosen = group in SCHEMAS and group != "tracking" and "." not in key
-        if chosen or any(each == key or each.startswith(f"{key}.") for each in decided):
-            said[key] = value
+        key = key_of(override)
+        if kinds.kinds(key) and not kinds.decides_nothing(key):
+            said[key] = override.partition("=")[2]
     if said.get("seed") == ",".join(map(str, sweep.seeds)):
         del said["seed"]
     return ", ".join(f"{key}={value}" for key, value in sorted(said.items()))

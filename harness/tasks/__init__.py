@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.config import Config
-from harness.config.tasks import MODELS
 
-#: what a model takes (`harness.config.tasks`) -> the class of its task
+#: what a model takes (`ModelOptions.takes`) -> the class of its task
 TASKS = {"text pairs": "harness.tasks.translation.Translation"}
 #: Exported files are compared with the model on so many test examples.
 EXPORT_SAMPLES = 64
@@ -80,6 +79,6 @@ class Task(Protocol):
 
 def of(config: Config) -> Task:
     """The task of a cell."""
-    module, _, name = TASKS.get(MODELS[config.model.name], _OTHERS).rpartition(".")
+    module, _, name = TASKS.get(config.model.takes, _OTHERS).rpartition(".")
     task: Task = getattr(importlib.import_module(module), name)()
     return task

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from harness.config.schema import DecodingConfig
+from harness.models.gnmt import Decoding
 from harness.models.layers.gnmt_layers import BOS, EOS, PAD
 from harness.models.layers.plain import plain
 from harness.models.layers.recurrence import Memory
@@ -37,7 +37,7 @@ class Translation(NamedTuple):
 
 
 def translate(
-    model: Any, decoding: DecodingConfig, sources: Sequence[Sequence[int]]
+    model: Any, decoding: Decoding, sources: Sequence[Sequence[int]]
 ) -> list[Translation]:
     """The best translation of each sentence, by batches of about one length.
 
@@ -118,7 +118,7 @@ class Search:
         >>> ids, lengths, scores, rows = Search(model, decoding)(source)
     """
 
-    def __init__(self, model: Any, decoding: DecodingConfig):
+    def __init__(self, model: Any, decoding: Decoding):
         layer = model.get_layer
         self._embed_source, self._encoder = layer("source_embedding"), layer("encoder")
         self._embed, self._decoder = layer("target_embedding"), layer("decoder")

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.config.schema import TrackingConfig
+from harness.config.schema import TrackingOptions
 from harness.tracking import store
 from harness.tracking.provenance import tags as provenance_tags
 
@@ -25,7 +25,7 @@ class SweepRun:
 
     @classmethod
     def begin(
-        cls, tracking: TrackingConfig, name: str, title: str, command: str, variant: str = ""
+        cls, tracking: TrackingOptions, name: str, title: str, command: str, variant: str = ""
     ) -> "SweepRun":
         """Finds or makes the sweep's run in its experiment.
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from harness.config.schema import TrackingConfig
+from harness.config.schema import TrackingOptions
 from harness.tracking import store
 
 #: The share key: what the link names.
@@ -31,7 +31,7 @@ _FIRST = "Sparsity against quality and size"
 _SECOND = "Training"
 
 
-def save_view(tracking: TrackingConfig, quality: str, description: str = "") -> None:
+def save_view(tracking: TrackingOptions, quality: str, description: str = "") -> None:
     """Writes the view of an experiment, and makes the experiment where it is missing.
 
     Args:

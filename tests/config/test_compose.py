@@ -5,8 +5,10 @@ import itertools
 
 import pytest
 
-from harness.config import Config, compose, expand, options, shipped, tasks
+from harness.config import Config, compose, expand, options, shipped
+from harness.data import DATASETS
 from harness.errors import ConfigError
+from harness.models import MODELS
 from tests.settings import imported
 
 GROUPS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
@@ -36,7 +38,9 @@ def test_every_shipped_option_composes(group, name):
 
 def suited(group, name):
     """What makes a model's or a data set's cell whole: the first counterpart of its task."""
-    known = {"model": (tasks.MODELS, tasks.DATASETS), "dataset": (tasks.DATASETS, tasks.MODELS)}
+    models = {name: model.takes for name, model in MODELS}
+    datasets = {name: dataset.holds for name, dataset in DATASETS}
+    known = {"model": (models, datasets), "dataset": (datasets, models)}
     if group not in known:
         return []
     mine, theirs = known[group]
@@ -66,6 +70,7 @@ def test_values_arrive_typed():
             "training.mixed_precision=true",
             "training.dense.epochs=null",
             "training.dense.steps=3",
+            "dataset.source=idx",
             "dataset.data_dir=/some/where",
         ]
     )
@@ -146,7 +151,7 @@ def test_unknown_keys(override, key, accepted):
             "sparsity: received nothing; accepted: its keys, name, target, pattern, score, "
             "allocation, schedule, scope, method",
         ),
-        ("model=schema/mnist_cnn", "model.name: received nothing; accepted: a text"),
+        ("dataset.source=???", "dataset.source: received nothing; accepted: a text"),
         (
             "seed=1,2",
             "seed=1,2: received several values (1, 2); accepted here: one (a list is written "

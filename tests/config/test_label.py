@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config import compose
-from harness.config.label import flat, run_name, sparsity_label
+from harness.config.label import labels, params, run_name, sparsity_label
 from harness.tracking.describe import description, headline
 
 RANDOM = compose(["sparsity=random"])
@@ -35,6 +35,10 @@ def at(target):
         (["sparsity=random", "sparsity.method.kind=sr_ste"], "random SR-STE 50%"),
         (["sparsity=random_rigl", "sparsity.target=0.9"], "random RigL 90%"),
         (["sparsity=random_movement"], "random movement straight-through 50%"),
+        (["sparsity=random", "sparsity.score=random"], "random by lot 50%"),
+        (["sparsity=control"], "control"),
+        (["sparsity=random", "sparsity.name=mine"], "random 50%"),
+        (["sparsity=random", "sparsity.target=0.333333"], "random 33.3333%"),
     ],
 )
 def test_labels(overrides, label):
@@ -101,14 +105,33 @@ def test_targets_that_differ_are_called_differently(targets):
     assert some != others
 
 
-def test_params_are_dotted_and_all_there():
-    params = flat(RANDOM)
-    assert params["sparsity.schedule.kind"] == "polynomial"
-    assert params["training.finetune.optimizer.learning_rate"] == "0.001"
-    assert params["dataset.data_dir"] == ""
-    assert params["seed"] == "1"
-    assert all(isinstance(value, str) for value in params.values())
-    assert not any(key.startswith(("tracking", "work_dir")) for key in params)
+def test_params_are_what_decides_and_no_more():
+    found = params(RANDOM)
+    assert found["sparsity.schedule.kind"] == "polynomial"
+    assert found["sparsity.label"] == "random 50%"
+    assert found["training.finetune.optimizer.learning_rate"] == "0.001"
+    assert found["seed"] == "1"
+    assert all(isinstance(value, str) for value in found.values())
+    assert not any(key.startswith(("tracking", "work_dir")) for key in found)
+    undecided = {"training.name", "training.log_every", "training.checkpoint_epochs"}
+    assert not undecided & set(found)
+
+
+def test_labels_are_the_rest():
+    config = compose(["sparsity=random", "dataset.source=idx", "dataset.data_dir=here"])
+    found = labels(config)
+    assert found["harness.config.dataset.data_dir"] == "here"
+    assert found["harness.config.training.log_every"] == "10"
+    assert not {key.removeprefix("harness.config.") for key in found} & set(params(config))
+
+
+@pytest.mark.parametrize("change", ["training.log_every=3", "training.checkpoint_epochs=0.5"])
+def test_what_decides_nothing_changes_no_parameter(change):
+    assert params(compose(["sparsity=random", change])) == params(RANDOM)
+
+
+def test_of_a_dense_cell_the_fine_tuning_is_no_parameter():
+    assert params(compose(["training.finetune.epochs=2"])) == params(compose())
 
 
 def test_descriptions_show_what_was_measured_and_no_more():

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from harness import data, models
-from harness.config.schema import DsCnnLConfig, ExportConfig, FsddConfig
+from harness.config.schema import ExportConfig
+from harness.data.speech.fsdd import Fsdd
 from harness.errors import ExportError
 from harness.export import Samples, export, tflite
+from harness.models.ds_cnn_l import DsCnnL
 from tests.data.speech.speech_files import write_fsdd
 
 CONFIG = ExportConfig(name="x", formats=["tflite_waveform"])
@@ -16,13 +18,13 @@ CONFIG = ExportConfig(name="x", formats=["tflite_waveform"])
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     folder = write_fsdd(tmp_path_factory.mktemp("fsdd"), each=5)
-    return data.load(FsddConfig(name="fsdd", source="recordings", data_dir=str(folder)))
+    return data.load(Fsdd(name="fsdd", source="recordings", data_dir=str(folder)))
 
 
 @pytest.fixture(scope="module")
 def spotter(digits):
     keras.utils.set_random_seed(0)
-    return models.build(DsCnnLConfig(name="ds_cnn_l", filters=4), digits.input_shape, 10)
+    return models.build(DsCnnL(filters=4), digits.input_shape, 10)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import pytest
 
 from harness.config import is_dense, shipped
 from harness.errors import ConfigError
-from harness.pruning.from_config import from_config
 from harness.sweep.plan import plan
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
@@ -51,7 +50,7 @@ def test_shipped_schedules_arrive(name):
         phase, target = config.training.finetune, config.sparsity.target or 0.5
         for steps_per_epoch in (53, 544, 5_000):
             steps = recipe.length(phase, steps_per_epoch).total_steps
-            schedule = from_config(config.sparsity, steps, config.seed).schedule
+            schedule = config.sparsity.pruner(steps, config.seed).schedule
             last = schedule.last_update(steps - 1)
             assert float(schedule.sparsity(last)) == pytest.approx(target), (config, steps)
 

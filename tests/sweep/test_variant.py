@@ -10,7 +10,7 @@ SWEEP = Sweep("s", "A title", "small", (1, 2), (((), (CELL,)),), aliases={"u": "
 
 
 def of(*extra):
-    return variant(SWEEP, [config for config, _ in SWEEP.configs(extra)], extra)
+    return variant(SWEEP, extra)
 
 
 def test_what_makes_other_cells_is_a_variant():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.config.schema import DecodingConfig
+from harness.models.gnmt import Decoding
 from harness.tasks.beam import Search, translate
 from tests.models.gnmt_reference import EOS, Reference
 from tests.models.test_gnmt import padded, sentences, small
@@ -29,7 +29,7 @@ def test_finds_what_the_reference_finds(beam, penalty, ratio):
     sources = sentences(12, seed=4)
     lengths = set()
     for model in (small(3), brief(small(3))):
-        found = translate(model, DecodingConfig(beam, penalty, ratio), sources)
+        found = translate(model, Decoding(beam, penalty, ratio), sources)
         reference = Reference(model, 3)
         for source, ours in zip(sources, found, strict=True):
             words, score = reference.search(source, beam, penalty, ratio)
@@ -41,7 +41,7 @@ def test_finds_what_the_reference_finds(beam, penalty, ratio):
 
 
 def test_the_batch_does_not_matter():
-    model, decoding = small(2), DecodingConfig(beam=3)
+    model, decoding = small(2), Decoding(beam=3)
     sources = sentences(9, seed=5)
     together = translate(model, decoding, sources)
     apart = translate(model, decoding, sources[:1]) + translate(model, decoding, sources[1:])
@@ -54,7 +54,7 @@ def test_the_batch_does_not_matter():
 def test_what_has_ended_costs_nothing():
     """The model runs on the hypotheses that are left, and on no more because of others."""
     model, beam, sources = brief(small(3)), 6, sentences(8, seed=4)
-    search = Search(model, DecodingConfig(beam=beam))
+    search = Search(model, Decoding(beam=beam))
     rows = np.asarray(search(padded(sources, 6))[-1])
     alone = [np.asarray(search(padded([source], 6))[-1]) for source in sources]
     for one, source in zip(alone, sources, strict=True):

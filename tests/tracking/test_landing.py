@@ -7,7 +7,7 @@ import zlib
 import pytest
 from mlflow import MlflowClient
 
-from harness.config.schema import TrackingConfig
+from harness.config.schema import TrackingOptions
 from harness.tracking import landing
 from harness.tracking.landing import find_landing
 from harness.tracking.reader import NoRunsError
@@ -22,7 +22,7 @@ def store(store_uri):
         experiment = client.create_experiment(name)
         kind = {"harness.kind": "cell"} if name != "other" else {}
         client.create_run(experiment, start_time=1_700_000_000_000 + start, tags=kind)
-    save_view(TrackingConfig("local", store_uri, "old"), "test/accuracy", "**What it is**")
+    save_view(TrackingOptions("local", store_uri, "old"), "test/accuracy", "**What it is**")
     return store_uri
 
 

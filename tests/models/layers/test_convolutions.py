@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from harness import models
-from harness.config.schema import DsCnnLConfig
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers import standard as ours
 from harness.models.layers.plain import plain
 from harness.training.recipe import precision
@@ -238,7 +238,7 @@ class TestNet:
 
     def pair(self, optimizer, **options):
         keras.utils.set_random_seed(0)
-        model = models.build(DsCnnLConfig(name="ds_cnn_l", filters=161), (49, 10, 1), 3)
+        model = models.build(DsCnnL(filters=161), (49, 10, 1), 3)
         copy = plain(model)
         for one in (model, copy):
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -316,7 +316,7 @@ import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from harness import models
-from harness.config.schema import DsCnnLConfig
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.plain import plain
 x = np.random.default_rng(0).normal(0, 3, (8, 49, 10, 1)).astype("float32")
 y = np.arange(8) % 3
@@ -325,7 +325,7 @@ keras.utils.set_random_seed(0)
 weights = None
 for stock in (False, True):
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = models.build(DsCnnLConfig(name="ds_cnn_l", filters=161), (49, 10, 1), 3)
+        model = models.build(DsCnnL(filters=161), (49, 10, 1), 3)
         model = plain(model) if stock else model
         weights = weights or model.get_weights()
         model.set_weights(weights)
