@@ -27,6 +27,8 @@ def _reason(collection, run_id):
         ("killed", "failed"),
         ("incomplete", "incomplete"),
         ("superseded", "superseded"),
+        ("former format", "another format than"),
+        ("no format", "another format than"),
         ("scale", "another scale than small"),
         ("nan", "finite test/accuracy"),
         ("infinite", "finite test/accuracy"),
