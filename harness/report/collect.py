@@ -129,7 +129,7 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     status = cells["status"]
     quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.name}"), errors="coerce")
     scale = _column(cells, "tags.harness.scale")
-    former = f"of another format than {FORMAT} (their settings meant something else; run them again)"
+    former = f"of another format than {FORMAT} (settings meant something else; run them again)"
     checks = {
         "not written by the harness": _column(cells, "tags.harness.kind") != "cell",
         "unfinished (still running, or killed)": status.isin(["RUNNING", "SCHEDULED"]),

@@ -36,10 +36,14 @@ def anew(before, folder):
     return done.stdout, new(folder, before)
 
 
+def uri(folder):
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
 def new(folder, before):
     """The cells' runs in the folder's store that were not there before."""
     old = {run.id for run in before.values()}
-    found = [run for run in runs(f"sqlite:///{folder / 'mlflow.db'}") if run.id not in old]
+    found = [run for run in runs(uri(folder)) if run.id not in old]
     return {run.params["sparsity.label"]: run for run in found}
 
 
@@ -53,6 +57,8 @@ def test_another_export_trains_nothing_and_says_so(before, anew):
         assert run.tags["harness.cell_id"] != before[name].tags["harness.cell_id"]
         assert not [key for key in run.metrics if key.startswith(("train/", "val/"))]
         assert "curves/loss.png" not in run.files()
+        layers = {key for key in run.metrics if key.startswith("sparsity/layer/")}
+        assert len(layers) == len(KERNELS)
 
 
 def test_it_ends_with_the_same_weights_and_numbers(before, anew):
@@ -127,13 +133,3 @@ def test_beam_search_measures_anew_what_was_trained(tmp_path):
     assert_same_weights(narrow, wide)
     assert wide.metrics["test/perplexity"] == narrow.metrics["test/perplexity"]
     assert wide.params["model.decoding.beam"] == "3"
-
-
-def uri(folder):
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def test_all_kernels_are_told(anew):
-    for run in anew[1].values():
-        layers = {key for key in run.metrics if key.startswith("sparsity/layer/")}
-        assert len(layers) == len(KERNELS)

@@ -153,8 +153,8 @@ def test_other_cells_have_other_runs(run, config):
     assert other.run_id != run.run_id
 
 
-def test_a_missing_baseline_is_one_clear_line(config, run):
-    with pytest.raises(TrackingError, match=r"the weights eeeeeeeeeeeeeeee are of no finished cell"):
+def test_missing_weights_are_one_clear_line(config, run):
+    with pytest.raises(TrackingError, match=r"weights eeeeeeeeeeeeeeee are of no finished cell"):
         cell_run.require_trained(config.tracking, "e" * 64)
 
 
