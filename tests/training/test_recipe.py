@@ -14,7 +14,7 @@ from harness.training.optimizer.adamw import AdamWOptions
 from harness.training.optimizer.rmsprop import RMSpropOptions
 from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import PhaseOptions, TrainingOptions
-from harness.training.recipe import Length
+from harness.training.length import Length
 
 
 def phase(**options):
