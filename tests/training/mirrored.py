@@ -1,11 +1,6 @@
-"""Trains over two logical CPUs, and prints what the test compares (needs a fresh TensorFlow).
-
-python -m tests.training.mirrored resume|share FOLDER
-"""
+"""Trains over two logical CPUs, and tells what the test compares (needs a fresh TensorFlow)."""
 
 import dataclasses
-import json
-import sys
 from pathlib import Path
 
 import keras
@@ -118,7 +113,7 @@ def resume(folder: Path) -> dict[str, object]:
     }
 
 
-def share(folder: Path) -> dict[str, object]:
+def share() -> dict[str, object]:
     """Two devices against one, on the same batches."""
     with strategy.scope(MIRRORED, batch_size=8) as replicas:
         pass
@@ -136,8 +131,3 @@ def share(folder: Path) -> dict[str, object]:
         "mixed": compare(pruned(MIRRORED, mixed=True), mixed),
         "mixed_apart": compare(pruned(APART, mixed=True), mixed),
     }
-
-
-if __name__ == "__main__":
-    check = {"resume": resume, "share": share}[sys.argv[1]]
-    sys.stdout.write(json.dumps(check(Path(sys.argv[2]))) + "\n")
