@@ -26,13 +26,13 @@ def growth(beam: int, length: int) -> tuple[int, int]:
     """Bytes that a search adds, and its steps."""
     import keras
 
-    from harness.config.schema import DecodingConfig, GnmtConfig
     from harness.models import build
-    from harness.tasks.beam import Search
+    from harness.models.gnmt import Decoding, Gnmt
+    from harness.tasks.scores.beam import Search
 
     keras.utils.set_random_seed(1)
-    model = build(GnmtConfig("gnmt", LAYERS, UNITS, 0.2), (None,), VOCABULARY)
-    search = Search(model, DecodingConfig(beam=beam))
+    model = build(Gnmt("gnmt", LAYERS, UNITS, 0.2), (None,), VOCABULARY)
+    search = Search(model, Decoding(beam=beam))
     source = np.random.default_rng(0).integers(4, VOCABULARY, (SENTENCES, length), np.int32)
     search(source[:1, :2])
     before = peak()

@@ -19,13 +19,15 @@ import keras
 import numpy as np
 
 from benchmarks.timing import ratio
-from harness.config.schema import AugmentationConfig, DsCnnLConfig
-from harness.data.speech.sound.clips import Clips, SpeechData
+from harness.data.base import Split
+from harness.data.speech.sound.clips import SpeechData
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.models import build
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.plain import plain
 
 _CLASSES = 12
-_VARIED = AugmentationConfig(
+_VARIED = AugmentationOptions(
     time_shift_ms=100, speed=0.1, gain_db=6, noise_probability=0.8, noise_volume=0.1
 )
 
@@ -37,10 +39,10 @@ def compiled(model: keras.Model) -> keras.Model:
     return model
 
 
-def sounds(augmentation: AugmentationConfig, count: int) -> SpeechData:
+def sounds(augmentation: AugmentationOptions, count: int) -> SpeechData:
     """Noise of a second, in twelve classes, and longer noise to mix in."""
     rng = np.random.default_rng(0)
-    clips = Clips(
+    clips = Split(
         rng.integers(-8_000, 8_000, (count, 16_000), np.int16), np.arange(count) % _CLASSES
     )
     noise = tuple(rng.integers(-8_000, 8_000, 160_000, np.int16) for _ in range(2))
@@ -89,10 +91,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--filters", type=int, default=276)
     args = parser.parse_args()
-    cached = sounds(AugmentationConfig(), 4 * args.batch)
+    cached = sounds(AugmentationOptions(), 4 * args.batch)
     varied = sounds(_VARIED, 4 * args.batch)
     one = cached.train(args.batch, seed=0).take(1).cache().repeat()
-    config = DsCnnLConfig(name="ds_cnn_l", filters=args.filters)
+    config = DsCnnL(filters=args.filters)
     model = build(config, cached.input_shape, _CLASSES)
     stock = compiled(plain(model))  # the copy has the same layers, as Keras has them
     compiled(model)

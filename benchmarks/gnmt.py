@@ -27,15 +27,15 @@ import tensorflow as tf
 from benchmarks.timing import Block, interleave, mean, ratio
 from benchmarks.timing import steps as timed
 from harness.config.compose import compose
-from harness.config.schema import DecodingConfig, GnmtConfig
 from harness.data.text import multi30k
 from harness.data.text.corpora.pairs import PairData
 from harness.models import build
+from harness.models.gnmt import Decoding, Gnmt
 from harness.models.layers.gnmt_layers import BOS, EOS
 from harness.models.layers.recurrence import Memory
-from harness.tasks.beam import Search
+from harness.tasks.scores.beam import Search
 from harness.training import objective
-from harness.training.adam import Adam
+from harness.training.fused_adam import Adam
 
 
 def straightforward(vocabulary: int, units: int, layers: int, dropout: float) -> keras.Model:
@@ -158,7 +158,7 @@ def report(times: dict[str, list[float]], sentences: int) -> None:
 class PythonLoop:
     """Beam search as a loop in Python over one sentence, with the model's step in a graph."""
 
-    def __init__(self, model: keras.Model, decoding: DecodingConfig):
+    def __init__(self, model: keras.Model, decoding: Decoding):
         self._decoding = decoding
         layer = model.get_layer
         decoder, kernel = layer("decoder"), layer("projection").kernel
@@ -216,7 +216,7 @@ class PythonLoop:
 
 def decoding(model: keras.Model, arguments: argparse.Namespace) -> None:
     """Times both searches over the same sentences."""
-    settings = DecodingConfig()
+    settings = Decoding()
     (source, _), _ = batch(arguments.vocabulary, 32, arguments.length)
     sentences = [row[row != 0].tolist() for row in source]
     search, loop = Search(model, settings), PythonLoop(model, settings)
@@ -260,7 +260,7 @@ def main() -> None:
     if arguments.mixed:
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
-    config = GnmtConfig("gnmt", arguments.layers, arguments.units, 0.2)
+    config = Gnmt("gnmt", arguments.layers, arguments.units, 0.2)
     if arguments.data:
         size = f"dataset.vocabulary_size={arguments.vocabulary}"
         groups = ["dataset=multi30k", "model=gnmt", "training=gnmt_small", "export=keras"]

@@ -24,8 +24,7 @@ import keras
 from benchmarks.peers import TF_KERAS, Peer
 from benchmarks.pruning_models import MODELS, compile_model, images
 from benchmarks.timing import Block, interleave, ratio, steps
-from harness.config.schema import ImageModelConfig
-from harness.models import build
+from harness import models
 from harness.pruning import NM, Constant, OneShot, Pruner, Unstructured
 
 #: name -> ours, and the options of the peers' builders
@@ -39,8 +38,8 @@ NEVER = 10**6
 
 def ours(name: str, options: dict[str, Any], pruner: Pruner | None) -> Any:
     """A step of our model, pruned if there is a pruner."""
-    config = ImageModelConfig(name=name, width=options.get("alpha", 1.0))
-    model = build(config, (options["size"], options["size"], 3), 1000)
+    config = models.MODELS.find(name)(width=options.get("alpha", 1.0))
+    model = models.build(config, (options["size"], options["size"], 3), 1000)
     return stepper(model, images(options["size"], options["batch"]), pruner)
 
 

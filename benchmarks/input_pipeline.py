@@ -31,14 +31,14 @@ import tensorflow as tf
 from PIL import Image
 
 from benchmarks.timing import Block, interleave, mean, ratio
-from harness.config.schema import CropConfig
+from harness.data.images.base import CropOptions
 from harness.data.images.photos.data import Part, PhotoData
 from harness.data.images.photos.pipeline import FilePhotos
 
 _BENCH = Path(".bench")
 _WIDTH, _HEIGHT = 500, 375
 _BATCH = 32
-_COLORS = CropConfig(min_area=0.05, flip=True, brightness=32 / 255, saturation=0.5)
+_COLORS = CropOptions(min_area=0.05, flip=True, brightness=32 / 255, saturation=0.5)
 _PACKAGE = "foolbox==3.3.4"
 
 
@@ -121,7 +121,7 @@ def crop_only(photos: FilePhotos) -> tf.data.Dataset:
     return both.map(one).batch(_BATCH)
 
 
-def ours(photos: FilePhotos, size: int, augmentation: CropConfig) -> tf.data.Dataset:
+def ours(photos: FilePhotos, size: int, augmentation: CropOptions) -> tf.data.Dataset:
     """The harness's training stream."""
     part = Part(photos, np.tile(np.arange(len(photos.labels)), 8))
     names = tuple(map(str, photos.labels))
@@ -159,7 +159,7 @@ def timer(dataset: tf.data.Dataset, batches: int) -> Block:
 
 def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
     """Prints images a second and ratios for one size."""
-    uncolored = CropConfig(min_area=0.05, flip=True)
+    uncolored = CropOptions(min_area=0.05, flip=True)
     sets = {
         "plain": plain(photos, size),
         "plain, no colour": plain(photos, size, colored=False),

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.schema import PairsConfig
 from harness.data.text import parallel_text
 from harness.data.text.corpora import pair_files, pairs, words
+from harness.data.text.parallel_text import ParallelText
 
 WORDS = 2_000_000
 LENGTH = 25
@@ -140,7 +140,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
     """All stages, in a folder that may grow to some gigabytes."""
-    config = PairsConfig(
+    config = ParallelText(
         name="parallel_text",
         source="files",
         data_dir=str(folder),

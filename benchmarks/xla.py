@@ -14,14 +14,14 @@ import keras
 import numpy as np
 
 from benchmarks.batch_norm import net, timer
-from harness.config.schema import MnistCnnConfig
 from harness.models import build
 from harness.models.layers.standard import BatchNorm
+from harness.models.mnist_cnn import MnistCnn
 
 
 def convolutional(jit_compile: bool) -> tuple[keras.Model, np.ndarray]:
     """The MNIST net at a quarter of its hidden units, and a batch for it."""
-    model = build(MnistCnnConfig(name="mnist_cnn", units=256), (28, 28, 1), 10)
+    model = build(MnistCnn(units=256), (28, 28, 1), 10)
     return _compiled(model, jit_compile), np.random.default_rng(0).random((32, 28, 28, 1), "f4")
 
 

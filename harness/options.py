@@ -186,6 +186,11 @@ def one_of(key: str, value: object, names: Iterable[str]) -> None:
 def unknown(key: str, value: object, names: Iterable[str]) -> str:
     """The line for a name that is not among those there are, with the nearest one if any."""
     names = list(names)
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.6)
-    hint = f"; did you mean {key}={near[0]}?" if near else ""
+    hint = near(str(value), names, f"{key}=")
     return f"{key}={value} is unknown; accepted: {', '.join(names)}{hint}"
+
+
+def near(name: str, names: Iterable[str], before: str = "") -> str:
+    """`; did you mean …?`, where one of the names is close to what was typed; else nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {before}{found[0]}?" if found else ""

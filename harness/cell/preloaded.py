@@ -11,17 +11,16 @@ with captured():
     import keras
     import matplotlib.backends.backend_agg
     import matplotlib.figure
-    import mlflow
-    import mlflow.store.tracking.sqlalchemy_store
     import tensorflow
 
     import harness.data.base
     import harness.export.keras_file
     import harness.export.tflite
     import harness.models.layers.plain
-    import harness.pruning.from_config
+    import harness.pruning.pruner
     import harness.tasks.classification
+    import harness.tracking.preload
     import harness.training.loop
     import harness.training.strategy
 
-__all__ = ["harness", "keras", "matplotlib", "mlflow", "tensorflow"]
+__all__ = ["harness", "keras", "matplotlib", "tensorflow"]

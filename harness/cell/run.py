@@ -6,7 +6,7 @@ stages are imported in the cell's own process, where the fork server has loaded 
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ from harness.cell import measures
 from harness.cell.cell import Cell, checkpoint_file, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
 from harness.config import is_dense
-from harness.config.cluster import cluster
 from harness.config.identity import FORMAT
 from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
+from harness.training.cluster import cluster
+from harness.training.options import TrainingOptions
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
@@ -55,7 +56,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
+        tags = _tags(cell, parent_run)
+        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -126,28 +128,34 @@ def _lock(cell: Cell) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Trained:
-    """What training leaves to be measured."""
+    """What training leaves to be measured.
+
+    Attributes:
+        model: its pruner detached.
+        examples: the data.
+        summary: of every weight, pruned or why not.
+        history: metrics by step, of this run's own training.
+        metrics: what training alone can tell: its time, what reordering channels gained.
+    """
 
     model: Any
     examples: Any
-    fitted: Any
     summary: Any
-    permuted: Any
+    history: Sequence[Mapping[str, float]]
+    metrics: Mapping[str, float]
 
 
 def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
-    """Data → model → dense baseline → pruner → train; without a run, nothing is kept."""
+    """Data → model → dense baseline → pruner → train; without a run, nothing is kept.
+
+    If a finished run has the same weights, measured in another way, they are taken from there.
+    """
     from harness import data, tasks
     from harness.models.layers.plain import load_weights
-    from harness.models.layers.weights import load_file
-    from harness.pruning.from_config import from_config, permute, summarize
-    from harness.training import devices, jit, loop, recipe, seeds, strategy
-    from harness.training.checkpoint import Checkpoint
+    from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    phase_name = "dense" if is_dense(config) else "finetune"
-    phase = getattr(config.training, phase_name)
-    training = jit.settle(config.training, config.sparsity.pattern.kind, config.strategy.name)
+    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
@@ -156,44 +164,85 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
+    trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
         strategy.scope(config.strategy, config.training.batch_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
         strategy.synchronize(model, config.strategy)
+        if trained is not None:
+            return _taken_over(cell, trained, model, examples, run)
         if cell.needs is not None:
             baseline = cell_run.require_finished(config.tracking, cell.needs)
             with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
                 load_weights(model, path)
-        steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
-        steps = recipe.length(phase, steps_per_epoch).total_steps
-        pruner = from_config(config.sparsity, steps, seeds.derive(config.seed, "score"))
-        permuted = None
-        if pruner is not None:
-            permuted = permute(model, pruner, config.sparsity)
-            pruner.attach(model)
-        if pruner is None and config.training.dense_weights is not None:
-            load_file(model, config.training.dense_weights)
-            fitted = loop.NOTHING
-        else:
-            fitted = loop.fit(
-                model,
-                examples,
-                phase,
-                training,
-                seed=seeds.derive(config.seed, phase_name),
-                objective=task.objective,
-                pruner=pruner,
-                checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
-                on_log=run.log if run is not None else lambda step, metrics: None,
-                on_progress=lambda progress: emit(_progress_event(progress)),
-                before_checkpoint=run.flush if run is not None else lambda: None,
-            )
+        return _fitted(cell, task, model, examples, training, emit, run)
+
+
+def _fitted(
+    cell: Cell,
+    task: Any,
+    model: Any,
+    examples: Any,
+    training: TrainingOptions,
+    emit: Emit,
+    run: CellRun | None,
+) -> _Trained:
+    """Trains a model that is built, its dense baseline's weights loaded."""
+    from harness.models.layers.weights import load_file
+    from harness.pruning.options import summarize
+    from harness.training import loop, recipe, seeds
+    from harness.training.checkpoint import Checkpoint
+
+    config, sparsity = cell.config, cell.config.sparsity
+    phase_name = "dense" if is_dense(config) else "finetune"
+    phase = getattr(config.training, phase_name)
+    steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
+    steps = recipe.length(phase, steps_per_epoch).total_steps
+    pruner = sparsity.pruner(steps, seeds.derive(config.seed, "score"))
+    permuted = None
+    if pruner is not None:
+        permuted = sparsity.method.prepare(model, pruner)
+        pruner.attach(model)
+    if is_dense(config) and config.training.dense_weights is not None:
+        load_file(model, config.training.dense_weights)
+        fitted = loop.NOTHING
+    else:
+        fitted = loop.fit(
+            model,
+            examples,
+            phase,
+            training,
+            seed=seeds.derive(config.seed, phase_name),
+            objective=task.objective,
+            pruner=pruner,
+            checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
+            on_log=run.log if run is not None else lambda step, metrics: None,
+            on_progress=lambda progress: emit(_progress_event(progress)),
+            before_checkpoint=run.flush if run is not None else lambda: None,
+        )
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
-    return _Trained(model, examples, fitted, summary, permuted)
+    told = {**measures.of_permutation(permuted), **measures.of_time(fitted)}
+    return _Trained(model, examples, summary, fitted.history, told)
+
+
+def _taken_over(
+    cell: Cell, trained: str, model: Any, examples: Any, run: CellRun | None
+) -> _Trained:
+    """The weights of a finished run of the same training, and what that alone can tell."""
+    from harness.models.layers.plain import load_weights
+    from harness.pruning.options import summarize_trained
+
+    tracking = cell.config.tracking
+    with cell_run.fetched(tracking.uri, trained, MODEL_FILE) as path:
+        load_weights(model, path)
+    if run is not None:
+        run.set_tags({"harness.trained_run_id": trained})
+    told = cell_run.final_metrics(tracking, trained, measures.OF_TRAINING)
+    return _Trained(model, examples, summarize_trained(model, cell.config.sparsity), [], told)
 
 
 def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], str]:
@@ -206,7 +255,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
 
     config, task = cell.config, tasks.of(cell.config)
     trained = _train(cell, emit, run)
-    model, examples, fitted = trained.model, trained.examples, trained.fitted
+    model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
     emit({"kind": "stage", "stage": "exporting"})
@@ -217,15 +266,14 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             **scores.metrics("test"),
             **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(trained.summary),
-            **measures.of_permutation(trained.permuted),
             **measures.of_size(exported),
-            **measures.of_time(fitted),
+            **trained.metrics,
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, trained.summary.layers)
-        artifacts.log_history(run, fitted.history)
+        artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
         run.set_tags(dict(scores.tags()))
     return metrics, examples.source
@@ -245,6 +293,7 @@ def _progress_event(progress: Any) -> dict[str, Any]:
 def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
     tags = {
         "harness.format": str(FORMAT),
+        "harness.trained_id": cell.trained,
         "harness.scale": cell.config.scale,
         "harness.data_fingerprint": cell.fingerprint,
     }

@@ -4,6 +4,7 @@ All of Hydra's flags work (`--multirun`, `--cfg job`, `hydra/launcher=…`, tab 
 each job runs its cell, and the dense baseline it needs, as `harness run` does.
 """
 
+import argparse
 import os
 import sys
 
@@ -12,8 +13,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import compose, expand, guard, options, shipped, to_config
+from harness.config import compose, expand, folders, guard, options, shipped, to_config
+from harness.config.compose import presets
 from harness.config.explain import explain
+from harness.config.ignored import refuse_ignored
+from harness.config.overrides import for_hydra
 from harness.config.schema import register
 from harness.errors import ConfigError, HarnessError
 
@@ -24,13 +28,15 @@ def main() -> int:
     Returns:
         The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
     """
-    register()
+    register(presets)
     guard.install()
     # With this Hydra raises instead of printing errors of its own; ours are one line.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
         _refuse_pickles(sys.argv[1:])
-        _check_all_jobs(sys.argv[1:])
+        _use_own_folder(sys.argv[1:])
+        _check_jobs(sys.argv[1:])
+        sys.argv[1:] = [word if word.startswith("-") else for_hydra(word) for word in sys.argv[1:]]
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")(
             _task
         )()
@@ -52,28 +58,51 @@ def _refuse_pickles(arguments: list[str]) -> None:
         )
 
 
-def _check_all_jobs(arguments: list[str]) -> None:
-    """Refuses a multirun's bad cells before its first one starts.
+def _use_own_folder(arguments: list[str]) -> None:
+    """Lets the checks know the presets of Hydra's `--config-dir`, which Hydra itself reads."""
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--config-dir", "-cd")
+    folder = flags.parse_known_args(arguments)[0].config_dir
+    if folder:
+        folders.use(folder)
 
-    Only where the configs are the shipped ones: with a config folder of the user's own, each
-    job is checked as it starts.
+
+def _check_jobs(arguments: list[str]) -> None:
+    """Refuses bad cells, of a multirun all before its first one starts.
+
+    Only where the flags leave the configs what they are for the other commands; with a primary
+    config of the user's own, each job is checked as it starts.
     """
     flags = [argument for argument in arguments if argument.startswith("-")]
     overrides = [argument for argument in arguments if not argument.startswith("-")]
-    if set(flags) <= {"-m", "--multirun"} and flags:
-        for each in expand(overrides):
-            compose(each)
+    if set(flags) <= {"-m", "--multirun"}:
+        refuse_ignored(
+            [(compose(each), each) for each in (expand(overrides) if flags else [overrides])]
+        )
 
 
 def _task(composed: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from harness.sweep.launch import launch
 
-    overrides = tuple(HydraConfig.get().overrides.task)
-    code = launch([(to_config(composed), overrides)])
+    hydra_config = HydraConfig.get()
+    overrides = tuple(hydra_config.overrides.task)
+    last = hydra_config.mode != RunMode.MULTIRUN
+    cells = [(to_config(composed, overrides), overrides)]
+    code = launch(cells, further=last, program=_program(str(hydra_config.job.config_name)))
     if code:
         raise SystemExit(code)
+
+
+def _program(config_name: str) -> tuple[str, ...]:
+    """What composes a job's config from its overrides, if not `harness run`."""
+    if config_name == "config":
+        return ()
+    folder = folders.own()
+    where = ("--config-dir", str(folder)) if folder else ()
+    return ("python", "-m", "harness.run", *where, "--config-name", config_name)
 
 
 def _refused(line: str) -> int:

@@ -1,7 +1,16 @@
 """Configs: the typed schema, composing and validating a cell, and its identity."""
 
-from harness.config.compose import compose, compose_data, expand, options, shipped, to_config
-from harness.config.identity import cell_id, dense_baseline, identity, is_dense
+from harness.config.compose import compose, compose_data, options, to_config
+from harness.config.folders import shipped
+from harness.config.identity import (
+    cell_id,
+    dense_baseline,
+    identity,
+    is_control,
+    is_dense,
+    trained_id,
+)
+from harness.config.overrides import expand
 from harness.config.schema import Config
 
 __all__ = [
@@ -12,8 +21,10 @@ __all__ = [
     "dense_baseline",
     "expand",
     "identity",
+    "is_control",
     "is_dense",
     "options",
     "shipped",
     "to_config",
+    "trained_id",
 ]

@@ -1,10 +1,8 @@
 """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
 
-import dataclasses
 import re
-import types
 from collections.abc import Callable, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import (
@@ -14,17 +12,19 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from harness.config.schema import SCHEMAS, Config
+from harness.config import choices, kinds
+from harness.config.hints import group_hint, key_hint
+from harness.config.overrides import quoted_form, several_line, unread
+from harness.errors import ConfigError, NotReadError
 
-_WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    list[int]: "a list of whole numbers",
-    list[float]: "a list of numbers",
-    list[str]: "a list of texts",
-}
+
+def refusal(error: Exception, options: Callable[[str], Sequence[str]]) -> ConfigError:
+    """What to raise for an error of composing a config; arguments as for `explain`."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    line = explain(error, options)
+    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        return NotReadError(line, str(cause.full_key))
+    return ConfigError(line)
 
 
 def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
@@ -38,14 +38,12 @@ def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         # Hydra lists the schema nodes' folders too; only the YAML names are meant for users.
         accepted = options(group) or error.options or ()
-        return f"{group or '--config-name'}={name} is unknown; accepted: {', '.join(accepted)}"
+        return unknown_name(group or "--config-name", name, accepted)
     if isinstance(error, OverrideParseException):
-        return f"{error.override!r} is not an override; accepted: KEY=VALUE"
+        return unread(error.override)
     several = re.match(r"Ambiguous value for argument '(.*)'", str(error))
     if several:
-        return (
-            f"{several[1]}: received several values; accepted here: one (a list is written [1,2])"
-        )
+        return several_line(several[1])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         return _unknown_key(cause)
@@ -54,45 +52,38 @@ def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
     return " ".join(str(error).split())
 
 
+def unknown_name(group: str, name: str, accepted: Sequence[str]) -> str:
+    """The line for a name that a group does not have, with what was probably meant."""
+    meant = group_hint(group, name, accepted)
+    hint = f"; did you mean {meant}?" if meant else ""
+    return f"{group}={name} is unknown; accepted: {', '.join(accepted)}{hint}"
+
+
 def _unknown_key(error: OmegaConfBaseException) -> str:
     parent = str(error.full_key).rpartition(".")[0]
-    kind = error.object_type
     line = f"{error.full_key}: there is no such key"
-    if dataclasses.is_dataclass(kind):
-        names = ", ".join(field.name for field in dataclasses.fields(kind))
+    section: Any = error.parent_node  # what the section's choice reads, and no more
+    if section is not None and section._is_none() is False:
+        names = ", ".join(str(name) for name in section if name != "hydra")
         line += f"; accepted{' in ' + parent if parent else ''}: {names}"
-    return line
+    key = str(error.full_key)
+    known = kinds.keys()
+    if key in known:
+        return f"{line}; read by {choices.reading(key)}"
+    meant = key_hint(key)
+    return f"{line}; did you mean {meant}?" if meant else line
 
 
 def _wrong_value(error: OmegaConfBaseException, outer: str) -> str:
     key = re.sub(r"\[\d+\]", "", str(error.full_key))
     message = str(error.msg or error).splitlines()[0]
-    accepted = _accepted(key)
+    accepted = kinds.accepted(key)
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: received nothing; accepted: {accepted}"
     override = re.match(r"Error merging override [^=]+=(.*)", outer.splitlines()[0])
     value = override or re.match(r"Value '(.*)' (?:of type|is not)", message)
+    if value and value[1].lower() in ("null", "none") and kinds.is_text(key):
+        accepted += f" (the text null in quotes, {quoted_form(f'{key}=null')})"
     if value and accepted:
         return f"{key}: received {value[1] or 'nothing'}; accepted: {accepted}"
     return f"{key}: {message}"
-
-
-def _accepted(key: str) -> str:
-    """What the schema accepts at a dotted key, in words; empty if it has no such key."""
-    group, *rest = key.split(".")
-    kinds: list[Any] = list(SCHEMAS[group].values()) if group in SCHEMAS else []
-    if not kinds:
-        kinds, rest = [Config], [group, *rest]
-    for name in rest:
-        hints = [get_type_hints(kind) for kind in kinds if dataclasses.is_dataclass(kind)]
-        kinds = [hint[name] for hint in hints if name in hint]
-    return _words(kinds[0]) if kinds else ""
-
-
-def _words(kind: Any) -> str:
-    if get_origin(kind) is types.UnionType:
-        plain = next(each for each in get_args(kind) if each is not type(None))
-        return f"{_words(plain)}, or null"
-    if dataclasses.is_dataclass(kind):
-        return "its keys, " + ", ".join(field.name for field in dataclasses.fields(kind))
-    return _WORDS.get(kind, "")

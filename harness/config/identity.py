@@ -1,120 +1,135 @@
 """A cell's identity: what decides its result, and nothing else.
 
-The cell id is the sha256 of canonical JSON (sorted keys, no spaces, shortest floats),
-so running a cell again finds the finished run, on any machine and from any folder.
-Settings that a choice ignores (N:M's n and m in an unstructured cell, the fine-tuning
-recipe in a dense one) are left out, so that they cannot split one cell into two.
+The ids are the sha256 of canonical JSON (sorted keys, no spaces, shortest floats), so running a
+cell again finds the finished run, on any machine and from any folder. The trained id is that of
+what decides the trained weights; the cell id is that of the trained id and of how the model is
+measured. Which of the two a setting decides, or neither, is said where it is declared
+(`harness.options.decides`); a section holds only what its choice reads, so an identity is the
+config itself, less what is not set.
 """
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.config.schema import Config, PatternConfig, SparsityConfig
-from harness.config.sparsity import N_OF_M
+from harness.config.schema import Config
 from harness.digest import digest
+from harness.options import MEASUREMENT, NOTHING, WEIGHTS
+from harness.pruning.options import NO_PATTERN, SparsityOptions
+from harness.pruning.pattern.base import PATTERNS
 
 #: Raised when the same config would give another result; old runs are then not found.
-FORMAT = 3
-
-#: Where things lie and how often they are looked at: never part of an identity.
-NOT_IDENTITY = {
-    "dataset": (
-        "data_dir",
-        "cache_dir",
-        "train_files",
-        "validation_files",
-        "test_files",
-        "vocabulary_file",
-    ),
-    "training": ("checkpoint_epochs", "log_every"),
-}
-#: Schedule kind -> the settings it reads.
-SCHEDULE_KEYS = {
-    "one_shot": ("unit", "begin"),
-    "constant": ("unit", "begin", "end", "frequency"),
-    "cosine": ("initial", "unit", "begin", "end", "frequency"),
-    "polynomial": ("initial", "power", "unit", "begin", "end", "frequency"),
-}
-PATTERN_KEYS = {
-    "none": (),
-    "unstructured": (),
-    "n_m": ("n", "m"),
-    "gradual_n_m": ("n", "m"),
-    "block": ("shape", "pooling"),
-}
-METHOD_KEYS: dict[str, tuple[str, ...]] = {
-    "permutation": (),
-    "straight_through": ("update_pruned",),
-    "sr_ste": ("decay",),
-    "rigl": ("alpha",),
-}
-#: Models without batch normalization, for which its synchronization means nothing.
-NOT_NORMALIZED = ("gnmt", "imdb_lstm")
-DECAY_KEYS: dict[str, tuple[str, ...]] = {
-    "constant": (),
-    "cosine": ("alpha",),
-    "exponential": ("rate", "every"),
-    "piecewise": ("boundaries", "factors"),
-    "rewind": (),
-}
+FORMAT = 4
 
 
 def is_dense(config: Config) -> bool:
-    """Whether the cell is a dense baseline."""
-    return config.sparsity.pattern.kind == "none"
+    """Whether the cell is a dense baseline: neither pruned nor fine-tuned."""
+    return not config.sparsity.pruned and not config.sparsity.finetuned
+
+
+def is_control(config: Config) -> bool:
+    """Whether the cell is a control: the dense baseline, fine-tuned without pruning."""
+    return not config.sparsity.pruned and config.sparsity.finetuned
 
 
 def dense_baseline(config: Config) -> Config:
     """The cell that a sparse cell is compared with and, as a rule, fine-tuned from."""
-    dense = SparsityConfig(name="dense", pattern=PatternConfig(kind="none"))
+    dense = SparsityOptions(name="dense", pattern=PATTERNS.find(NO_PATTERN)(), finetuned=False)
     return dataclasses.replace(config, sparsity=dense)
 
 
-def identity(config: Config, fingerprint: str) -> dict[str, Any]:
-    """Everything that decides the cell's result, as JSON types.
+def trained_identity(config: Config, fingerprint: str) -> dict[str, Any]:
+    """Everything that decides the trained weights, as JSON types.
 
     Args:
         config: a validated config.
         fingerprint: of the data, from `harness.data.fingerprint`.
     """
-    plain = dataclasses.asdict(config)
-    for group, keys in NOT_IDENTITY.items():
-        for key in keys:
-            plain[group].pop(key, None)  # not every data set has each
-    training = plain["training"]
-    for phase in ("dense", "finetune"):
-        training[phase] = _phase(training[phase])
+    decided = _decided(config, WEIGHTS)
+    training = decided["training"]
     if is_dense(config):
         del training["finetune"]
+    elif training["finetune"]["decay"]["kind"] == "rewind":
+        del training["finetune"]["optimizer"]["learning_rate"]  # the dense phase's
     if config.training.dense_weights is not None:  # what they are, not where; nothing is trained
         training["dense_weights"] = digest(config.training.dense_weights)
         del training["dense"]
-    for option in ("dense_weights", "l2"):
-        if training[option] is None:
-            del training[option]
-    return {
-        "format": FORMAT,
-        "model": plain["model"],
-        "dataset": {**plain["dataset"], "fingerprint": fingerprint},
-        "sparsity": _sparsity(plain["sparsity"]),
-        "training": training,
-        "strategy": _strategy(plain["strategy"], config.model.name),
-        "export": plain["export"],
-        "scale": config.scale,
-        "seed": config.seed,
-    }
+    if not config.sparsity.pruned:
+        decided["sparsity"] = {
+            "pattern": {"kind": NO_PATTERN},
+            "finetuned": config.sparsity.finetuned,
+        }
+    elif config.sparsity.pattern.sparsity is not None:
+        decided["sparsity"].pop("target", None)  # the pattern's own, said once more
+    strategy = config.strategy
+    if strategy.name == "single" or not config.model.normalized:
+        del decided["strategy"]["synchronized_batch_norm"]  # there is nothing to synchronize
+    return {"format": FORMAT, **decided, "data": fingerprint}
+
+
+def measurement(config: Config) -> dict[str, Any]:
+    """Everything that decides how the trained model is measured, as JSON types."""
+    return _decided(config, MEASUREMENT)
+
+
+def identity(config: Config, fingerprint: str) -> dict[str, Any]:
+    """Everything that decides the cell's result: `trained_identity` and `measurement` in one."""
+    return _merged(trained_identity(config, fingerprint), measurement(config))
+
+
+def trained_id(config: Config, fingerprint: str) -> str:
+    """The sha256 (64 hex digits) of what decides the trained weights."""
+    return _sha256(trained_identity(config, fingerprint))
 
 
 def cell_id(config: Config, fingerprint: str) -> str:
-    """The sha256 (64 hex digits) of the cell's identity."""
-    return hashlib.sha256(canonical(identity(config, fingerprint)).encode()).hexdigest()
+    """The sha256 (64 hex digits) of the trained id and of how the model is measured."""
+    return _sha256([trained_id(config, fingerprint), measurement(config)])
+
+
+def flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of an identity by their dotted keys."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def canonical(value: Any) -> str:
     """Canonical JSON: equal values give equal text; 1 and 1.0 are one value."""
     return json.dumps(_numbers(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def _decided(options: Any, what: str, of_section: str = WEIGHTS) -> dict[str, Any]:
+    """The settings that decide `what`; those that are not set (null) are left out."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        decides = field.metadata.get("decides", of_section)
+        value = getattr(options, field.name)
+        if decides == NOTHING or value is None:
+            continue
+        if dataclasses.is_dataclass(value):
+            inner = _decided(value, what, decides)
+            if inner:
+                found[field.name] = inner
+        elif decides == what:
+            found[field.name] = value
+    return found
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(one)
+    for key, value in other.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
 
 
 def _numbers(value: Any) -> Any:
@@ -125,37 +140,3 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _pick(section: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    return {key: section[key] for key in ("kind", *keys)}
-
-
-def _phase(phase: dict[str, Any]) -> dict[str, Any]:
-    set_only = {key: value for key, value in phase["optimizer"].items() if value is not None}
-    decay = _pick(phase["decay"], DECAY_KEYS[phase["decay"]["kind"]])
-    if decay["kind"] == "rewind":
-        del set_only["learning_rate"]  # the dense phase's
-    return {**phase, "optimizer": set_only, "decay": decay}
-
-
-def _strategy(strategy: dict[str, Any], model: str) -> dict[str, Any]:
-    if strategy["name"] == "single" or model in NOT_NORMALIZED:
-        del strategy["synchronized_batch_norm"]
-    return strategy
-
-
-def _sparsity(sparsity: dict[str, Any]) -> dict[str, Any]:
-    kind = sparsity["pattern"]["kind"]
-    if kind == "none":
-        return {"pattern": {"kind": "none"}}
-    # The group's name is a label: the axes below it say all that decides the result.
-    decided = {key: value for key, value in sparsity.items() if key != "name"}
-    decided["pattern"] = _pick(sparsity["pattern"], PATTERN_KEYS[kind])
-    decided["schedule"] = _pick(sparsity["schedule"], SCHEDULE_KEYS[sparsity["schedule"]["kind"]])
-    if kind in N_OF_M:
-        del decided["target"]
-    method = decided.pop("method")
-    if method["kind"] is not None:
-        decided["method"] = _pick(method, METHOD_KEYS[method["kind"]])
-    return decided

@@ -1,4 +1,7 @@
-"""What a type cannot say: names, ranges and combinations, refused before any work starts."""
+"""What only the sections of a cell together can say: refused before any work starts.
+
+What a section can say of itself is checked by its options.
+"""
 
 import dataclasses
 import math
@@ -6,15 +9,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.config.export import check_export
-from harness.config.images import check_images
-from harness.config.models import check_model
-from harness.config.recipe import XLA_PATTERNS, check_training
-from harness.config.schema import Config, DatasetConfig, PairsConfig, StrategyConfig, TrackingConfig
-from harness.config.sparsity import check_sparsity
-from harness.config.speech import check_speech
-from harness.config.tasks import check_task
-from harness.config.text import check_fit, check_text
+from harness.config.names import need_name
+from harness.config.schema import Config, TrackingOptions
+from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
 from harness.options import need, one_of
 
@@ -32,37 +29,44 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
         ConfigError: names the key, what was received and what is accepted.
     """
     _finite("", dataclasses.asdict(config))
-    groups = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
-    for group in groups:
-        one_of(f"{group}.name", getattr(config, group).name, tuple(options(group)))
+    one_of("strategy.name", config.strategy.name, tuple(options("strategy")))
     one_of("scale", config.scale, SCALES)
     need("seed", config.seed, config.seed >= 0, "a whole number from 0 on")
-    check_task(config.model.name, config.dataset.name)
-    check_model(config.model)
+    _task(config)
+    config.model.check()
     check_data(config.dataset)
-    check_sparsity(config.sparsity, config.training.finetune.start)
-    check_training(config.training)
-    check_fit(config.model, config.dataset, config.training.batch_size)
+    config.sparsity.check(config.training.finetune.start)
+    config.training.check()
+    config.model.check_with(config.dataset)
+    config.dataset.check_batch(config.training.batch_size)
     _compiled(config)
-    _strategy(config.strategy)
+    config.strategy.check()
     _shares(config)
-    check_export(config.export, config.dataset)
+    config.export.check(config.dataset)
+    batch = config.evaluation.batch_size
+    need("evaluation.batch_size", batch, batch is None or batch >= 1, "1 or more, or null")
     _tracking(config.tracking)
 
 
-def check_data(dataset: DatasetConfig) -> None:
+def check_data(dataset: DatasetOptions) -> None:
     """Refuses a data set that no cell can have.
-
-    Args:
-        dataset: typed, of a known name.
 
     Raises:
         ConfigError: names the key, what was received and what is accepted.
     """
     _finite("dataset", dataclasses.asdict(dataset))
-    check_speech(dataset)
-    check_images(dataset)
-    check_text(dataset)
+    dataset.check()
+
+
+def _task(config: Config) -> None:
+    """Refuses a model that cannot take what the data set holds."""
+    model, dataset = config.model, config.dataset
+    if model.takes != dataset.holds:
+        suited = [f"dataset={name}" for name, data in DATASETS if data.holds == model.takes]
+        raise ConfigError(
+            f"dataset: received {dataset.name} ({dataset.holds}) with model={model.name}; "
+            f"accepted: {model.takes} ({', '.join(suited)})"
+        )
 
 
 def _finite(key: str, value: Any) -> None:
@@ -79,7 +83,7 @@ def _finite(key: str, value: Any) -> None:
 
 def _compiled(config: Config) -> None:
     kind = config.sparsity.pattern.kind
-    if config.training.jit_compile == "always" and kind not in XLA_PATTERNS:
+    if config.training.jit_compile == "always" and not config.sparsity.pattern.compiles:
         raise ConfigError(
             f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
             "masks XLA cannot select; accepted: auto, never"
@@ -91,42 +95,21 @@ def _compiled(config: Config) -> None:
         )
 
 
-def _strategy(strategy: StrategyConfig) -> None:
-    devices, virtual = strategy.devices, strategy.virtual_cpus
-    need("strategy.devices", devices, devices is None or devices >= 1, "1 or more, or null for all")
-    need("strategy.virtual_cpus", virtual, virtual >= 0, "0 or more")
-    if strategy.name == "single" and (devices or 1) > 1:
-        raise ConfigError(
-            f"strategy.devices: received {devices} with strategy=single; accepted: 1, or "
-            "strategy=mirrored"
-        )
-    if strategy.name != "single" and not strategy.synchronized_batch_norm and devices is None:
-        raise ConfigError(
-            "strategy.devices: received null with strategy.synchronized_batch_norm=false, whose "
-            "results depend on their number; accepted: the number of devices of all processes"
-        )
-
-
 def _shares(config: Config) -> None:
     """What devices that share a batch cannot do."""
-    by_tokens = isinstance(config.dataset, PairsConfig) and config.dataset.batch_by == "tokens"
-    if config.strategy.name != "single" and by_tokens:
+    strategy = config.strategy.name
+    if strategy != "single":
+        config.dataset.check_shared(strategy)
+    if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
-            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
-            " take equal shares of a batch; accepted: sentences, or strategy=single"
-        )
-    if config.strategy.name == "multi_worker" and config.model.name == "gnmt":
-        raise ConfigError(
-            "strategy: received multi_worker with model=gnmt, whose validation is not shared "
-            "among processes; accepted: single, mirrored"
+            f"strategy: received multi_worker with model={config.model.name}, whose validation is"
+            " not shared among processes; accepted: single, mirrored"
         )
 
 
-def _tracking(tracking: TrackingConfig) -> None:
+def _tracking(tracking: TrackingOptions) -> None:
     """The experiment's name becomes a folder's beside an SQLite store."""
-    name = tracking.experiment
-    safe = re.fullmatch(r"\w[\w .-]*", name) is not None
-    need("tracking.experiment", name, safe, "letters, digits, space, '.', '_' and '-'")
+    need_name("tracking.experiment", tracking.experiment)
     uri = tracking.uri
     known = re.match(r"(sqlite:///.|https?://.|(postgresql|mysql|mssql)[+\w]*://.)", uri)
     accepted = "sqlite:///FILE, http://HOST:PORT or a database that MLflow reads"

@@ -1,50 +1,202 @@
-"""What every data set offers, and the one that fits in memory.
+"""What every data set offers: its options, what is found by them, and the one held in memory.
 
-The training stream is infinite and its batch at global step t is a pure function of
-(seed, t): a run that resumes at any step sees exactly the batches it would have seen, at
-once, without replaying or storing an iterator.
+A data set is one file of `images`, `speech` or `text`: a dataclass below `DatasetOptions`,
+announced by `@harness.options.choice`. TensorFlow is imported where one is read, not before.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.data.stream import batch_order, steps_from, whole_batches
 from harness.errors import ConfigError, DataError
+from harness.options import NOTHING, UNNAMED, Options, Room, decides, one_of
 
-_LAST_STEP = np.iinfo(np.int64).max
+DATASETS = Room(
+    "dataset", "harness.data.images", "harness.data.speech", "harness.data.text", tag="name"
+)
 
 
-class Data(Protocol):
+class Data:
     """A data set split three ways, as the training and evaluation stages read it.
 
-    The datasets yield (inputs, labels): float32 [batch, *input_shape] and int64 [batch].
+    The `tf.data` streams yield (inputs, labels): float32 [batch, *input_shape] and int64 [batch].
+    What a data set is made of, in memory or on disk, is its splits; `_stream` and `_finite` say
+    how batches come of them.
+
+    Attributes:
+        name: of the data set.
+        fingerprint: of its content.
+        source: where it came from, in words.
+        classes: name of each class.
+        train_split: the examples to train on.
+        validation_split: those to watch training by.
+        test_split: those that the result is measured on.
     """
 
     name: str
     fingerprint: str
     source: str
-    input_shape: tuple[int, ...]
-    num_classes: int
+    classes: tuple[str, ...]
+    train_split: Any
+    validation_split: Any
+    test_split: Any
+
+    @property
+    def input_shape(self) -> tuple[Any, ...]:
+        """Shape of one example."""
+        raise NotImplementedError
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
 
     @property
     def num_train(self) -> int:
         """Number of training examples."""
+        return len(self.train_split)
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """How many whole batches the training examples make; refuses to make none."""
+        """How many whole batches the training examples make.
+
+        Raises:
+            ConfigError: none.
+        """
+        return whole_batches(self.name, self.num_train, batch_size)
 
     def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Infinite `tf.data.Dataset` of training batches, from global step `start_step` on."""
+        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
+
+        Every epoch visits the training examples once in an order of its own; when the batch
+        size does not divide their number, the few left over differ from epoch to epoch.
+
+        Args:
+            batch_size: examples in a batch (the global batch, under a strategy).
+            seed: decides order and variation; an integer in [0, 2**62).
+            start_step: global step of the first batch.
+
+        Raises:
+            ConfigError: a batch does not fit in the training split.
+        """
+        return _ahead(self._stream(batch_size, seed, start_step))
 
     def validation(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every validation example, the last batch short."""
+        """Every validation example in a fixed order, the last batch short."""
+        return _ahead(self._finite(self.validation_split, batch_size))
 
     def test(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every test example, the last batch short."""
+        """Every test example in a fixed order, the last batch short."""
+        return _ahead(self._finite(self.test_split, batch_size))
+
+    def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
+        """The training batches from a step on (`harness.data.stream`)."""
+        raise NotImplementedError
+
+    def _finite(self, split: Any, batch_size: int) -> Any:
+        """Every example of a split once."""
+        raise NotImplementedError
+
+
+def _ahead(batches: Any) -> Any:
+    """The same, prepared while others are used."""
+    import tensorflow as tf
+
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+@dataclass
+class DatasetOptions(Options):
+    """A data set and where it lies.
+
+    `data_dir` is a path, so it decides nothing: the fingerprint of what is found there does.
+
+    Attributes:
+        holds: what its examples are, in the word that the models have for what they take
+            (`ModelOptions.takes`).
+        sources: what `source` may be.
+        packaged: those that come with a package, so that there is no folder to name.
+        inputs: how many a model of such data has.
+        real: whether they are real numbers.
+    """
+
+    room: ClassVar[Room] = DATASETS
+    holds: ClassVar[str]
+    sources: ClassVar[tuple[str, ...]]
+    packaged: ClassVar[tuple[str, ...]] = ()
+    inputs: ClassVar[int] = 1
+    real: ClassVar[bool] = True
+
+    name: str = UNNAMED
+    source: str = UNNAMED
+    data_dir: str | None = decides(NOTHING, default=None)
+    split_seed: int = 0
+
+    def check(self) -> None:
+        """Refuses options out of range; looks at no file.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+        one_of("dataset.source", self.source, self.sources)
+        if self.data_dir is not None and self.source in self.packaged:
+            others = [source for source in self.sources if source not in self.packaged]
+            raise ConfigError(
+                f"dataset.data_dir: received {self.data_dir!r} with dataset.source={self.source},"
+                f" which comes with a package; accepted: null, or source={' or '.join(others)}"
+            )
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuses batches that can hold no example.
+
+        Args:
+            batch_size: `training.batch_size`.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+
+    def check_shared(self, strategy: str) -> None:
+        """Refuses batches that devices cannot share.
+
+        Args:
+            strategy: the name of how they would, `strategy.name`.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+
+    def require(self) -> None:
+        """Refuses files that are missing or laid out differently; needs no TensorFlow.
+
+        Raises:
+            DataError: what was found, what is expected, what to do.
+        """
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """sha256 over the data's content (not its place); needs no TensorFlow.
+
+        Raises:
+            DataError: the files are not there, or cannot be read.
+        """
+        raise NotImplementedError
+
+    def load(self) -> Data:
+        """The data set, split into train, validation and test.
+
+        Raises:
+            DataError: the files are not there, or not as they should be.
+        """
+        raise NotImplementedError
+
+    def shape(self) -> tuple[tuple[Any, ...], int] | None:
+        """Shape of an example and number of classes; None if only the files tell."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -57,55 +209,39 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def taken(self, index: np.ndarray) -> "Split":
+        """Some of them, by their numbers."""
+        return Split(self.inputs[index], self.labels[index])
+
 
 @dataclass(frozen=True)
-class ArrayData:
+class ArrayData(Data):
     """A `Data` held in memory as uint8 and scaled to [0, 1] batch by batch.
 
-    Every epoch visits the training examples once in an order of its own; when the batch
-    size does not divide their number, the few left over differ from epoch to epoch. Data sets
-    that are prepared otherwise override `_prepared`, and `_varied` if training varies them.
+    Data sets that are prepared otherwise override `_prepared`, and `_varied` if training
+    varies them.
     """
 
     name: str
     fingerprint: str
     source: str
-    num_classes: int
+    classes: tuple[str, ...]
     train_split: Split
     validation_split: Split
     test_split: Split
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> tuple[Any, ...]:
         """Shape of one example."""
         return self.train_split.inputs.shape[1:]
 
-    @property
-    def num_train(self) -> int:
-        """Number of training examples."""
-        return len(self.train_split)
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in an epoch; see `whole_batches`."""
-        return whole_batches(self.name, self.num_train, batch_size)
-
-    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
-
-        Args:
-            batch_size: Examples in a batch (the global batch, under a strategy).
-            seed: Decides order and variation; an integer in [0, 2**62).
-            start_step: Global step of the first batch.
-
-        Raises:
-            ConfigError: If a batch does not fit in the training split.
-        """
+    def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
         import tensorflow as tf
 
         order = batch_order(self.name, self.num_train, batch_size, seed)
-        inputs = tf.constant(self.train_split.inputs)
-        labels = tf.constant(self.train_split.labels)
         varied = self._varied(seed)
+        inputs = tf.constant(self._trained())
+        labels = tf.constant(self.train_split.labels)
 
         def batch(step: Any) -> tuple[Any, Any]:
             index = order(step)
@@ -113,13 +249,21 @@ class ArrayData:
 
         return steps_from(start_step, batch)
 
-    def validation(self, batch_size: int) -> Any:
-        """Every validation example in a fixed order, the last batch short."""
-        return self._finite(self.validation_split, batch_size)
+    def _finite(self, split: Split, batch_size: int) -> Any:
+        import tensorflow as tf
 
-    def test(self, batch_size: int) -> Any:
-        """Every test example in a fixed order, the last batch short."""
-        return self._finite(self.test_split, batch_size)
+        examples = tf.data.Dataset.from_tensor_slices((self._held(split), split.labels))
+        return examples.batch(batch_size).map(
+            lambda inputs, labels: (self._prepared(inputs), labels), num_parallel_calls=2
+        )
+
+    def _held(self, split: Split) -> np.ndarray:
+        """What a split's batches are taken of."""
+        return split.inputs
+
+    def _trained(self) -> np.ndarray:
+        """What training batches are taken of."""
+        return self._held(self.train_split)
 
     def _prepared(self, inputs: Any) -> Any:
         """What the model sees of a batch of held inputs, in TensorFlow."""
@@ -130,84 +274,6 @@ class ArrayData:
     def _varied(self, seed: int) -> Callable[[Any, Any], Any]:
         """What it sees of them in training: a function of (inputs, step)."""
         return lambda inputs, step: self._prepared(inputs)
-
-    def _finite(self, split: Split, batch_size: int) -> Any:
-        import tensorflow as tf
-
-        examples = tf.data.Dataset.from_tensor_slices((split.inputs, split.labels))
-        batches = examples.batch(batch_size).map(
-            lambda inputs, labels: (self._prepared(inputs), labels), num_parallel_calls=2
-        )
-        return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def whole_batches(name: str, count: int, batch_size: int) -> int:
-    """Batches of an epoch; what fills none is left over.
-
-    Args:
-        name: Of the data set, for a refusal.
-        count: Number of training examples.
-        batch_size: Examples in a batch.
-
-    Raises:
-        ConfigError: If there is none.
-    """
-    if count < batch_size:
-        raise ConfigError(
-            f"training.batch_size={batch_size}: {name} has {count} training"
-            " examples; choose a batch size up to that"
-        )
-    return count // batch_size
-
-
-def batch_order(name: str, count: int, batch_size: int, seed: int) -> Callable[[Any], Any]:
-    """Which examples are in the batch of a step: a function of (seed, step) alone.
-
-    Every epoch visits the examples once in an order of its own, without storing one.
-
-    Args:
-        name: Of the data set, for a refusal.
-        count: Number of training examples.
-        batch_size: Examples in a batch.
-        seed: An integer in [0, 2**62).
-
-    Returns:
-        A function for `steps_from`: int64 step -> int64 [batch_size] example numbers.
-
-    Raises:
-        ConfigError: If a batch does not fit in the training split.
-    """
-    import tensorflow as tf
-
-    steps_per_epoch = whole_batches(name, count, batch_size)
-    last = tf.constant(count - 1, tf.int64)
-    key = [seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF]  # the kernel keeps 32 bits of each
-
-    def order(step: Any) -> Any:
-        epoch = step // steps_per_epoch
-        first = (step % steps_per_epoch) * batch_size
-        return tf.raw_ops.RandomIndexShuffle(
-            index=first + tf.range(batch_size, dtype=tf.int64),
-            seed=tf.stack([key[0], key[1], epoch]),
-            max_index=last,
-        )
-
-    return order
-
-
-def steps(start_step: int) -> Any:
-    """The infinite `tf.data.Dataset` of the global steps from `start_step` on, int64."""
-    import tensorflow as tf
-
-    return tf.data.Dataset.range(start_step, _LAST_STEP)
-
-
-def steps_from(start_step: int, batch: Callable[[Any], tuple[Any, Any]]) -> Any:
-    """The infinite `tf.data.Dataset` of `batch(step)`, prepared ahead, in order."""
-    import tensorflow as tf
-
-    batches = steps(start_step).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np.ndarray]:

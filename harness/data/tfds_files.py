@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from harness.data.base import Split, digest
 from harness.errors import DataError
 
 
@@ -55,6 +58,22 @@ def examples(path: Path, split: str) -> Iterator[Any]:
 
     builder = tfds.builder_from_directory(path)
     yield from tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
+
+
+def split(path: Path, name: str) -> Split:
+    """The images and labels of a prepared split, in the files' order.
+
+    Raises:
+        DataError: the package is not installed.
+    """
+    pairs = [(example["image"], int(example["label"])) for example in examples(path, name)]
+    images, labels = zip(*pairs, strict=True)
+    return Split(np.stack(images), np.array(labels, np.int64))
+
+
+def fingerprint(path: Path, pattern: str = "*.tfrecord*") -> str:
+    """sha256 of a prepared folder's files."""
+    return digest((shard.name, shard.read_bytes()) for shard in sorted(path.glob(pattern)))
 
 
 def _version(path: Path) -> tuple[int, ...]:

@@ -1,47 +1,38 @@
-"""Models, by name: pure builders, a config in, a `keras.Model` with logits out.
+"""Models: pure builders, options in, a `keras.Model` with logits out.
 
-Adding a model is adding a module with `build`, a config class in the schema, and a line to
-`MODELS`. Nothing heavy is imported until a model is built.
+A model is one file of this folder (`harness.models.base`). Nothing heavy is imported until one
+is built.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.schema import ModelConfig
-from harness.errors import ConfigError
+from harness.models.base import MODELS, ModelOptions
 
-#: model.name -> module with `build(config, input_shape, num_classes)`
-MODELS = {
-    "ds_cnn_l": "harness.models.ds_cnn_l",
-    "gnmt": "harness.models.gnmt",
-    "imdb_lstm": "harness.models.imdb_lstm",
-    "inception_v3": "harness.models.layers.applications",
-    "mnist_cnn": "harness.models.mnist_cnn",
-    "mobilenet_v1": "harness.models.layers.applications",
-    "mobilenet_v2": "harness.models.layers.applications",
-}
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["MODELS", "ModelOptions", "build"]
 
 
 def build(
-    config: ModelConfig, input_shape: tuple[int, ...], num_classes: int, **options: Any
-) -> Any:
+    options: ModelOptions, input_shape: tuple[Any, ...], num_classes: int, **more: Any
+) -> "keras.Model":
     """Builds a model with fresh weights, decided by the global seed.
 
     Args:
-        config: The model's own config.
-        input_shape: Shape of one example, without the batch.
-        num_classes: Width of the logits.
-        **options: What else this model's `build` takes.
+        options: the model's own.
+        input_shape: shape of one example, without the batch.
+        num_classes: width of the logits.
+        **more: what else this model's `build` takes.
 
     Returns:
-        A built, uncompiled `keras.Model`.
+        A built, uncompiled model.
 
     Raises:
-        ConfigError: If the name is unknown, or the shapes do not suit the model.
+        ConfigError: the options are out of range, or the shapes do not suit the model.
+
+    Example:
+        >>> build(MODELS.find("mnist_cnn")(units=64), (28, 28, 1), 10).count_params()
     """
-    if config.name not in MODELS:
-        raise ConfigError(
-            f"model={config.name}: unknown model; accepted: {', '.join(sorted(MODELS))}"
-        )
-    module = importlib.import_module(MODELS[config.name])
-    return module.build(config, input_shape, num_classes, **options)
+    options.check()
+    return options.build(input_shape, num_classes, **more)

@@ -5,45 +5,71 @@ https://github.com/tensorflow/model-optimization (examples/sparsity/keras/mnist)
 3,274,762 parameters for 28×28×1 digits, of which 3,273,504 are kernels.
 """
 
-import keras
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.config.models import check_mnist_cnn
-from harness.config.schema import MnistCnnConfig
 from harness.errors import ConfigError
-from harness.models.layers.standard import BatchNorm, Dropout
+from harness.models.base import ModelOptions, at_least_one, rate
+from harness.options import choice, need
+
+if TYPE_CHECKING:
+    import keras
 
 
-def build(config: MnistCnnConfig, input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
-    """Two convolutions with pooling, one hidden dense layer, logits.
+@choice
+@dataclass
+class MnistCnn(ModelOptions):
+    """Two convolutions of so many `filters`, a hidden layer of `units`, dropout before logits."""
 
-    Args:
-        config: Filters of the two convolutions, hidden units, dropout rate.
-        input_shape: (height, width, channels).
-        num_classes: Width of the logits.
+    takes: ClassVar[str] = "images"
 
-    Raises:
-        ConfigError: If the inputs are not images, or a size is impossible.
-    """
-    if len(input_shape) != 3:
-        raise ConfigError(
-            f"model=mnist_cnn: needs images (height, width, channels), got {input_shape}"
+    name: str = "mnist_cnn"
+    filters: list[int] = field(default_factory=lambda: [32, 64])
+    units: int = 1024
+    dropout: float = 0.4
+
+    def check(self) -> None:
+        """Two filter counts and a unit count, all at least 1; a dropout rate."""
+        filters = list(self.filters)
+        two = len(filters) == 2 and min(filters) >= 1
+        need("model.filters", filters, two, "two whole numbers from 1 on, e.g. [32,64]")
+        at_least_one("model.units", self.units)
+        rate("model.dropout", self.dropout)
+
+    def build(self, input_shape: tuple[Any, ...], num_classes: int, **more: Any) -> "keras.Model":
+        """Two convolutions with pooling, one hidden dense layer, logits.
+
+        Args:
+            input_shape: (height, width, channels).
+            num_classes: width of the logits.
+            **more: not used.
+
+        Raises:
+            ConfigError: the inputs are not images.
+        """
+        import keras
+
+        from harness.models.layers.standard import BatchNorm, Dropout
+
+        if len(input_shape) != 3:
+            raise ConfigError(
+                f"model=mnist_cnn: needs images (height, width, channels), got {input_shape}"
+            )
+        first, second = self.filters
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                keras.Input(input_shape, name="image"),
+                layers.Conv2D(first, 5, padding="same", activation="relu", name="conv_1"),
+                layers.MaxPooling2D(2, padding="same", name="pool_1"),
+                BatchNorm(name="norm_1"),
+                layers.Conv2D(second, 5, padding="same", activation="relu", name="conv_2"),
+                layers.MaxPooling2D(2, padding="same", name="pool_2"),
+                layers.Flatten(name="flatten"),
+                layers.Dense(self.units, activation="relu", name="hidden"),
+                Dropout(self.dropout, name="dropout"),
+                # Logits stay in float32 under mixed precision, or the softmax loses digits.
+                layers.Dense(num_classes, dtype="float32", name="logits"),
+            ],
+            name="mnist_cnn",
         )
-    check_mnist_cnn(config)
-    first, second = config.filters
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input(input_shape, name="image"),
-            layers.Conv2D(first, 5, padding="same", activation="relu", name="conv_1"),
-            layers.MaxPooling2D(2, padding="same", name="pool_1"),
-            BatchNorm(name="norm_1"),
-            layers.Conv2D(second, 5, padding="same", activation="relu", name="conv_2"),
-            layers.MaxPooling2D(2, padding="same", name="pool_2"),
-            layers.Flatten(name="flatten"),
-            layers.Dense(config.units, activation="relu", name="hidden"),
-            Dropout(config.dropout, name="dropout"),
-            # Logits stay in float32 under mixed precision, or the softmax loses digits.
-            layers.Dense(num_classes, dtype="float32", name="logits"),
-        ],
-        name="mnist_cnn",
-    )

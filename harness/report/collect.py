@@ -7,18 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from harness.config.identity import NOT_IDENTITY
 from harness.report.filters import Selection
-from harness.report.names import label_of
 from harness.report.spec import RowSpec, TableSpec
-from harness.report.values import canonical, is_finite, is_set
+from harness.report.values import canonical, is_finite
 
-_SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
-#: Parameters in which runs of one row may differ: they decide no result, or are its seed.
-_MAY_DIFFER = {"seed", "work_dir"} | {
-    f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys
-}
+#: Parameters in which runs of one row may differ: their seed, and what says others in a word.
+_MAY_DIFFER = {"seed", "settings"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     newest. Work is linear in the number of runs.
 
     Args:
-        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
+        frame: Runs, as `harness.tracking.runs.read_runs` returns them.
         spec: The table.
         selection: What is asked for; all by default. The dense baselines of the runs shown
             count whether it keeps them or not.
@@ -82,11 +77,11 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     """
     cells = frame[_column(frame, "tags.harness.kind") != "sweep"].reset_index(drop=True)
     reasons = _reasons(cells, spec)
-    trained = cells[reasons.isin(["", _SUPERSEDED])]
+    trained = cells[reasons == ""]
     for reason, holds in (selection or Selection()).reasons(cells).items():
         reasons[(reasons == "") & holds] = reason
     complete = cells[reasons == ""]
-    rows = _named_alike(complete, _row_of(complete, spec), spec)
+    rows = _row_of(complete, spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
     order = _columns(complete, "run_id", "start_time", "tags.harness.cell_id", "params.seed")
@@ -131,7 +126,7 @@ def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Returns for each run why it cannot be shown in any row; empty text if it can."""
     status = cells["status"]
-    quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.metric}"), errors="coerce")
+    quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.name}"), errors="coerce")
     scale = _column(cells, "tags.harness.scale")
     checks = {
         "not written by the harness": _column(cells, "tags.harness.kind") != "cell",
@@ -139,9 +134,8 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
         "failed": status.isin(["FAILED", "KILLED"]),
         "incomplete (finished without its last step)": _column(cells, "tags.harness.complete")
         != "true",
-        _SUPERSEDED: _column(cells, "tags.harness.superseded").map(is_set),
         f"of another scale than {spec.scale}": scale != spec.scale,
-        f"without a finite {spec.quality.metric}": ~quality.map(is_finite),
+        f"without a finite {spec.quality.name}": ~quality.map(is_finite),
     }
     reasons = pd.Series("", index=cells.index, dtype=object)
     for reason, holds in checks.items():
@@ -174,30 +168,6 @@ def _row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
                 if (not seeds or seed in seeds) and not 0 <= found[i] < number:
                     found[i] = number
     return pd.Series(found, index=cells.index, dtype=int)
-
-
-def _named_alike(cells: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> pd.Series:
-    """Takes runs out of rows whose sparsity is called otherwise than theirs.
-
-    An override of the pattern or the method leaves the group's name as it was, and the rows of
-    the guide ask for no more than that name.
-    """
-    if "params.sparsity.name" not in cells:
-        return rows
-    columns = [name for name in map(str, cells) if name.startswith("params.sparsity.")]
-    keys = [name.removeprefix("params.") for name in columns]
-    known: dict[tuple[Any, ...], str] = {}
-    found = rows.tolist()
-    for i, values in enumerate(zip(*(cells[name].tolist() for name in columns), strict=True)):
-        if found[i] == -1:
-            continue
-        if values not in known:
-            known[values] = label_of(
-                {key: value for key, value in zip(keys, values, strict=True) if value is not None}
-            )
-        if known[values] != spec.rows[found[i]].sparsity:
-            found[i] = -1
-    return pd.Series(found, index=rows.index, dtype=int)
 
 
 def _mixed(runs: pd.DataFrame, rows: pd.Series, spec: TableSpec) -> dict[int, tuple[str, ...]]:
@@ -249,7 +219,7 @@ def _runs(frame: pd.DataFrame, spec: TableSpec) -> list[Run]:
             run_id=run_id,
             experiment_id=experiment or "",
             seed=seed or "",
-            quality=metrics[spec.quality.metric] * spec.quality.factor,
+            quality=metrics[spec.quality.name] * spec.quality.factor,
             metrics=metrics,
             tags=tags,
         )

@@ -4,51 +4,42 @@ Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps 
 by one of these names take over its measure and its columns.
 """
 
-from harness.config.wording import sparsity_label as label
-from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
+from dataclasses import replace
+
+from harness.config.label import percentage
+from harness.metrics import Metric
+from harness.report.names import guide_model
+from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
 
-#: Config name of a model -> its name on the page.
-PAGE_NAMES = {
-    "inception_v3": "InceptionV3",
-    "mobilenet_v1": "MobilenetV1 224",
-    "mobilenet_v2": "MobilenetV2 224",
-    "ds_cnn_l": "DS-CNN-L",
-    "gnmt": "GNMT",
-}
-
-_Sparsity = tuple[str, float | None]
-_DENSE: _Sparsity = ("dense", None)
-_TWO_BY_FOUR: _Sparsity = ("structured_2x4", None)
+_DENSE = "dense"
+_TWO_BY_FOUR = "2 by 4"
 
 
-def _rows(
-    shown: str, params: dict[str, str], sparsities: tuple[_Sparsity, ...]
-) -> tuple[RowSpec, ...]:
+def _random(target: float) -> str:
+    return f"random {percentage(target)}"
+
+
+def _rows(params: dict[str, str], sparsities: tuple[str, ...]) -> tuple[RowSpec, ...]:
     return tuple(
         RowSpec(
-            model=shown,
-            sparsity=label(name, target),
-            where={
-                **params,
-                "sparsity.name": name,
-                **({} if target is None else {"sparsity.target": str(target)}),
-            },
+            model=guide_model(params),
+            sparsity=sparsity,
+            where={**params, "sparsity.label": sparsity},
         )
-        for name, target in sparsities
+        for sparsity in sparsities
     )
 
 
-def _model(name: str, *sparsities: _Sparsity) -> tuple[RowSpec, ...]:
-    return _rows(PAGE_NAMES.get(name, name), {"model.name": name}, (_DENSE, *sparsities))
+def _model(name: str, *sparsities: str) -> tuple[RowSpec, ...]:
+    return _rows({"model.name": name}, (_DENSE, *sparsities))
 
 
 def _gnmt(direction: str) -> tuple[RowSpec, ...]:
     return _rows(
-        f"{PAGE_NAMES['gnmt']} {direction.upper().replace('_', '-')}",
         {"model.name": "gnmt", "dataset.direction": direction},
-        (_DENSE, *(("random", target) for target in (0.8, 0.85, 0.9))),
+        (_DENSE, *map(_random, (0.8, 0.85, 0.9))),
     )
 
 
@@ -66,18 +57,18 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             (
                 *_model(
                     "inception_v3",
-                    *(("random", target) for target in (0.5, 0.75, 0.875)),
+                    *map(_random, (0.5, 0.75, 0.875)),
                     _TWO_BY_FOUR,
                 ),
-                *_model("mobilenet_v1", ("random", 0.5), _TWO_BY_FOUR),
-                *_model("mobilenet_v2", ("random", 0.5), _TWO_BY_FOUR),
+                *_model("mobilenet_v1", _random(0.5), _TWO_BY_FOUR),
+                *_model("mobilenet_v2", _random(0.5), _TWO_BY_FOUR),
             ),
             (
                 PageColumn("Non-sparse Top-1 Accuracy", "dense"),
                 PageColumn("Random Sparse Accuracy", "random", "Random Sparsity"),
                 PageColumn("Structured Sparse Accuracy", "2 by 4", "Structured Sparsity"),
             ),
-            Quality(name="top-1 accuracy"),
+            replace(ACCURACY, heading="top-1 accuracy"),
         ),
         _page(
             "translation",
@@ -94,7 +85,7 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             "keyword_spotting",
             "Keyword spotting",
             scale,
-            _model("ds_cnn_l", ("random", 0.5), _TWO_BY_FOUR),
+            _model("ds_cnn_l", _random(0.5), _TWO_BY_FOUR),
             (
                 PageColumn("Non-sparse Accuracy", "dense"),
                 PageColumn("Structured Sparse Accuracy (2 by 4 pattern)", "2 by 4"),
@@ -109,8 +100,8 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
             "Examples",
             scale,
             (
-                *_model("mnist_cnn", ("random", 0.5), ("random", 0.75), _TWO_BY_FOUR),
-                *_model("imdb_lstm", ("random", 0.7)),
+                *_model("mnist_cnn", _random(0.5), _random(0.75), _TWO_BY_FOUR),
+                *_model("imdb_lstm", _random(0.7)),
             ),
             (),
             ACCURACY,
@@ -125,6 +116,6 @@ def _page(
     scale: str,
     rows: tuple[RowSpec, ...],
     page: tuple[PageColumn, ...],
-    quality: Quality,
+    quality: Metric,
 ) -> TableSpec:
     return TableSpec(name, title, scale, rows, quality, published=name, page=page, source=GUIDE)

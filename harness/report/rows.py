@@ -7,24 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from harness.config.identity import NOT_IDENTITY
-from harness.report.names import label_of
+from harness.report.names import guide_model, label_of, model_label
 from harness.report.spec import RowSpec
 from harness.report.values import canonical
 
-#: Configuration that does not decide which row of a table a run belongs to: where things
-#: lie and how they are watched, and the seed, over which a row is averaged.
-_NOT_OF_A_ROW = (
-    "seed",
-    "scale",
-    "work_dir",
-    "tracking.",
-    *(f"{group}.{key}" for group, keys in NOT_IDENTITY.items() for key in keys),
-)
+#: Parameters that do not decide which row of a table a run belongs to: its seed, over which a row
+#: is averaged, and its scale, which is the table's.
+_NOT_OF_A_ROW = ("seed", "scale")
+#: Parameters that say in a word what others say: they tell no rows apart in words.
+_DERIVED = ("settings", "sparsity.label")
 
 
 def rows_from_cells(
-    cells: Iterable[tuple[Mapping[str, Any], int]], labels: Mapping[str, str] | None = None
+    cells: Iterable[tuple[Mapping[str, Any], int]],
 ) -> tuple[RowSpec, ...]:
     """Makes a table's rows from the cells of a sweep, merging those that differ in the seed.
 
@@ -32,8 +27,7 @@ def rows_from_cells(
 
     Args:
         cells: The flattened configuration of each cell (at least `model.name`,
-            `sparsity.name`, and `sparsity.target` where there is one), and its seed.
-        labels: Config name of a model -> its name in the table, where they differ.
+            `sparsity.label`), and its seed.
 
     Returns:
         The rows, in the order in which the sweep first names them.
@@ -41,30 +35,22 @@ def rows_from_cells(
     seeds: dict[tuple[tuple[str, str], ...], dict[int, None]] = {}
     first: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for params, seed in cells:
-        where = {k: str(v) for k, v in params.items() if not k.startswith(_NOT_OF_A_ROW)}
+        where = {k: str(v) for k, v in params.items() if k not in _NOT_OF_A_ROW}
         key = tuple(sorted(where.items()))
         first.setdefault(key, where)
         seeds.setdefault(key, {})[seed] = None
-    rows = []
-    for key, where in first.items():
-        rows.append(
+    return _told_apart(
+        [
             RowSpec(
-                model=_shown(where, labels or {}),
+                model=model_label(where),
                 sparsity=label_of(where),
                 where=where,
                 seeds=tuple(seeds[key]),
+                guide=guide_model(where),
             )
-        )
-    return _told_apart(rows)
-
-
-def _shown(params: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
-    model = labels.get(params["model.name"], params["model.name"])
-    direction = params.get("dataset.direction")
-    if direction in (None, "", "None"):
-        return model
-    return f"{model} {str(direction).upper().replace('_', '-')}"
+            for key, where in first.items()
+        ]
+    )
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
@@ -77,7 +63,7 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
         keys = [
             key
             for key in dict.fromkeys(key for where in wheres for key in where)
-            if len({canonical(where.get(key)) for where in wheres}) > 1
+            if key not in _DERIVED and len({canonical(where.get(key)) for where in wheres}) > 1
         ]
         for number, where in zip(numbers, wheres, strict=True):
             variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in keys)
@@ -85,28 +71,26 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
     return tuple(rows)
 
 
-def rows_from_runs(
-    frame: pd.DataFrame, labels: Mapping[str, str] | None = None
-) -> tuple[RowSpec, ...]:
+def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
     """Makes rows from whatever cells an experiment holds, dense ones first.
 
     Args:
-        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
-        labels: As for `rows_from_cells`.
+        frame: Runs, as `harness.tracking.runs.read_runs` returns them.
     """
     names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
-    if frame.empty or any(name not in frame for name in (*names, "params.sparsity.name")):
+    if frame.empty or any(name not in frame for name in (*names, "params.sparsity.label")):
         return ()
     done = (frame["tags.harness.kind"] == "cell") & (frame["tags.harness.complete"] == "true")
     columns = {c.removeprefix("params."): c for c in frame.columns if c.startswith("params.")}
-    kept = {key: column for key, column in columns.items() if not key.startswith(_NOT_OF_A_ROW)}
+    kept = {key: column for key, column in columns.items() if key not in _NOT_OF_A_ROW}
     cells = frame.loc[done, list(kept.values())].drop_duplicates()
     cells.columns = pd.Index(list(kept))
     described = [
         {str(key): value for key, value in record.items() if value is not None}
         for record in cells.iloc[::-1].to_dict("records")  # oldest first, as they were run
     ]
-    rows = rows_from_cells(((params, 0) for params in described if "model.name" in params), labels)
+    named = {"model.name", "sparsity.label"}
+    rows = rows_from_cells((params, 0) for params in described if named <= params.keys())
     return tuple(
         sorted(
             (replace(row, seeds=()) for row in rows),

@@ -1,17 +1,17 @@
 """From a sweep's cells to the specification of its table."""
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from harness.config import Config, identity
-from harness.config.label import flat
-from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
-from harness.report.pages import PAGE_NAMES, page_tables
-from harness.sweep.spec import Sweep, names
-
-#: Options that an identity leaves out while they are not set, which then decides too.
-_ABSENT = ("sparsity.method.kind", "training.dense_weights", "training.l2")
+from harness import metrics, tasks
+from harness.config import Config
+from harness.config.folders import command
+from harness.config.label import params
+from harness.errors import ConfigError
+from harness.metrics import Metric
+from harness.report import TableSpec, rows_from_cells
+from harness.report.pages import page_tables
+from harness.sweep.spec import Sweep
+from harness.sweep.variant import folder_name, variant
 
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
@@ -24,58 +24,43 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         sweep: what names the table.
         configs: its cells, in the table's order.
         extra: the overrides that it was run with, to say how to run it again.
+
+    Raises:
+        ConfigError: its cells are not compared by one measure.
     """
-    cells = [(deciding(config), config.seed) for config in configs]
-    rows = rows_from_cells(cells, PAGE_NAMES)
+    cells = [(params(config), config.seed) for config in configs]
+    rows = rows_from_cells(cells)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
-    fits = any((row.model, row.sparsity) in placed for row in rows)
-    file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
+    fits = any((row.published_row, row.sparsity) in placed for row in rows)
+    made = variant(sweep, extra)
     return TableSpec(
-        name=sweep.name,
-        title=sweep.title,
+        name=folder_name(sweep.name, made),
+        title=f"{sweep.title} ({made})" if made else sweep.title,
         scale=sweep.scale,
         rows=rows,
-        quality=page.quality if page else ACCURACY,
+        quality=_quality(sweep, configs, page),
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
-        command=shlex.join(["harness", "sweep", file, *extra]),
+        command=command("sweep", sweep.file or sweep.name, *extra),
         experiment=configs[0].tracking.experiment,
     )
 
 
-def quality_of(model: str) -> Quality:
-    """What the runs of a model are compared by: as in the published tables, else accuracy."""
-    for page in page_tables().values():
-        if any(row.where.get("model.name") == model for row in page.rows):
-            return page.quality
-    return ACCURACY
+def _quality(sweep: Sweep, configs: Sequence[Config], page: TableSpec | None) -> Metric:
+    """What a sweep's cells are compared by.
 
-
-def deciding(config: Config) -> dict[str, str | None]:
-    """The parameters that tell a cell's run from others': those of its identity, and its label.
-
-    A parameter that the cell ignores must not keep its finished run out of the table: the
-    dense baseline of two fine-tuning recipes is one run, which logged the recipe that came
-    first.
+    Raises:
+        ConfigError: they have no measure in common, or another than the published table.
     """
-    decided = {*_paths(identity(config, fingerprint=""), ""), *_ABSENT}
-    return {
-        key: value or None
-        for key, value in flat(config).items()
-        if key in decided
-        or key == "sparsity.name"
-        or (not value and key.rpartition(".")[0] in decided)  # an option left out
-    }
-
-
-def _paths(section: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """The dotted paths of all settings, and of the optimizers, which leave out unset ones."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-            if key == "optimizer":
-                yield f"{prefix}{key}"
-        else:
-            yield f"{prefix}{key}"
+    found = {tasks.quality(config.model.name).name: config.model.name for config in configs}
+    if page is not None:
+        found.setdefault(page.quality.name, f"published={sweep.published}")
+    if len(found) > 1:
+        each = ", ".join(f"{metric} of {what}" for metric, what in found.items())
+        raise ConfigError(
+            f"sweep {sweep.name}: received cells of several measures ({each}); accepted: one, for "
+            "a table compares one; make a sweep of each"
+        )
+    return page.quality if page else metrics.find(next(iter(found)))

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config import Config
-from harness.config.label import flat, run_name
-from harness.config.schema import TrackingConfig
+from harness.config.label import labels, params, run_name
+from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
 from harness.tracking import store
 from harness.tracking.provenance import tags as provenance_tags
@@ -46,7 +46,12 @@ class CellRun:
 
     @classmethod
     def begin(
-        cls, config: Config, cell_id: str, tags: Mapping[str, str], command: str = "harness run"
+        cls,
+        config: Config,
+        cell_id: str,
+        tags: Mapping[str, str],
+        command: str = "harness run",
+        name: str = "",
     ) -> "CellRun":
         """Takes up the cell's unfinished run, or makes it.
 
@@ -63,6 +68,7 @@ class CellRun:
         )
         all_tags = {
             **provenance_tags(command),
+            **labels(config),
             **tags,
             "harness.kind": "cell",
             "harness.cell_id": cell_id,
@@ -76,10 +82,10 @@ class CellRun:
                 mlflow_client.delete_tag(run.run_id, "harness.failure")
             run.set_tags({**all_tags, "harness.resumed_on": platform.node()})
         else:
-            made = mlflow_client.create_run(experiment, run_name=run_name(config))
+            name = name or run_name(config)
+            made = mlflow_client.create_run(experiment, tags=all_tags, run_name=name)
             run = cls(uri, made.info.run_id)
-            run.set_tags(all_tags)
-        run.log_params(flat(config))
+        run.log_params(params(config))
         return run
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
@@ -145,19 +151,35 @@ def readable(value: float) -> float:
     return value if not math.isfinite(value) or value == int(value) else float(f"{value:.6g}")
 
 
-def find_finished(tracking: TrackingConfig, cell_id: str) -> str | None:
+def find_finished(tracking: TrackingOptions, cell_id: str) -> str | None:
     """The run id of a finished cell, the newest of duplicates; None if there is none."""
+    return _newest(tracking, f"tags.`harness.cell_id` = '{cell_id}'")
+
+
+def _newest(tracking: TrackingOptions, condition: str) -> str | None:
     found = store.client(tracking.uri).search_runs(
         [store.open_experiment(tracking.uri, tracking.experiment)],
-        f"attributes.status = 'FINISHED' and tags.`harness.complete` = 'true' "
-        f"and tags.`harness.cell_id` = '{cell_id}'",
+        f"attributes.status = 'FINISHED' and tags.`harness.complete` = 'true' and {condition}",
         max_results=1,
         order_by=["attributes.start_time DESC"],
     )
     return str(found[0].info.run_id) if found else None
 
 
-def close_abandoned(tracking: TrackingConfig, cell_id: str, reason: str) -> None:
+def find_trained(tracking: TrackingOptions, trained_id: str) -> str | None:
+    """The run id of a finished cell of the same trained weights; None if there is none."""
+    return _newest(tracking, f"tags.`harness.trained_id` = '{trained_id}'")
+
+
+def final_metrics(
+    tracking: TrackingOptions, run_id: str, beginnings: tuple[str, ...]
+) -> dict[str, float]:
+    """The last value of each metric of a run whose name begins with one of `beginnings`."""
+    metrics = store.client(tracking.uri).get_run(run_id).data.metrics
+    return {name: value for name, value in metrics.items() if name.startswith(beginnings)}
+
+
+def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> None:
     """Marks a cell's run as failed, if its process died without doing so itself.
 
     The caller holds the cell's lock. A later attempt takes the run up again.
@@ -170,7 +192,7 @@ def close_abandoned(tracking: TrackingConfig, cell_id: str, reason: str) -> None
         CellRun(tracking.uri, run.info.run_id).fail(reason)
 
 
-def require_finished(tracking: TrackingConfig, cell_id: str) -> str:
+def require_finished(tracking: TrackingOptions, cell_id: str) -> str:
     """The run id of a finished cell.
 
     Raises:
@@ -207,8 +229,18 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:
-    """Hangs finished runs below a sweep's run."""
+    """Hangs finished runs below a sweep's run, but for those that hang below another one's."""
+    from mlflow.exceptions import MlflowException
+
     mlflow_client = store.client(uri)
+    alive = {parent_run: True}
     for run_id in run_ids:
-        if mlflow_client.get_run(run_id).data.tags.get("mlflow.parentRunId") != parent_run:
+        parent = mlflow_client.get_run(run_id).data.tags.get("mlflow.parentRunId")
+        if parent is not None and parent not in alive:
+            try:
+                stage = mlflow_client.get_run(parent).info.lifecycle_stage
+            except MlflowException:  # it was deleted for good
+                stage = "deleted"
+            alive[parent] = stage == "active"
+        if parent is None or not alive[parent]:
             mlflow_client.set_tag(run_id, "mlflow.parentRunId", parent_run)

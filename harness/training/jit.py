@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from harness.config.recipe import XLA_PATTERNS
-from harness.config.schema import TrainingConfig
+from harness.pruning.pattern.base import PatternOptions
+from harness.training.options import TrainingOptions
 
 
 def resolve(setting: str) -> bool:
@@ -27,7 +27,7 @@ def resolve(setting: str) -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def settle(training: TrainingConfig, pattern: str, strategy: str) -> TrainingConfig:
+def settle(training: TrainingOptions, pattern: PatternOptions, strategy: str) -> TrainingOptions:
     """The recipe with `jit_compile` decided for this machine, and a cell's pattern and strategy.
 
     Masks other than N:M are selected by loops that XLA does not compile, so their cells train
@@ -36,9 +36,9 @@ def settle(training: TrainingConfig, pattern: str, strategy: str) -> TrainingCon
 
     Args:
         training: the cell's recipe.
-        pattern: sparsity.pattern.kind.
+        pattern: the cell's.
         strategy: strategy.name.
     """
-    possible = pattern in XLA_PATTERNS and strategy == "single"
+    possible = pattern.compiles and strategy == "single"
     compiled = possible and resolve(training.jit_compile)
     return dataclasses.replace(training, jit_compile="always" if compiled else "never")

@@ -16,12 +16,12 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from harness.config.schema import PhaseConfig, TrainingConfig
 from harness.data.base import Data
 from harness.training import recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 from harness.training.objective import Objective, classification
+from harness.training.options import PhaseOptions, TrainingOptions
 
 Metrics = dict[str, float]
 
@@ -90,8 +90,8 @@ NOTHING = FitResult(steps=0, seconds=0.0, step_ms=None, history=[])
 def fit(
     model: keras.Model,
     data: Data,
-    phase: PhaseConfig,
-    training: TrainingConfig,
+    phase: PhaseOptions,
+    training: TrainingOptions,
     *,
     seed: int,
     objective: Callable[[float], Objective] = classification,
@@ -222,8 +222,8 @@ class _Monitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        phase: PhaseConfig,
-        training: TrainingConfig,
+        phase: PhaseOptions,
+        training: TrainingOptions,
         length: recipe.Length,
         step: int,
         pruner: Pruner | None,

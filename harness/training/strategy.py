@@ -5,13 +5,13 @@ from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
-from harness.config.cluster import cluster
-from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
+from harness.training.cluster import cluster
+from harness.training.options import StrategyOptions
 
 
 @contextmanager
-def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
+def scope(config: StrategyOptions, batch_size: int) -> Iterator[int]:
     """Builds and trains models over the devices of a strategy, within the block.
 
     The batch size is that of all replicas together: each gets an equal share, so that a
@@ -41,7 +41,7 @@ def scope(config: StrategyConfig, batch_size: int) -> Iterator[int]:
 
 
 @contextmanager
-def rehearsal(config: StrategyConfig, batch_size: int) -> Iterator[int]:
+def rehearsal(config: StrategyOptions, batch_size: int) -> Iterator[int]:
     """`scope` to try what a cell would build: several processes are not waited for.
 
     Raises:
@@ -56,7 +56,7 @@ def rehearsal(config: StrategyConfig, batch_size: int) -> Iterator[int]:
             yield replicas
 
 
-def connect(config: StrategyConfig) -> None:
+def connect(config: StrategyOptions) -> None:
     """What must be done before TensorFlow computes anything: finding all devices.
 
     The CPU is split into virtual ones, and the other processes of `multi_worker` waited for.
@@ -67,12 +67,12 @@ def connect(config: StrategyConfig) -> None:
         _workers()
 
 
-def is_chief(config: StrategyConfig) -> bool:
+def is_chief(config: StrategyOptions) -> bool:
     """Whether this process is the one that logs and writes: all but the other workers are."""
     return config.name != "multi_worker" or cluster().is_chief
 
 
-def barrier(config: StrategyConfig) -> None:
+def barrier(config: StrategyOptions) -> None:
     """Waits until all processes of `multi_worker` have come here."""
     if config.name == "multi_worker":
         import tensorflow as tf
@@ -94,7 +94,7 @@ def _check_share(batch_size: int, replicas: int) -> None:
         )
 
 
-def synchronize(model: Any, config: StrategyConfig) -> None:
+def synchronize(model: Any, config: StrategyOptions) -> None:
     """Lets the batch normalizations of a model use the moments of whole batches, if so asked.
 
     Args:
@@ -136,7 +136,7 @@ def unite(model: Any) -> None:
             variable.assign(np.mean(values, axis=0, dtype=np.float64).astype(values[0].dtype))
 
 
-def _strategy(config: StrategyConfig) -> Any:
+def _strategy(config: StrategyOptions) -> Any:
     if config.name == "mirrored":
         return _mirrored(config)
     return _workers() if config.name == "multi_worker" else None
@@ -150,7 +150,7 @@ def _workers() -> Any:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def _mirrored(config: StrategyConfig) -> Any:
+def _mirrored(config: StrategyOptions) -> Any:
     import tensorflow as tf
 
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"

@@ -5,7 +5,7 @@ import pytest
 
 from harness.config import compose
 from harness.models import build
-from harness.pruning.from_config import from_config, permute, summarize
+from harness.pruning.options import summarize
 from harness.training import loop
 from tests.runs import by_sparsity
 from tests.settings import TINY, harness
@@ -25,7 +25,7 @@ def test_a_preset_trains_by_its_method(name):
     config = compose([*NET, f"sparsity={name}", "sparsity.schedule.frequency=3"])
     data = small.data(88)
     model = build(config.model, data.input_shape, data.num_classes)
-    pruner = from_config(config.sparsity, total_steps=20)
+    pruner = config.sparsity.pruner(20)
     assert METHODS[name] in repr(pruner)
     pruner.attach(model)
     phase = small.phase(epochs=None, steps=20)
@@ -53,10 +53,10 @@ def test_channels_are_permuted_only_if_asked():
     model = build(plain.model, (28, 28, 1), 10)
     images = np.random.default_rng(0).standard_normal((4, 28, 28, 1)).astype("float32")
     before, weights = model.predict(images, verbose=0), model.get_weights()
-    pruner = from_config(plain.sparsity, 10)
-    assert permute(model, pruner, plain.sparsity) is None
+    pruner = plain.sparsity.pruner(10)
+    assert plain.sparsity.method.prepare(model, pruner) is None
     np.testing.assert_equal(model.get_weights(), weights)
-    report = permute(model, pruner, permuted.sparsity)
+    report = permuted.sparsity.method.prepare(model, pruner)
     assert report.kept_after > report.kept_before
     np.testing.assert_allclose(model.predict(images, verbose=0), before, atol=1e-5)
 

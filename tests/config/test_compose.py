@@ -5,8 +5,10 @@ import itertools
 
 import pytest
 
-from harness.config import Config, compose, expand, options, shipped, tasks
+from harness.config import Config, compose, expand, options, shipped
+from harness.data import DATASETS
 from harness.errors import ConfigError
+from harness.models import MODELS
 from tests.settings import imported
 
 GROUPS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
@@ -36,7 +38,9 @@ def test_every_shipped_option_composes(group, name):
 
 def suited(group, name):
     """What makes a model's or a data set's cell whole: the first counterpart of its task."""
-    known = {"model": (tasks.MODELS, tasks.DATASETS), "dataset": (tasks.DATASETS, tasks.MODELS)}
+    models = {name: model.takes for name, model in MODELS}
+    datasets = {name: dataset.holds for name, dataset in DATASETS}
+    known = {"model": (models, datasets), "dataset": (datasets, models)}
     if group not in known:
         return []
     mine, theirs = known[group]
@@ -66,6 +70,7 @@ def test_values_arrive_typed():
             "training.mixed_precision=true",
             "training.dense.epochs=null",
             "training.dense.steps=3",
+            "dataset.source=idx",
             "dataset.data_dir=/some/where",
         ]
     )
@@ -81,7 +86,7 @@ def test_values_arrive_typed():
     [
         ("model=resnet", "model=resnet is unknown; accepted: {model}"),
         ("dataset=svhn", "dataset=svhn is unknown; accepted: {dataset}"),
-        ("sparsity=3x4", "sparsity=3x4 is unknown; accepted: {sparsity}"),
+        ("sparsity=3d", "sparsity=3d is unknown; accepted: {sparsity}"),
         ("training=x.y", "training=x.y is unknown; accepted: {training}"),
         ("tracking=cloud", "tracking=cloud is unknown; accepted: {tracking}"),
         ("sparsity=sparsity", "sparsity=sparsity is unknown; accepted: {sparsity}"),
@@ -132,8 +137,11 @@ def test_unknown_keys(override, key, accepted):
         ),
         ("sparsity.target=half", "sparsity.target: received half; accepted: a number, or null"),
         ("++sparsity.target=half", "sparsity.target: received half; accepted: a number, or null"),
-        ("work_dir=null", "work_dir: received null; accepted: a text"),
-        ("tracking.uri=null", "tracking.uri: received null; accepted: a text"),
+        (
+            "work_dir=null",
+            "work_dir: received null; accepted: a text (the text null in quotes, "
+            "\"work_dir='null'\")",
+        ),
         (
             "training.dense=3",
             "training.dense: received 3; accepted: its keys, epochs, steps, optimizer, decay",
@@ -143,10 +151,11 @@ def test_unknown_keys(override, key, accepted):
             "sparsity: received nothing; accepted: its keys, name, target, pattern, score, "
             "allocation, schedule, scope, method",
         ),
-        ("model=schema/mnist_cnn", "model.name: received nothing; accepted: a text"),
+        ("dataset.source=???", "dataset.source: received nothing; accepted: a text"),
         (
             "seed=1,2",
-            "seed=1,2: received several values; accepted here: one (a list is written [1,2])",
+            "seed=1,2: received several values (1, 2); accepted here: one (a list is written "
+            "[1,2])",
         ),
     ],
 )
@@ -154,14 +163,58 @@ def test_wrong_types(override, line):
     assert refusal(override) == line
 
 
-@pytest.mark.parametrize("override", ["seed", "seed=[1", "{", "a b=3"])
+@pytest.mark.parametrize("override", ["seed", "{", "a b=3", "=3", ""])
 def test_what_is_no_override_is_one_line_that_repeats_it(override):
     assert refusal(override) == f"{override!r} is not an override; accepted: KEY=VALUE"
 
 
-@pytest.mark.parametrize("override", ["sparsity=null", "=3"])
+def test_what_hydra_cannot_read_is_refused_by_what_the_key_accepts():
+    assert refusal("seed=[1") == "seed: received [1; accepted: a whole number"
+    assert refusal("model.filters=a=b").endswith("received a=b; accepted: a list of whole numbers")
+    assert refusal("foo=a=b") == (
+        "'foo=a=b' is not an override; accepted: KEY=VALUE (such a value in quotes: \"foo='a=b'\")"
+    )
+
+
+@pytest.mark.parametrize("override", ["sparsity=null", "sparsity=", "sparsity=[dense,random]"])
 def test_a_group_needs_a_name(override):
-    assert "Config group override must be a string" in refusal(override)
+    assert refusal(override).startswith(f"{override} is unknown; accepted: block_1x4, dense, ")
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("sparsity=0.5", "sparsity=random sparsity.target=0.5"),
+        ("sparsity=.875", "sparsity=random sparsity.target=0.875"),
+        ("sparsity=75%", "sparsity=random sparsity.target=0.75"),
+        ("sparsity=90", "sparsity=random sparsity.target=0.9"),
+        ("sparsity=0", "sparsity=dense"),
+        ("sparsity=none", "sparsity=dense"),
+        ("sparsity=unstructured", "sparsity=random"),
+        ("sparsity=magnitude", "sparsity=random"),
+        ("sparsity=Random", "sparsity=random"),
+        ("sparsity=2x4", "sparsity=structured_2x4"),
+        ("sparsity=2:4", "sparsity=structured_2x4"),
+        ("sparsity=1:4", "sparsity=structured_2x4 sparsity.pattern.n=1 sparsity.pattern.m=4"),
+        ("sparsity=rigl", "sparsity=random_rigl"),
+        ("sparsity=sr_ste", "sparsity=structured_2x4_sr_ste"),
+        ("model=mobilenet", "model=mobilenet_v1"),
+        ("export=int8", "export=tflite_int8"),
+        ("tracking=sqlite:///x.db", "tracking.uri=sqlite:///x.db"),
+        ("tracking=x.db", "tracking.uri=sqlite:///x.db"),
+        ("dataset=/my/photos", "dataset.data_dir=/my/photos"),
+        ("target=0.5", "sparsity.target"),
+        ("epochs=3", "training.dense.epochs or training.finetune.epochs"),
+        ("sparsity.tarqet=0.5", "sparsity.target"),
+    ],
+)
+def test_what_was_probably_meant_is_said(override, meant):
+    assert refusal(override).endswith(f"; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("override", ["sparsity=5:4", "sparsity=120", "model=resnet", "zzz=1"])
+def test_where_nothing_is_near_nothing_is_guessed(override):
+    assert "did you mean" not in refusal(override)
 
 
 def test_unresolvable_interpolations_name_their_key():

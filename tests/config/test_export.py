@@ -3,10 +3,9 @@
 import pytest
 
 from harness.config import compose
-from harness.config.export import check_export
-from harness.config.schema import DatasetConfig, ExportConfig
-from harness.config.tasks import DATASETS
+from harness.data.images.mnist import Mnist
 from harness.errors import ConfigError
+from harness.export import ExportOptions
 
 SPEECH = ["model=ds_cnn_l", "dataset=fsdd"]
 
@@ -41,8 +40,13 @@ def test_formats_that_a_model_cannot_have_are_refused(overrides, complaint):
         compose(overrides)
 
 
-def test_words_and_sentences_have_no_8_bit_form(monkeypatch):
-    monkeypatch.setitem(DATASETS, "letters", "text")
-    export = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])
+class Letters(Mnist):
+    """Of another kind than pictures."""
+
+    real = False
+
+
+def test_words_and_sentences_have_no_8_bit_form():
+    export = ExportOptions(name="tflite_int8", formats=["tflite", "tflite_int8"])
     with pytest.raises(ConfigError, match="received tflite_int8 with dataset=letters"):
-        check_export(export, DatasetConfig(name="letters"))
+        export.check(Letters(name="letters"))

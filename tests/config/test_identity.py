@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config import cell_id, compose, dense_baseline, identity, is_dense
-from harness.config.compose import options
+from harness.config import (
+    cell_id,
+    compose,
+    dense_baseline,
+    identity,
+    is_control,
+    is_dense,
+    trained_id,
+)
 from harness.config.identity import canonical
+from harness.models.base import MODELS
 
 SPARSE = {
     "random": ("sparsity=random", "sparsity.target=0.75"),
@@ -21,6 +29,7 @@ METHODS = {
     name: (f"sparsity={name}",)
     for name in ("structured_2x4_sr_ste", "structured_2x4_gradual", "random_rigl")
 }
+CONTROL = ("sparsity=control",)
 DATA = "f" * 64
 
 
@@ -50,82 +59,80 @@ def other(value):
     return kinds.get(type(value), lambda: value + 1)()
 
 
+#: What decides nothing, written down here once more.
+NOTHING = {
+    "dataset.data_dir",
+    "work_dir",
+    "training.log_every",
+    "training.checkpoint_epochs",
+    "training.name",
+    "export.name",
+    "sparsity.name",
+    "tracking.name",
+    "tracking.uri",
+    "tracking.experiment",
+    "strategy.synchronized_batch_norm",  # of one device
+}
+#: What decides how a trained model is measured.
+MEASURED = {"scale", "export.formats", "export.tolerance", "evaluation.batch_size"}
+
+
 def ignored(config):
-    """The fields that must not count, written down here once more."""
-    always = {
-        "dataset.data_dir",
-        "work_dir",
-        "training.log_every",
-        "training.checkpoint_epochs",
-        "tracking.name",
-        "tracking.uri",
-        "tracking.experiment",
-        "sparsity.name",
-        "strategy.synchronized_batch_norm",  # of one device
-    }
-    kind = config.sparsity.pattern.kind
-    for key in ("n", "m"):
-        if kind not in ("n_m", "gradual_n_m"):
-            always.add(f"sparsity.pattern.{key}")
-    for key in ("shape", "pooling"):
-        if kind != "block":
-            always.add(f"sparsity.pattern.{key}")
-    if kind in ("n_m", "gradual_n_m"):
-        always |= {"sparsity.target"}
-    if config.sparsity.schedule.kind == "one_shot":
-        always |= {f"sparsity.schedule.{key}" for key in ("initial", "power", "end", "frequency")}
-    if config.sparsity.schedule.kind == "constant":
-        always |= {f"sparsity.schedule.{key}" for key in ("initial", "power")}
-    used = {"sr_ste": "decay", "rigl": "alpha"}.get(config.sparsity.method.kind)
-    for key in ("decay", "update_pruned", "alpha"):
-        if key != used:
-            always.add(f"sparsity.method.{key}")
-    decays = {"alpha", "rate", "every", "boundaries", "factors"}
-    for phase in ("dense", "finetune"):
-        read = {"alpha"} if getattr(config.training, phase).decay.kind == "cosine" else set()
-        always |= {f"training.{phase}.decay.{key}" for key in decays - read}
-    if kind == "none":
-        always |= {path for path, _, _ in leaves(config) if path.startswith("training.finetune")}
-        always |= {path for path, _, _ in leaves(config) if path.startswith("sparsity.")}
-        always -= {"sparsity.pattern.kind"}
-    return always
+    """The fields that must not count in a cell."""
+    paths = {path for path, _, _ in leaves(config)}
+    if config.sparsity.pruned:
+        return NOTHING | (
+            {"sparsity.target"} if config.sparsity.pattern.kind in ("n_m", "gradual_n_m") else set()
+        )
+    of_sparsity = {path for path in paths if path.startswith("sparsity.")}
+    skipped = NOTHING | of_sparsity - {"sparsity.pattern.kind", "sparsity.finetuned"}
+    if config.sparsity.finetuned:
+        return skipped
+    return skipped | {path for path in paths if path.startswith("training.finetune.")}
 
 
 @pytest.mark.parametrize(
     "overrides",
-    [(), *SPARSE.values(), *METHODS.values()],
-    ids=["dense", *SPARSE, *METHODS],
+    [(), CONTROL, *SPARSE.values(), *METHODS.values()],
+    ids=["dense", "control", *SPARSE, *METHODS],
 )
 def test_exactly_what_decides_the_result_counts(overrides):
     config = compose(overrides)
-    before = cell_id(config, DATA)
+    before, trained = cell_id(config, DATA), trained_id(config, DATA)
     skipped = ignored(config)
-    valid = {  # names that pick other fields, so that any other text will not do
-        "sparsity.pattern.kind": (
-            "block" if config.sparsity.pattern.kind == "unstructured" else "unstructured"
-        ),
-        "sparsity.schedule.kind": "cosine",
-        "sparsity.method.kind": "straight_through",
-        "training.dense_weights": __file__,
-        "training.dense.decay.kind": "exponential",
-        "training.finetune.decay.kind": "exponential",
-    }
+    valid = {"training.dense_weights": __file__}  # read for what it holds
     seen = set()
     for path, _, value in leaves(config):
         seen.add(path)
-        after = cell_id(changed(config, path, valid.get(path, other(value))), DATA)
-        assert (after == before) == (path in skipped), path
+        after = changed(config, path, valid.get(path, other(value)))
+        assert (cell_id(after, DATA) == before) == (path in skipped), path
+        assert (trained_id(after, DATA) == trained) == (path in skipped | MEASURED), path
     assert skipped <= seen
     assert len(seen - skipped) > 20
 
 
+@pytest.mark.parametrize("overrides", [(), *SPARSE.values()], ids=["dense", *SPARSE])
+def test_how_a_model_is_measured_does_not_decide_its_weights(overrides):
+    config = compose(overrides)
+    others = [compose([*overrides, text]) for text in ("export=tflite_int8", "export=keras")]
+    assert {trained_id(one, DATA) for one in others} == {trained_id(config, DATA)}
+    assert len({cell_id(one, DATA) for one in (config, *others)}) == 3
+
+
+def test_beam_search_measures_a_translation_model():
+    gnmt = ["model=gnmt", "dataset=multi30k", "dataset.data_dir=.", "training=gnmt", "export=keras"]
+    some, others = compose(gnmt), compose([*gnmt, "model.decoding.beam=4"])
+    assert trained_id(some, DATA) == trained_id(others, DATA)
+    assert cell_id(some, DATA) != cell_id(others, DATA)
+
+
 @pytest.mark.parametrize(
     ("model", "counts"),
-    [(name, name not in ("gnmt", "imdb_lstm")) for name in options("model")],
+    [(name, name not in ("gnmt", "imdb_lstm")) for name in MODELS.names()],
 )
 def test_synchronization_counts_where_devices_share_normalized_batches(model, counts):
     config = compose(("strategy=mirrored",))
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, name=model))
+    config = dataclasses.replace(config, model=MODELS.find(model)())
     apart = changed(config, "strategy.synchronized_batch_norm", False)
     assert (cell_id(config, DATA) != cell_id(apart, DATA)) == counts
 
@@ -164,9 +171,11 @@ def test_the_order_of_overrides_does_not_count(overrides):
         (["sparsity=random", "sparsity.target=0.50"], ["sparsity=random", "sparsity.target=5e-1"]),
         (["training.dense.epochs=2"], ["training.dense.epochs=2.0"]),
         (["sparsity=structured_2x4"], ["sparsity=structured_2x4", "sparsity.target=0.5"]),
+        (["export=keras"], ["export.formats=[]"]),
+        (["sparsity=random", "training.name=mine"], ["sparsity=random", "sparsity.name=mine"]),
         (
-            ["sparsity=random", "sparsity.pattern.n=1"],
-            ["sparsity=random", "sparsity.pattern.shape=[9,9]"],
+            ["sparsity=random", "sparsity.schedule.kind=cosine"],
+            ["sparsity=random", "sparsity/schedule=cosine"],
         ),
         (
             ["training.finetune.epochs=1", "training.finetune.optimizer.name=sgd"],
@@ -195,6 +204,14 @@ def test_all_sparse_cells_have_the_dense_cell_as_their_baseline(overrides):
     assert cell_id(baseline, DATA) == cell_id(compose(), DATA)
     assert dense_baseline(baseline) == baseline
     assert cell_id(baseline, DATA) != cell_id(config, DATA)
+
+
+def test_a_control_is_no_dense_baseline_but_has_one():
+    config = compose(CONTROL)
+    assert is_control(config)
+    assert not is_dense(config)
+    assert is_dense(dense_baseline(config))
+    assert cell_id(dense_baseline(config), DATA) == cell_id(compose(), DATA)
 
 
 def test_the_dense_recipe_counts_in_a_sparse_cell():

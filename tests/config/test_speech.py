@@ -84,6 +84,6 @@ def test_the_published_rates_fall_at_ten_and_twenty_thousand_steps():
 
     config = compose(["model=ds_cnn_l", "dataset=speech_commands", "training=ds_cnn_l"])
     dense = config.training.dense
-    rate = recipe.learning_rate(dense.optimizer, dense.decay, recipe.length(dense, 369))
+    rate = dense.decay.schedule(dense.optimizer.learning_rate, recipe.length(dense, 369))
     found = [float(rate(step)) for step in (0, 9_999, 10_000, 19_999, 20_000, 29_999)]
     assert found == pytest.approx([5e-4, 5e-4, 1e-4, 1e-4, 2e-5, 2e-5])

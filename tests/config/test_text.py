@@ -5,24 +5,21 @@ import dataclasses
 import pytest
 
 from harness.config import cell_id, compose
-from harness.config.schema import DatasetConfig, ModelConfig, PairsConfig
-from harness.config.text import check_fit, check_text, languages
+from harness.data.text.corpora.options import languages
+from harness.data.text.parallel_text import ParallelText
 from harness.errors import ConfigError
-
-MODEL = ModelConfig(name="any")
 
 
 def pairs(**options):
     given = {"validation_share": 0.1, "test_share": 0.1} | options
-    return PairsConfig(name="parallel_text", source="files", **given)
+    return ParallelText(**given)
 
 
 def test_sound_options_pass():
-    check_text(pairs())
-    check_text(DatasetConfig(name="mnist", source="idx"))
+    pairs().check()
     by_tokens = pairs(direction="fr_en", batch_by="tokens", max_length=7, buckets=[2, 7])
-    check_text(by_tokens)
-    check_fit(MODEL, by_tokens, 8)
+    by_tokens.check()
+    by_tokens.check_batch(8)
     assert languages("de_en") == ("de", "en")
 
 
@@ -46,13 +43,13 @@ def test_sound_options_pass():
 )
 def test_options_out_of_range_are_refused(options, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        check_text(pairs(**options))
+        pairs(**options).check()
 
 
 def test_a_batch_of_tokens_must_hold_the_longest_sentence():
-    check_fit(MODEL, pairs(), 1)
+    pairs().check_batch(1)
     with pytest.raises(ConfigError, match=r"batch_size: received 50; accepted: 51 or more tokens"):
-        check_fit(MODEL, pairs(batch_by="tokens"), 50)
+        pairs(batch_by="tokens").check_batch(50)
 
 
 @pytest.mark.parametrize("place", ["data_dir", "cache_dir", "train_files", "vocabulary_file"])
@@ -86,7 +83,7 @@ def test_the_published_rates_are_those_of_luong10():
     assert (training.batch_size, training.finetune.start) == (128, "scratch")
     for phase in (training.dense, training.finetune):
         assert (phase.steps, phase.optimizer.name, phase.optimizer.clip_norm) == (340_000, "sgd", 5)
-        rate = recipe.learning_rate(phase.optimizer, phase.decay, recipe.length(phase, 35_000))
+        rate = phase.decay.schedule(phase.optimizer.learning_rate, recipe.length(phase, 35_000))
         for step in (0, 169_999, 170_000, 186_999, 187_000, 203_999, 204_000, 322_999, 339_999):
             halvings = max(0, step - 170_000) // 17_000
             assert float(rate(step)) == pytest.approx(0.5**halvings), step

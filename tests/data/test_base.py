@@ -14,7 +14,9 @@ from harness.errors import ConfigError, DataError
 def numbered(count: int) -> ArrayData:
     """Examples whose label is their number, so that a batch tells which ones it holds."""
     split = Split(np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2, 1), np.arange(count))
-    return ArrayData("numbered", "0", "made here", count, split, split, split)
+    return ArrayData(
+        "numbered", "0", "made here", tuple(map(str, range(count))), split, split, split
+    )
 
 
 def labels(data: ArrayData, batch_size: int, seed: int, start: int, count: int) -> list[list[int]]:

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from harness.config.compose import compose
-from harness.config.schema import GnmtConfig
 from harness.models import build
+from harness.models.gnmt import Gnmt
 from harness.models.layers.plain import plain
 from harness.sweep import spec as sweep
 from tests.data.text import pair_files
@@ -59,7 +59,7 @@ def test_the_reviews_cell_composes():
 
 
 def test_a_stored_model_is_read_as_described(tmp_path):
-    plain(build(GnmtConfig("gnmt", 2, 6), (None,), 23)).save(tmp_path / "model.keras")
+    plain(build(Gnmt("gnmt", 2, 6), (None,), 23)).save(tmp_path / "model.keras")
     (code,) = re.findall(r"```python\n(.*?)```", TRANSLATION, re.S)
     code += "print(model.name, model.count_params())\n"
     done = subprocess.run(

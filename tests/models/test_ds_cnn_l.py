@@ -7,19 +7,19 @@ import tensorflow as tf
 
 from harness import models
 from harness.config import compose
-from harness.config.schema import DsCnnLConfig, ExportConfig
 from harness.errors import ConfigError
-from harness.export import export, tflite
+from harness.export import ExportOptions, export, tflite
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
-from harness.pruning.from_config import from_config, summarize
+from harness.pruning.options import summarize
 from harness.training.recipe import precision
 
 MFCC = (49, 10, 1)
 
 
 def config(**options):
-    return DsCnnLConfig(name="ds_cnn_l", **options)
+    return DsCnnL(**options)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_two_by_four_leaves_the_one_channel_input_dense(published):
 
 
 def preview(model, *overrides):
-    return from_config(compose(overrides).sparsity, 100).preview(model)
+    return compose(overrides).sparsity.pruner(100).preview(model)
 
 
 def test_each_stage_has_the_published_size(published):
@@ -154,6 +154,6 @@ class TestFrontEnd:
 
     def test_a_model_of_waveforms_passes_the_checks_of_export(self, sounds, tmp_path):
         model = models.build(config(filters=4), (16_000,), 3)
-        artifacts = export(model, ExportConfig(name="tflite"), tmp_path, sounds)
+        artifacts = export(model, ExportOptions(name="tflite"), tmp_path, sounds)
         assert [artifact.kind for artifact in artifacts] == ["keras", "tflite"]
         assert all(artifact.max_error < 1e-3 for artifact in artifacts)

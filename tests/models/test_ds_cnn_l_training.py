@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness import models
-from harness.config.schema import DsCnnLConfig
+from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.plain import plain
 from harness.training.recipe import precision
 from tests.rounding import ROUNDING, amplified, in_float64
@@ -40,7 +40,7 @@ def compiled(model, optimizer, dtype="float32"):
 
 def built():
     keras.utils.set_random_seed(0)
-    return models.build(DsCnnLConfig(name="ds_cnn_l", filters=161), (49, 10, 1), 3)
+    return models.build(DsCnnL(filters=161), (49, 10, 1), 3)
 
 
 @pytest.fixture(scope="module")

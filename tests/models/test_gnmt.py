@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from harness.config.schema import DecodingConfig, GnmtConfig
 from harness.errors import ConfigError, ExportError
-from harness.models import build, gnmt
+from harness.models import build
+from harness.models.gnmt import Decoding, Gnmt
 from harness.models.layers import gnmt_layers
 from harness.models.layers.plain import load_weights, plain
 from harness.models.layers.weights import load_file
@@ -19,7 +19,7 @@ VOCABULARY = 23
 def small(layers=3, units=6, dropout=0.2, vocabulary="of these ids"):
     """A net with weights large enough for its nonlinearities to matter."""
     keras.utils.set_random_seed(layers)
-    config = GnmtConfig("gnmt", layers, units, dropout, decoding=DecodingConfig())
+    config = Gnmt("gnmt", layers, units, dropout, decoding=Decoding())
     model = build(config, (None,), VOCABULARY, vocabulary=vocabulary)
     for variable in model.variables:
         if variable.name != "seed_generator_state":
@@ -40,9 +40,8 @@ def padded(rows, width):
 
 def full_size(monkeypatch, layers):
     # Zeros: random numbers for 211 million weights take their time.
-    for module in (gnmt, gnmt_layers):
-        monkeypatch.setattr(module, "uniform", lambda *limits: keras.initializers.Zeros())
-    return build(GnmtConfig("gnmt", layers), (None,), 36_548)
+    monkeypatch.setattr(gnmt_layers, "uniform", lambda *limits: keras.initializers.Zeros())
+    return build(Gnmt("gnmt", layers), (None,), 36_548)
 
 
 @pytest.mark.anywhere
@@ -83,7 +82,7 @@ def test_dropout_is_drawn_in_training_only():
 
 
 def test_embeddings_alone_begin_as_wide_as_asked():
-    config = GnmtConfig("gnmt", 2, 6, embedding_range=3.0)
+    config = Gnmt("gnmt", 2, 6, embedding_range=3.0)
     model = build(config, (None,), VOCABULARY)
     widest = {
         variable.path: float(np.abs(variable).max())
@@ -131,11 +130,11 @@ def test_a_file_holds_the_model_and_tells_its_vocabulary(tmp_path):
 @pytest.mark.parametrize(
     ("config", "shape", "complaint"),
     [
-        (GnmtConfig("gnmt", layers=1), (None,), "model.layers: received 1"),
-        (GnmtConfig("gnmt", embedding_range=0.0), (None,), "embedding_range: received 0.0"),
-        (GnmtConfig("gnmt", units=8), (28, 28, 1), "pairs of sentences"),
+        (Gnmt("gnmt", layers=1), (None,), "model.layers: received 1"),
+        (Gnmt("gnmt", embedding_range=0.0), (None,), "embedding_range: received 0.0"),
+        (Gnmt("gnmt", units=8), (28, 28, 1), "pairs of sentences"),
         (
-            GnmtConfig("gnmt", units=8, decoding=DecodingConfig(beam=VOCABULARY)),
+            Gnmt("gnmt", units=8, decoding=Decoding(beam=VOCABULARY)),
             (None,),
             f"beam: received {VOCABULARY}",
         ),

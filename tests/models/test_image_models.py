@@ -12,7 +12,6 @@ from harness.models import build
 from harness.models.layers.plain import plain
 from harness.models.layers.standard import BatchNorm
 from harness.models.layers.weights import load_file
-from harness.pruning.from_config import from_config
 
 pytestmark = pytest.mark.anywhere
 
@@ -53,7 +52,7 @@ def config(name, *overrides):
 
 
 def preview(model, name, *overrides):
-    return from_config(config(name, *overrides).sparsity, total_steps=100).preview(model)
+    return config(name, *overrides).sparsity.pruner(100).preview(model)
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from harness import models
-from harness.config.schema import ImdbLstmConfig
 from harness.data.base import Split
 from harness.data.text.corpora.sequences import SequenceData
 from harness.errors import ConfigError
 from harness.export import tflite
+from harness.models.imdb_lstm import ImdbLstm
 from harness.models.layers.plain import plain
-from harness.tasks.accuracy import evaluate
+from harness.tasks.scores.accuracy import evaluate
 from harness.training import loop
 from tests.training import small
 
@@ -19,7 +19,7 @@ SMALL = {"vocabulary_size": 20, "embedding": 4, "units": 6}
 
 
 def config(**options):
-    return ImdbLstmConfig(name="imdb_lstm", **options)
+    return ImdbLstm(**options)
 
 
 def data(count=64) -> SequenceData:
@@ -30,7 +30,7 @@ def data(count=64) -> SequenceData:
         labels = np.arange(size) % 2
         return Split((rng.randint(1, 11, (size, 8)) + 9 * labels[:, None]).astype("i4"), labels)
 
-    return SequenceData("numbers", "0", "made here", 2, split(count), split(10), split(20))
+    return SequenceData("numbers", "0", "made here", ("a", "b"), split(count), split(10), split(20))
 
 
 def test_the_parameters_are_those_of_the_published_example():

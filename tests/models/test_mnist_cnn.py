@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from harness import models
-from harness.config.schema import MnistCnnConfig, ModelConfig
 from harness.errors import ConfigError
+from harness.models.mnist_cnn import MnistCnn
 
 
 def config(**options):
-    return MnistCnnConfig(name="mnist_cnn", **options)
+    return MnistCnn(**options)
 
 
 def test_the_parameters_are_those_of_the_published_example():
@@ -53,5 +53,5 @@ def test_impossible_sizes_are_refused(options, shape, complaint):
 
 
 def test_unknown_models_are_refused():
-    with pytest.raises(ConfigError, match=r"model=resnet: unknown model; accepted: .*mnist_cnn"):
-        models.build(ModelConfig(name="resnet"), (28, 28, 1), 10)
+    with pytest.raises(ConfigError, match=r"model=mnist_cn is unknown.*did you mean .*mnist_cnn"):
+        models.MODELS.find("mnist_cn")

@@ -115,7 +115,7 @@ assert not heavy, heavy
 
 
 def test_only_the_runs_asked_for_are_shown(stores, demo_spec, tmp_path):
-    selection = Selection((parse_filter("seed>=2"), parse_filter("sparsity.name!=dense")))
+    selection = Selection((parse_filter("seed>=2"), parse_filter("sparsity.label!=dense")))
     result = report(
         demo_spec, uri=stores["uri"], out_dir=tmp_path, plots=False, selection=selection
     )
@@ -126,9 +126,9 @@ def test_only_the_runs_asked_for_are_shown(stores, demo_spec, tmp_path):
     assert half.gzip_reduction == pytest.approx(1 / 0.58, rel=1e-6)
     assert {e.reason: len(e.run_ids) for e in result.excluded} == {
         "left out by --filter seed>=2": 4,
-        "left out by --filter sparsity.name!=dense": 2,
+        "left out by --filter sparsity.label!=dense": 2,
     }
-    assert "Only runs seed>=2, sparsity.name!=dense." in result.text
+    assert "Only runs seed>=2, sparsity.label!=dense." in result.text
 
 
 def test_several_tables_get_an_index(stores, demo_spec, tmp_path):

@@ -7,11 +7,11 @@ import zlib
 import pytest
 from mlflow import MlflowClient
 
-from harness.config.schema import TrackingConfig
-from harness.tracking import landing
+from harness.config.schema import TrackingOptions
+from harness.tracking.backends import NoRunsError
 from harness.tracking.landing import find_landing
-from harness.tracking.reader import NoRunsError
 from harness.tracking.view import TAG, save_view, state
+from tests.tracking.test_runs import by_client_only
 
 
 @pytest.fixture
@@ -22,15 +22,16 @@ def store(store_uri):
         experiment = client.create_experiment(name)
         kind = {"harness.kind": "cell"} if name != "other" else {}
         client.create_run(experiment, start_time=1_700_000_000_000 + start, tags=kind)
-    save_view(TrackingConfig("local", store_uri, "old"), "test/accuracy", "**What it is**")
+    save_view(TrackingOptions("local", store_uri, "old"), "test/accuracy", "**What it is**")
     return store_uri
 
 
-def test_the_newest_is_found_or_the_one_that_is_named(store):
+def test_the_newest_is_found_or_the_one_that_is_named(store, monkeypatch):
     newest, named = find_landing(store, None), find_landing(store, "old")
     assert (newest.name, newest.viewed) == ("new", False)
     assert (named.name, named.viewed) == ("old", True)
-    assert landing._from_client(store) == [newest, named] == landing._from_sqlite(store)
+    by_client_only(monkeypatch)
+    assert [find_landing(store, None), find_landing(store, "old")] == [newest, named]
 
 
 def test_the_links(store):

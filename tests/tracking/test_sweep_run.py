@@ -3,14 +3,14 @@
 import pytest
 from mlflow import MlflowClient
 
-from harness.config.schema import TrackingConfig
+from harness.config.schema import TrackingOptions
 from harness.tracking import cell_run
 from harness.tracking.sweep_run import SweepRun
 
 
 @pytest.fixture
 def tracking(store_uri):
-    return TrackingConfig("local", store_uri, "demo")
+    return TrackingOptions("local", store_uri, "demo")
 
 
 def begin(tracking, name="demo"):

@@ -6,18 +6,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
 from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
 from harness.pruning import Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
+from harness.training.options import StrategyOptions
 from tests.rounding import in_float64
 from tests.training import small
 
-MIRRORED = StrategyConfig(name="mirrored", virtual_cpus=2)
+MIRRORED = StrategyOptions(name="mirrored", virtual_cpus=2)
 APART = dataclasses.replace(MIRRORED, synchronized_batch_norm=False)
-SINGLE = StrategyConfig(name="single")
+SINGLE = StrategyOptions(name="single")
 
 
 class InterruptError(Exception):

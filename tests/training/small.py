@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from harness.config.schema import OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.data.base import ArrayData, Split
 from harness.models.layers.standard import BatchNorm
+from harness.training.optimizer.adam import AdamOptions
+from harness.training.options import PhaseOptions, TrainingOptions
 
 
 def data(count: int = 44) -> ArrayData:
@@ -17,7 +18,7 @@ def data(count: int = 44) -> ArrayData:
         noise = rng.randint(0, 100, (size, 6, 6, 1))
         return Split((noise + 100 * labels[:, None, None, None]).astype(np.uint8), labels)
 
-    return ArrayData("blobs", "0", "made here", 2, split(count), split(10), split(10))
+    return ArrayData("blobs", "0", "made here", ("a", "b"), split(count), split(10), split(10))
 
 
 def model() -> keras.Model:
@@ -35,13 +36,13 @@ def model() -> keras.Model:
     )
 
 
-def phase(epochs: float | None = 3, **options: object) -> PhaseConfig:
-    return PhaseConfig(epochs=epochs, optimizer=OptimizerConfig(learning_rate=0.01), **options)
+def phase(epochs: float | None = 3, **options: object) -> PhaseOptions:
+    return PhaseOptions(epochs=epochs, optimizer=AdamOptions(learning_rate=0.01), **options)
 
 
-def recipe(**options: object) -> TrainingConfig:
+def recipe(**options: object) -> TrainingOptions:
     given = {"name": "small", "batch_size": 8, "log_every": 2, "jit_compile": "never"} | options
-    return TrainingConfig(**given)
+    return TrainingOptions(**given)
 
 
 class StubPruner:

@@ -3,6 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from harness.pruning.pattern.base import PATTERNS
+from harness.pruning.pattern.none import NoPatternOptions
 from harness.training import jit, loop, seeds
 from tests.forked import begin, result
 from tests.training import small
@@ -23,15 +25,17 @@ def test_settings_and_devices_decide(monkeypatch, gpus):
 )
 def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
-    settled = jit.settle(small.recipe(jit_compile="auto"), pattern, "single")
+    options = PATTERNS.find(pattern)()
+    settled = jit.settle(small.recipe(jit_compile="auto"), options, "single")
     assert settled.jit_compile == ("always" if compiled else "never")
-    assert jit.settle(small.recipe(jit_compile="never"), pattern, "single").jit_compile == "never"
+    assert jit.settle(small.recipe(jit_compile="never"), options, "single").jit_compile == "never"
 
 
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
 def test_several_devices_keep_it_off(monkeypatch, strategy):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
-    assert jit.settle(small.recipe(jit_compile="auto"), "none", strategy).jit_compile == "never"
+    settled = jit.settle(small.recipe(jit_compile="auto"), NoPatternOptions(), strategy)
+    assert settled.jit_compile == "never"
 
 
 def compiled():

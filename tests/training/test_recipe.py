@@ -4,14 +4,21 @@ import keras
 import numpy as np
 import pytest
 
-from harness.config.schema import DecayConfig, OptimizerConfig, PhaseConfig, TrainingConfig
 from harness.errors import ConfigError
 from harness.training import objective, recipe
+from harness.training.decay.base import DECAYS
+from harness.training.decay.exponential import ExponentialDecayOptions
+from harness.training.decay.rewind import RewindOptions
+from harness.training.optimizer.adam import AdamOptions
+from harness.training.optimizer.adamw import AdamWOptions
+from harness.training.optimizer.rmsprop import RMSpropOptions
+from harness.training.optimizer.sgd import SGDOptions
+from harness.training.options import PhaseOptions, TrainingOptions
 from harness.training.recipe import Length
 
 
 def phase(**options):
-    return PhaseConfig(**({"epochs": 1} | options))
+    return PhaseOptions(**({"epochs": 1} | options))
 
 
 @pytest.mark.parametrize(
@@ -32,9 +39,8 @@ def test_phases_without_a_step_are_refused():
 
 
 def rates(decay, steps, total=100, per_epoch=10):
-    rate = recipe.learning_rate(
-        OptimizerConfig(learning_rate=0.8), DecayConfig(**decay), Length(total, per_epoch)
-    )
+    decay = {"kind": "constant"} | decay
+    rate = DECAYS.find(decay["kind"])(**decay).schedule(0.8, Length(total, per_epoch))
     return [float(rate(step)) if callable(rate) else rate for step in steps]
 
 
@@ -49,10 +55,10 @@ def test_learning_rates():
 
 
 def test_a_rewound_rate_repeats_the_dense_phases_end():
-    dense = phase(epochs=10, optimizer=OptimizerConfig(learning_rate=0.8))
-    dense.decay = DecayConfig(kind="exponential", rate=0.5, every=2.0)
-    training = TrainingConfig(name="t", dense=dense)
-    again = phase(epochs=5, decay=DecayConfig(kind="rewind"))
+    dense = phase(epochs=10, optimizer=AdamOptions(learning_rate=0.8))
+    dense.decay = ExponentialDecayOptions(rate=0.5, every=2.0)
+    training = TrainingOptions(name="t", dense=dense)
+    again = phase(epochs=5, decay=RewindOptions())
     rate = recipe.phase_rate(again, training, Length(50, 10))
     assert [float(rate(step)) for step in (0, 9, 10, 49)] == pytest.approx([0.2, 0.2, 0.1, 0.05])
     with pytest.raises(ConfigError, match=r"received 101 steps; accepted: up to the dense.* 100,"):
@@ -60,16 +66,20 @@ def test_a_rewound_rate_repeats_the_dense_phases_end():
 
 
 def test_options_reach_the_optimizer():
-    config = OptimizerConfig(
-        "rmsprop", 0.1, momentum=0.8, rho=0.7, epsilon=0.5, weight_decay=0.01, clip_norm=3.0
-    )
-    optimizer = recipe.make_optimizer(config, 0.1)
+    config = RMSpropOptions(momentum=0.8, rho=0.7, epsilon=0.5, weight_decay=0.01, clip_norm=3.0)
+    optimizer = config.optimizer(0.1)
     assert isinstance(optimizer, keras.optimizers.RMSprop)
     found = optimizer.get_config()
     assert (found["momentum"], found["rho"], found["epsilon"]) == (0.8, 0.7, 0.5)
     assert (found["weight_decay"], found["global_clipnorm"]) == (0.01, 3.0)
-    defaults = recipe.make_optimizer(OptimizerConfig(), 0.1).get_config()
+    defaults = AdamOptions().optimizer(0.1).get_config()
     assert defaults["epsilon"] == keras.optimizers.Adam().get_config()["epsilon"]
+
+
+def test_adamw_decays_as_that_of_keras():
+    found = AdamWOptions().optimizer(0.1).get_config()["weight_decay"]
+    assert found == keras.optimizers.AdamW().get_config()["weight_decay"]
+    assert AdamWOptions(weight_decay=0.1).optimizer(0.1).get_config()["weight_decay"] == 0.1
 
 
 def test_label_smoothing_is_that_of_keras_on_one_hot_labels():
@@ -105,8 +115,8 @@ def test_l2_pulls_kernels_and_only_those():
             layers.Dense(2),
         ]
     )
-    training = TrainingConfig(name="t", l2=0.5, jit_compile="never")
-    sgd = phase(optimizer=OptimizerConfig("sgd", 0.1))
+    training = TrainingOptions(name="t", l2=0.5, jit_compile="never")
+    sgd = phase(optimizer=SGDOptions(learning_rate=0.1))
     recipe.compile_model(model, sgd, training, Length(10, 10), objective.classification(0.0))
     before = [weight.numpy() for weight in model.trainable_variables]
     # No image reaches the logits' difference: only the pull moves the last kernel.

@@ -2,21 +2,21 @@
 
 import pytest
 
-from harness.config.schema import StrategyConfig
 from harness.errors import ConfigError
 from harness.training import strategy
+from harness.training.options import StrategyOptions
 from tests.forked import begin, result
 from tests.training import mirrored
 
 
 def test_more_devices_than_there_are_is_refused():
-    config = StrategyConfig(name="mirrored", devices=64)
+    config = StrategyOptions(name="mirrored", devices=64)
     with pytest.raises(ConfigError, match=r"strategy\.devices=64: this machine has"):
         strategy.scope(config, 64).__enter__()
 
 
 def test_single_is_one_replica():
-    with strategy.scope(StrategyConfig(name="single"), 7) as replicas:
+    with strategy.scope(StrategyOptions(name="single"), 7) as replicas:
         assert replicas == 1
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.config.schema import ImageModelConfig, StrategyConfig
 from harness.data.base import ArrayData, Split
-from harness.models import build
+from harness.models import MODELS, build
 from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
+from harness.training.options import StrategyOptions
 from tests.rounding import in_float64
 from tests.training import small
 
@@ -30,7 +30,7 @@ def net(kind: str, precision: str) -> keras.Model:
         model = keras.Sequential([keras.Input((32, 32, 3)), *hidden, layers.Dense(2)])
         return in_float64(model) if precision == "exact" else model
     options: Any = {"dropout": 0.1, "small_images": kind == "inception_v3"}
-    model = build(ImageModelConfig(name=kind, width=0.125, **options), (32, 32, 3), 2)
+    model = build(MODELS.find(kind)(width=0.125, **options), (32, 32, 3), 2)
     if precision == "exact":
         return in_float64(model)
     for layer in model.layers:
@@ -49,7 +49,7 @@ def photographs() -> ArrayData:
         noise = rng.randint(0, 160, (size, 32, 32, 3))
         return Split((noise + 80 * labels[:, None, None, None]).astype(np.uint8), labels)
 
-    return ArrayData("photographs", "0", "made here", 2, split(40), split(8), split(8))
+    return ArrayData("photographs", "0", "made here", ("a", "b"), split(40), split(8), split(8))
 
 
 def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str,
         sparsity: pruned or 2:4.
         precision: mixed or exact.
     """
-    config = StrategyConfig(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
+    config = StrategyOptions(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
     seeds.seed_everything(4)
     exact = precision == "exact"

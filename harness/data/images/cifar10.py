@@ -5,19 +5,20 @@ Two sources of the same pictures: the files of https://www.cs.toronto.edu/~kriz/
 test split is the published one; validation pictures are taken from the 50,000.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import Cifar10Config
 from harness.data import subset, tfds_files
-from harness.data.base import Split, data_folder, digest
+from harness.data.base import Data, Split, data_folder, digest
+from harness.data.images.base import ImageOptions, ShiftOptions
 from harness.data.images.pictures import PictureData
 from harness.data.prepare import source_of
 from harness.errors import DataError
+from harness.options import choice
 
-SOURCES = ("binary", "tfds")
 #: The classes in the order of their labels (batches.meta.txt of the original archive).
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -29,6 +30,8 @@ SIDE = 32
 #: A row: the label, then the red, the green and the blue plane.
 ROW = 1 + 3 * SIDE * SIDE
 
+TFDS_SPLITS = ("train", "test")
+
 _FOLDER = "cifar-10-batches-bin"  # in the original archive
 _LAYOUT = (
     f"a folder with {TRAIN_FILES[0]} … {TRAIN_FILES[-1]} and {TEST_FILE};"
@@ -36,74 +39,82 @@ _LAYOUT = (
 )
 
 
-def check(config: Cifar10Config) -> None:
-    """Refuses missing or damaged files, without TensorFlow.
+@choice
+@dataclass
+class Cifar10(ImageOptions):
+    """CIFAR-10; another `size` than 32 is reached by bilinear interpolation."""
 
-    Raises:
-        DataError: See the message: what was found, what is expected, what to do.
-    """
-    if config.source == "tfds":
-        _tfds_folder(config)
-        tfds_files.require()
-        return
-    folder = _folder(config)
-    for name in (*TRAIN_FILES, TEST_FILE):
-        _read(folder / name)
+    sources: ClassVar[tuple[str, ...]] = ("binary", "tfds")
 
+    name: str = "cifar10"
+    source: str = "binary"
+    size: int = SIDE
+    validation_examples: int | None = 5000
+    augmentation: ShiftOptions = field(default_factory=ShiftOptions)
 
-def fingerprint(config: Cifar10Config) -> str:
-    """sha256 of the pictures' files.
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        self.augmentation.check("dataset.augmentation")
 
-    Raises:
-        DataError: If the files are missing.
-    """
-    if config.source == "tfds":
-        shards = sorted(_tfds_folder(config).glob("*.tfrecord*"))
-        return digest((path.name, path.read_bytes()) for path in shards)
-    folder = _folder(config)
-    return digest((name, (folder / name).read_bytes()) for name in (*TRAIN_FILES, TEST_FILE))
+    def require(self) -> None:
+        """Refuses missing or damaged files."""
+        if self.source == "tfds":
+            self._tfds_folder()
+            tfds_files.require()
+            return
+        folder = _folder(self.data_dir)
+        for name in (*TRAIN_FILES, TEST_FILE):
+            _read(folder / name)
 
+    def fingerprint(self) -> str:
+        """sha256 of the pictures' files."""
+        if self.source == "tfds":
+            return tfds_files.fingerprint(self._tfds_folder())
+        folder = _folder(self.data_dir)
+        return digest((name, (folder / name).read_bytes()) for name in (*TRAIN_FILES, TEST_FILE))
 
-def load(config: Cifar10Config) -> PictureData:
-    """The pictures, split into train, validation and test, evenly over the classes.
+    def load(self) -> Data:
+        """The pictures, split into train, validation and test, evenly over the classes."""
+        pool, held_out, origin = self._pictures()
+        validation, train = subset.balanced(
+            pool.labels,
+            [self.validation_examples, self.train_examples],
+            self.split_seed,
+            ["dataset.validation_examples", "dataset.train_examples"],
+        )
+        (test,) = subset.balanced(
+            held_out.labels, [self.test_examples], self.split_seed, ["dataset.test_examples"]
+        )
+        sizes = f"{len(train)} + {len(validation)} + {len(test)}"
+        return PictureData(
+            name=self.name,
+            fingerprint=self.fingerprint(),
+            source=f"{origin}: {sizes} pictures for training, validation and test",
+            classes=CLASSES,
+            train_split=pool.taken(train),
+            validation_split=pool.taken(validation),
+            test_split=held_out.taken(test),
+            size=self.size,
+            augmentation=self.augmentation,
+        )
 
-    Raises:
-        DataError: If the files are missing, damaged, or too few for what was asked.
-    """
-    if config.source == "tfds":
-        folder = _tfds_folder(config)
-        pool, held_out = (_read_tfds(folder, split) for split in ("train", "test"))
-        origin = f"TFDS cifar10 {folder.name}"
-    else:
-        folder = _folder(config)
-        pool = _joined([_read(folder / name) for name in TRAIN_FILES])
-        held_out = _read(folder / TEST_FILE)
-        origin = source_of(folder, "CIFAR-10, binary version")
-    validation, train = subset.balanced(
-        pool.labels,
-        [config.validation_examples, config.train_examples],
-        config.split_seed,
-        ["dataset.validation_examples", "dataset.train_examples"],
-    )
-    (test,) = subset.balanced(
-        held_out.labels, [config.test_examples], config.split_seed, ["dataset.test_examples"]
-    )
-    sizes = f"{len(train)} + {len(validation)} + {len(test)}"
-    return PictureData(
-        name="cifar10",
-        fingerprint=fingerprint(config),
-        source=f"{origin}: {sizes} pictures for training, validation and test",
-        num_classes=len(CLASSES),
-        train_split=_take(pool, train),
-        validation_split=_take(pool, validation),
-        test_split=_take(held_out, test),
-        size=config.size,
-        augmentation=config.augmentation,
-    )
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """As configured."""
+        return self.image_shape, len(CLASSES)
 
+    def _pictures(self) -> tuple[Split, Split, str]:
+        """Those to train on, those to test on, and where they are from."""
+        if self.source == "tfds":
+            folder = self._tfds_folder()
+            train, test = (_read_tfds(folder, split) for split in TFDS_SPLITS)
+            return train, test, f"TFDS cifar10 {folder.name}"
+        folder = _folder(self.data_dir)
+        train = _joined([_read(folder / name) for name in TRAIN_FILES])
+        return train, _read(folder / TEST_FILE), source_of(folder, "CIFAR-10, binary version")
 
-def _take(split: Split, index: np.ndarray) -> Split:
-    return Split(split.inputs[index], split.labels[index])
+    def _tfds_folder(self) -> Path:
+        return tfds_files.folder("cifar10", self.data_dir, TFDS_SPLITS)
 
 
 def _joined(splits: list[Split]) -> Split:
@@ -114,8 +125,8 @@ def _joined(splits: list[Split]) -> Split:
 # Binary version ----------------------------------------------------------------------
 
 
-def _folder(config: Cifar10Config) -> Path:
-    given = data_folder(config.data_dir, _LAYOUT)
+def _folder(data_dir: str | None) -> Path:
+    given = data_folder(data_dir, _LAYOUT)
     folder = given / _FOLDER if (given / _FOLDER).is_dir() else given
     missing = [name for name in (*TRAIN_FILES, TEST_FILE) if not (folder / name).is_file()]
     if missing:
@@ -144,17 +155,9 @@ def _read(path: Path) -> Split:
 # TensorFlow Datasets -----------------------------------------------------------------
 
 
-def _tfds_folder(config: Cifar10Config) -> Path:
-    return tfds_files.folder("cifar10", config.data_dir, ("train", "test"))
-
-
 def _read_tfds(folder: Path, split: str) -> Split:
-    def pairs() -> Iterator[tuple[np.ndarray, int]]:
-        for example in tfds_files.examples(folder, split):
-            yield example["image"], int(example["label"])
-
-    images, labels = zip(*pairs(), strict=True)
-    pictures = np.stack(images)
-    if pictures.shape[1:] != (SIDE, SIDE, 3):
-        raise DataError(f"{folder} ({split}): images of {pictures.shape[1:]}; CIFAR-10's are 32×32")
-    return Split(pictures, np.array(labels, np.int64))
+    pictures = tfds_files.split(folder, split)
+    if pictures.inputs.shape[1:] != (SIDE, SIDE, 3):
+        found = pictures.inputs.shape[1:]
+        raise DataError(f"{folder} ({split}): images of {found}; CIFAR-10's are 32×32")
+    return pictures

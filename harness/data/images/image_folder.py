@@ -8,87 +8,69 @@ With `train/class/*` the held-out photographs are those of `test/class/*`, or of
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from harness.config.schema import ImageFolderConfig
 from harness.data import subset
 from harness.data.base import data_folder, stratified
 from harness.data.images.photos import folders as photo_folders
-from harness.data.images.photos import pipeline as photos
-from harness.data.images.photos.data import Part, PhotoData
-from harness.data.images.photos.pipeline import FilePhotos
+from harness.data.images.photos.base import Found, PhotoOptions
+from harness.data.images.photos.pipeline import FilePhotos, Part
 from harness.errors import DataError
+from harness.options import choice, need
 
-SOURCES = ("folder",)
 _LAYOUT = "a folder with a folder of .jpg, .jpeg or .png files for each class"
 _TRAIN, _TEST, _VALIDATION = "train", "test", ("validation", "val")
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a folder holds: classes, and photographs of up to three splits of its own."""
+@choice
+@dataclass
+class ImageFolder(PhotoOptions):
+    """Any folder of `class/*.jpg`; the shares split what is not split into folders."""
 
-    classes: list[str]
-    train: FilePhotos
-    validation: FilePhotos | None
-    test: FilePhotos | None
+    sources: ClassVar[tuple[str, ...]] = ("folder",)
+    whole: ClassVar[bool] = True
 
-    def all(self) -> list[FilePhotos]:
-        return [each for each in (self.train, self.validation, self.test) if each is not None]
+    name: str = "image_folder"
+    source: str = "folder"
+    validation_share: float = 0.1
+    test_share: float = 0.1
 
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        for option in ("validation_share", "test_share"):
+            value = getattr(self, option)
+            need(f"dataset.{option}", value, 0 < value < 0.5, "a number in (0, 0.5)")
 
-def check(config: ImageFolderConfig) -> None:
-    """Refuses missing folders, empty classes and broken files, without TensorFlow.
+    def find(self) -> Found:
+        """A folder a class, or a folder a split and in it a folder a class."""
+        return _find(self)
 
-    Raises:
-        DataError: names the folder or file.
-    """
-    found = _find(config)
-    for each in found.all():
-        photos.check(each)
-    _split(config, found)
-
-
-def fingerprint(config: ImageFolderConfig) -> str:
-    """sha256 of the photographs (see `harness.data.images.photos.pipeline.fingerprint`).
-
-    Raises:
-        DataError: If the folder is missing or laid out differently.
-    """
-    return photos.fingerprint(*_find(config).all())
+    def split(self, found: Found) -> tuple[Part, Part, Part]:
+        """Folders for splits are taken as they are; without, shares of every class."""
+        return _split(self, found)
 
 
-def load(config: ImageFolderConfig) -> PhotoData:
-    """The photographs in their splits.
-
-    Raises:
-        DataError: If the folder is not laid out so.
-    """
-    found = _find(config)
-    return PhotoData.of(config, found.classes, found.all(), _split(config, found))
-
-
-def _find(config: ImageFolderConfig) -> _Found:
+def _find(config: ImageFolder) -> Found:
     root = data_folder(config.data_dir, _LAYOUT)
     names = photo_folders.class_names(root)
     # A class may be called train, too: then photographs are in it, not folders of them.
     if _TRAIN not in names or not photo_folders.class_names(root / _TRAIN):
-        return _Found(_classes(root), photo_folders.by_class(root, names), None, None)
+        return Found(_classes(root), photo_folders.by_class(root, names), {})
     given = [name for name in _VALIDATION if name in names]
-    held_out = _TEST if _TEST in names else given.pop() if given else None
+    places = {"test": _TEST if _TEST in names else given.pop() if given else None}
+    places = {"validation": given[0] if given else None, **places}
     classes = _classes(root / _TRAIN)
 
-    def part(place: str | None) -> FilePhotos | None:
-        if place is None:
-            return None
+    def photos(place: str) -> FilePhotos:
         if photo_folders.class_names(root / place) != classes:
             raise DataError(f"{root / place}: other classes than in {_TRAIN}/; accepted: the same")
         return photo_folders.by_class(root, classes, [place])
 
-    train = part(_TRAIN)
-    assert train is not None
-    return _Found(classes, train, part(given[0] if given else None), part(held_out))
+    held_out = {split: photos(place) for split, place in places.items() if place is not None}
+    return Found(classes, photos(_TRAIN), held_out)
 
 
 def _classes(root: Path) -> list[str]:
@@ -101,26 +83,22 @@ def _classes(root: Path) -> list[str]:
     return names
 
 
-def _split(config: ImageFolderConfig, found: _Found) -> tuple[Part, Part, Part]:
-    """Training, validation and test photographs, each cut to what was asked for."""
-    labels, pool = found.train.labels, np.arange(len(found.train.labels))
-    shares = [config.validation_share] if found.validation is None else []
-    shares += [config.test_share] if found.test is None else []
-    parts = stratified(labels, shares, config.split_seed) if shares else [pool]
-    train = Part(found.train, parts[0])
-    test = _own(found.test) or Part(found.train, parts[-1])
-    validation = _own(found.validation) or Part(found.train, parts[1])
-    return (
-        _cut(train, config.train_examples, config.split_seed, "train"),
-        _cut(validation, config.validation_examples, config.split_seed, "validation"),
-        _cut(test, config.test_examples, config.split_seed, "test"),
-    )
+def _split(config: ImageFolder, found: Found) -> tuple[Part, Part, Part]:
+    labels = found.train.labels
+    shares = {"validation": config.validation_share, "test": config.test_share}
+    drawn = {split: share for split, share in shares.items() if split not in found.held_out}
+    train, *others = stratified(labels, list(drawn.values()), config.split_seed)
+    parts = {"train": Part(found.train, train)}
+    parts |= {split: Part(found.train, index) for split, index in zip(drawn, others, strict=True)}
+    for split, photos in found.held_out.items():
+        parts[split] = Part(photos, np.arange(len(photos.labels)))
+    cut = {split: _cut(config, parts[split], split) for split in ("train", "validation", "test")}
+    return cut["train"], cut["validation"], cut["test"]
 
 
-def _own(found: FilePhotos | None) -> Part | None:
-    return None if found is None else Part(found, np.arange(len(found.labels)))
-
-
-def _cut(part: Part, count: int | None, seed: int, name: str) -> Part:
-    (chosen,) = subset.balanced(part.labels, [count], seed, [f"dataset.{name}_examples"])
+def _cut(config: ImageFolder, part: Part, split: str) -> Part:
+    """As many of them as were asked for."""
+    key = f"{split}_examples"
+    count = getattr(config, key)
+    (chosen,) = subset.balanced(part.labels, [count], config.split_seed, [f"dataset.{key}"])
     return Part(part.photos, part.index[chosen])

@@ -14,23 +14,22 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import ImagenetConfig
 from harness.data import subset, tfds_files
 from harness.data.base import data_folder
 from harness.data.images import imagenet_labels
 from harness.data.images.photos import folders as photo_folders
 from harness.data.images.photos import index as photo_index
-from harness.data.images.photos import pipeline as photos
 from harness.data.images.photos import records as photo_records
 from harness.data.images.photos import tars as photo_tars
-from harness.data.images.photos.data import Part, PhotoData
-from harness.data.images.photos.pipeline import Photos
+from harness.data.images.photos.base import Found, PhotoOptions
+from harness.data.images.photos.pipeline import Part
 from harness.errors import DataError
+from harness.options import choice, need
 
-SOURCES = ("folders", "tars", "tfds")
 NUM_CLASSES, NUM_TRAIN, NUM_VALIDATION = 1000, 1_281_167, 50_000
 #: sha256 of the 1000 synsets, sorted, a line each. Source: the labels of TFDS' imagenet_resized,
 #: https://github.com/tensorflow/datasets.
@@ -45,57 +44,44 @@ _LAYOUTS = {
 }
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Classes and photographs of both splits, and where they are from."""
+@choice
+@dataclass
+class Imagenet(PhotoOptions):
+    """ILSVRC 2012. `classes` below 1000 admits subsets of it in the same layout."""
 
-    synsets: list[str]
-    train: Photos
-    validation: Photos
-    origin: str
+    sources: ClassVar[tuple[str, ...]] = ("folders", "tars", "tfds")
 
+    name: str = "imagenet"
+    source: str = "tfds"
+    classes: int = NUM_CLASSES
 
-def check(config: ImagenetConfig) -> None:
-    """Refuses other classes or counts, and broken files, without TensorFlow.
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        classes = self.classes
+        need("dataset.classes", classes, 2 <= classes <= NUM_CLASSES, f"2 to {NUM_CLASSES}")
 
-    Raises:
-        DataError: See the message: what was found, what is expected, what to do.
-    """
-    found = _find(config)
-    photos.check(found.train)
-    photos.check(found.validation)
-    _split(config, found)
+    def find(self) -> Found:
+        """The photographs of both splits, in the same order from each of the sources."""
+        return _find(self)
 
+    def split(self, found: Found) -> tuple[Part, Part, Part]:
+        """Those to watch training by are taken evenly from the training classes."""
+        return _split(self, found)
 
-def fingerprint(config: ImagenetConfig) -> str:
-    """sha256 of names, sizes, classes and sampled contents (`photos.pipeline.fingerprint`).
-
-    Raises:
-        DataError: If the photographs are missing or laid out differently.
-    """
-    found = _find(config)
-    return photos.fingerprint(found.train, found.validation)
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """As configured."""
+        return self.image_shape, self.classes
 
 
-def load(config: ImagenetConfig) -> PhotoData:
-    """The photographs, those to watch training by taken evenly from the training classes.
-
-    Raises:
-        DataError: If they are missing, laid out differently, or too few for what was asked.
-    """
-    found = _find(config)
-    both, parts = (found.train, found.validation), _split(config, found)
-    return PhotoData.of(config, found.synsets, both, parts, found.origin)
-
-
-def _find(config: ImagenetConfig) -> _Found:
-    finders: dict[str, Callable[[ImagenetConfig], _Found]] = {
+def _find(config: Imagenet) -> Found:
+    finders: dict[str, Callable[[Imagenet], Found]] = {
         "folders": _find_folders,
         "tars": _find_tars,
         "tfds": _find_tfds,
     }
     found = _in_order(finders[config.source](config))
-    count = len(found.synsets)
+    count = len(found.classes)
     if count != config.classes:
         raise DataError(
             f"{config.data_dir}: {count} classes; accepted: {config.classes}, or with a subset of"
@@ -106,22 +92,22 @@ def _find(config: ImagenetConfig) -> _Found:
     return found
 
 
-def _in_order(found: _Found) -> _Found:
+def _in_order(found: Found) -> Found:
     """Training photographs by class and name, the others by name, wherever they lie."""
-    train, held_out = found.train, found.validation
+    train, held_out = found.train, found.held_out["test"]
     files = np.array([name.rpartition(b"/")[2] for name in held_out.names], "S")
     return replace(
         found,
         train=train.taken(np.lexsort((train.names, train.labels))),
-        validation=held_out.taken(np.argsort(files, kind="stable")),
+        held_out={"test": held_out.taken(np.argsort(files, kind="stable"))},
     )
 
 
-def _require_ilsvrc(config: ImagenetConfig, found: _Found) -> None:
-    lines = "\n".join(found.synsets).encode()
+def _require_ilsvrc(config: Imagenet, found: Found) -> None:
+    lines = "\n".join(found.classes).encode()
     if hashlib.sha256(lines).hexdigest() != SYNSETS_SHA256:
         raise DataError(f"{config.data_dir}: 1000 classes, but not the synsets of ILSVRC 2012")
-    counts = len(found.train.labels), len(found.validation.labels)
+    counts = tuple(len(photos.labels) for photos in found.all())
     if counts != (NUM_TRAIN, NUM_VALIDATION):
         raise DataError(
             f"{config.data_dir}: {counts[0]:,} training and {counts[1]:,} validation photographs;"
@@ -129,30 +115,28 @@ def _require_ilsvrc(config: ImagenetConfig, found: _Found) -> None:
         )
 
 
-def _split(config: ImagenetConfig, found: _Found) -> tuple[Part, Part, Part]:
+def _split(config: Imagenet, found: Found) -> tuple[Part, Part, Part]:
     validation, train = subset.balanced(
         found.train.labels,
         [config.validation_examples, config.train_examples],
         config.split_seed,
         ["dataset.validation_examples", "dataset.train_examples"],
     )
+    held_out = found.held_out["test"]
     (test,) = subset.balanced(
-        found.validation.labels,
-        [config.test_examples],
-        config.split_seed,
-        ["dataset.test_examples"],
+        held_out.labels, [config.test_examples], config.split_seed, ["dataset.test_examples"]
     )
-    return Part(found.train, train), Part(found.train, validation), Part(found.validation, test)
+    return Part(found.train, train), Part(found.train, validation), Part(held_out, test)
 
 
-def _root(config: ImagenetConfig) -> Path:
+def _root(config: Imagenet) -> Path:
     return data_folder(config.data_dir, _LAYOUTS[config.source])
 
 
 # Folders -----------------------------------------------------------------------------
 
 
-def _find_folders(config: ImagenetConfig) -> _Found:
+def _find_folders(config: Imagenet) -> Found:
     root = _root(config)
     held_out = [name for name in _VALIDATION if (root / name).is_dir()]
     if not (root / _TRAIN).is_dir() or not held_out:
@@ -169,13 +153,13 @@ def _find_folders(config: ImagenetConfig) -> _Found:
         validation = photo_folders.flat(root, place)
         names = [Path(name.decode()).name for name in validation.names]
         validation = validation.labelled(imagenet_labels.read(root, names, synsets))
-    return _Found(synsets, train, validation, "ILSVRC 2012, folders")
+    return Found(synsets, train, {"test": validation}, "ILSVRC 2012, folders")
 
 
 # Tars --------------------------------------------------------------------------------
 
 
-def _find_tars(config: ImagenetConfig) -> _Found:
+def _find_tars(config: Imagenet) -> Found:
     root = _root(config)
     missing = [name for name in (TRAIN_TAR, VALIDATION_TAR) if not (root / name).is_file()]
     if missing:
@@ -189,13 +173,14 @@ def _find_tars(config: ImagenetConfig) -> _Found:
     held_out, _ = photo_index.packed([root / VALIDATION_TAR], photo_tars.flat_tar)
     held_out = held_out.taken(np.argsort(held_out.names))
     truth = imagenet_labels.read(root, [name.decode() for name in held_out.names], synsets)
-    return _Found(synsets, train.labelled(labels), held_out.labelled(truth), "ILSVRC 2012, tars")
+    test = {"test": held_out.labelled(truth)}
+    return Found(synsets, train.labelled(labels), test, "ILSVRC 2012, tars")
 
 
 # TensorFlow Datasets -----------------------------------------------------------------
 
 
-def _find_tfds(config: ImagenetConfig) -> _Found:
+def _find_tfds(config: Imagenet) -> Found:
     folder = tfds_files.folder(TFDS_NAME, config.data_dir, (_TRAIN, _VALIDATION[0]))
     path = folder / "label.labels.txt"
     if not path.is_file():
@@ -211,4 +196,4 @@ def _find_tfds(config: ImagenetConfig) -> _Found:
         if len(labels) and labels.max() >= len(given):
             raise DataError(f"{folder}: class {labels.max()}, but {path.name} has {len(given)}")
         parts.append(found.labelled(number[labels]))
-    return _Found(synsets, parts[0], parts[1], f"TFDS {TFDS_NAME} {folder.name}")
+    return Found(synsets, parts[0], {"test": parts[1]}, f"TFDS {TFDS_NAME} {folder.name}")

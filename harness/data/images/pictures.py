@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config.schema import ShiftConfig
 from harness.data.base import ArrayData
+from harness.data.images.base import ShiftOptions
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class PictureData(ArrayData):
         name: Of the data set.
         fingerprint: Of its content.
         source: Where it came from, in words.
-        num_classes: Number of classes.
+        classes: Name of each class.
         train_split: Pictures to train on, uint8 [n, height, width, 3].
         validation_split: Pictures to watch training by.
         test_split: Pictures that the result is measured on.
@@ -25,10 +25,10 @@ class PictureData(ArrayData):
     """
 
     size: int
-    augmentation: ShiftConfig
+    augmentation: ShiftOptions
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> tuple[Any, ...]:
         """Shape of one example."""
         return (self.size, self.size, 3)
 

@@ -7,18 +7,20 @@ The set has no recordings of noise: augmentation mixes in white noise.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import FsddConfig
-from harness.data.base import data_folder, stratified
+from harness.data.base import Data, Split, data_folder, stratified
+from harness.data.speech.base import WordsOptions
 from harness.data.speech.sound import recordings
-from harness.data.speech.sound.clips import Clips, SpeechData
+from harness.data.speech.sound.clips import SpeechData
 from harness.data.speech.sound.recordings import CLIP, Archive, Folder, Recordings
 from harness.errors import DataError
+from harness.options import choice
 
-SOURCES = ("recordings",)
 CLASSES = tuple("0123456789")
 
 _VALIDATION = 0.1
@@ -29,58 +31,55 @@ _LAYOUT = (
 )
 
 
-def check(config: FsddConfig) -> None:
-    """Refuses missing or damaged recordings and an unknown test speaker; no TensorFlow.
+@choice
+@dataclass
+class Fsdd(WordsOptions):
+    """The Free Spoken Digit Dataset; `test_speaker` is heard in the test split only."""
 
-    Raises:
-        DataError: names the file or the speaker.
-    """
-    found = _open(config)
-    recordings.check(found, _names(found, config))
+    sources: ClassVar[tuple[str, ...]] = ("recordings",)
 
+    name: str = "fsdd"
+    source: str = "recordings"
+    test_speaker: str = "theo"
 
-def fingerprint(config: FsddConfig) -> str:
-    """sha256 of the recordings; a folder and an archive of the same ones agree.
+    def require(self) -> None:
+        """Refuses missing or damaged recordings and an unknown test speaker."""
+        found = _open(self)
+        recordings.check(found, _names(found, self))
 
-    Raises:
-        DataError: If they are missing.
-    """
-    found = _open(config)
-    return recordings.fingerprint(found, _names(found, config), base=True)
+    def fingerprint(self) -> str:
+        """sha256 of the recordings; a folder and an archive of the same ones agree."""
+        found = _open(self)
+        return recordings.fingerprint(found, _names(found, self), base=True)
 
+    def load(self) -> Data:
+        """The digits, the test split by speaker and validation stratified, by `split_seed`."""
+        found = _open(self)
+        # By base name, so that the split does not depend on the folder.
+        names = sorted(_names(found, self), key=_base)
+        labels = np.array([int(_base(name)[0]) for name in names], np.int64)
+        held_out = np.array([_speaker(name) == self.test_speaker for name in names])
+        others = np.flatnonzero(~held_out)
+        train, validation = stratified(labels[others], [_VALIDATION], self.split_seed)
+        clips = Split(recordings.clips(found, names, self.clip), labels)
+        speakers = len({_speaker(name) for name in names}) - 1
+        return SpeechData(
+            name=self.name,
+            fingerprint=recordings.fingerprint(found, names, base=True),
+            source=f"Free Spoken Digit Dataset: {len(names)} recordings, trained on {speakers}"
+            f" speakers, tested on {self.test_speaker}",
+            classes=CLASSES,
+            train_split=clips.taken(others[train]),
+            validation_split=clips.taken(others[validation]),
+            test_split=clips.taken(np.flatnonzero(held_out)),
+            features=self.features,
+            augmentation=self.augmentation,
+            noise=(_hiss(),),
+        )
 
-def load(config: FsddConfig) -> SpeechData:
-    """The digits, the test split by speaker and validation stratified, by `split_seed`.
-
-    Raises:
-        DataError: If recordings are missing or damaged.
-    """
-    found = _open(config)
-    # By base name, so that the split does not depend on the folder.
-    names = sorted(_names(found, config), key=_base)
-    labels = np.array([int(_base(name)[0]) for name in names], np.int64)
-    held_out = np.array([_speaker(name) == config.test_speaker for name in names])
-    others = np.flatnonzero(~held_out)
-    train, validation = stratified(labels[others], [_VALIDATION], config.split_seed)
-    sounds = recordings.clips(found, names, config.clip)
-
-    def split(index: np.ndarray) -> Clips:
-        return Clips(sounds[index], labels[index])
-
-    speakers = len({_speaker(name) for name in names}) - 1
-    return SpeechData(
-        name="fsdd",
-        fingerprint=recordings.fingerprint(found, names, base=True),
-        source=f"Free Spoken Digit Dataset: {len(names)} recordings, trained on {speakers}"
-        f" speakers, tested on {config.test_speaker}",
-        classes=CLASSES,
-        train_split=split(others[train]),
-        validation_split=split(others[validation]),
-        test_split=split(np.flatnonzero(held_out)),
-        features=config.features,
-        augmentation=config.augmentation,
-        noise=(_hiss(),),
-    )
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """As configured."""
+        return self.features_shape(), len(CLASSES)
 
 
 def _hiss() -> np.ndarray:
@@ -89,7 +88,7 @@ def _hiss() -> np.ndarray:
     return np.clip(noise, -(2**15), 2**15 - 1).astype(np.int16)
 
 
-def _open(config: FsddConfig) -> Recordings:
+def _open(config: Fsdd) -> Recordings:
     path = data_folder(config.data_dir, _LAYOUT, or_file=True)
     if path.is_file():
         return Archive(path)
@@ -97,7 +96,7 @@ def _open(config: FsddConfig) -> Recordings:
     return Folder(inner if inner.is_dir() else path)
 
 
-def _names(found: Recordings, config: FsddConfig) -> list[str]:
+def _names(found: Recordings, config: Fsdd) -> list[str]:
     names = [name for name in found.names() if _NAME.fullmatch(_base(name))]
     if not names:
         others = ", ".join(_base(name) for name in found.names()[:4]) or "none"

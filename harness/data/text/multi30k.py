@@ -2,8 +2,19 @@
 https://aclanthology.org/W16-3210), task 1: 29,000 / 1,014 / 1,000 pairs.
 """
 
-from harness.data.text.corpora.pair_files import check, fingerprint, load
+from dataclasses import dataclass, field
 
-SOURCES = ("files",)
+from harness.data.text.base import PairFileOptions
+from harness.options import NOTHING, choice, decides
 
-__all__ = ["SOURCES", "check", "fingerprint", "load"]
+
+@choice
+@dataclass
+class Multi30k(PairFileOptions):
+    """Its files as published, tokenised here."""
+
+    name: str = "multi30k"
+    validation_files: str | None = decides(NOTHING, default="val")
+    test_files: str | None = decides(NOTHING, default="test_2016_flickr")
+    vocabulary_size: int = 8000
+    buckets: list[int] = field(default_factory=lambda: [10, 15, 20, 30, 50])

@@ -1,7 +1,17 @@
 """Any two text files that are aligned line by line."""
 
-from harness.data.text.corpora.pair_files import check, fingerprint, load
+from dataclasses import dataclass
 
-SOURCES = ("files",)
+from harness.data.text.base import PairFileOptions
+from harness.options import choice
 
-__all__ = ["SOURCES", "check", "fingerprint", "load"]
+
+@choice
+@dataclass
+class ParallelText(PairFileOptions):
+    """Your own pairs; shares of the training pairs are held out."""
+
+    name: str = "parallel_text"
+    validation_share: float = 0.02
+    test_share: float = 0.02
+    vocabulary_size: int = 8000

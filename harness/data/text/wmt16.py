@@ -10,16 +10,17 @@ So this reads its own configuration of wmt_translate, which `harness data prepar
 import dataclasses
 import hashlib
 import multiprocessing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from harness.config.schema import PairsConfig
 from harness.data import cache, tfds_files
-from harness.data.text.corpora import pair_files, tokens
-from harness.data.text.corpora.pairs import PairData
+from harness.data.base import Data
+from harness.data.text.base import PairFileOptions
+from harness.data.text.corpora import tokens
 from harness.errors import DataError
+from harness.options import NOTHING, choice, decides
 
-SOURCES = ("files", "tfds")
 LANGUAGES = ("de", "en")
 #: TFDS split -> the files' name before the language.
 FILES = {"train": "train", "validation": "newstest2013", "test": "newstest2015"}
@@ -35,36 +36,50 @@ _VARIANT = f"de-en.{_NAME}"
 _VERSION = "1.0.0"
 
 
-def check(config: PairsConfig) -> None:
-    """Refuses missing, unaligned or damaged files, and packages that are not installed.
+@choice
+@dataclass
+class Wmt16(PairFileOptions):
+    """WMT16's English and German, from text files or TFDS."""
 
-    Raises:
-        DataError: names the file or folder, and what to do.
-    """
-    if config.source == "tfds":
-        tokens.require(config.tokenizer)
-        tfds_files.require()
-        _folder(config)
-    else:
-        pair_files.check(config)
+    sources: ClassVar[tuple[str, ...]] = ("files", "tfds")
 
+    name: str = "wmt16"
+    validation_files: str | None = decides(NOTHING, default=FILES["validation"])
+    test_files: str | None = decides(NOTHING, default=FILES["test"])
 
-def fingerprint(config: PairsConfig) -> str:
-    """sha256 over the sentences and the vocabulary; files and TFDS of the same ones agree.
+    def require(self) -> None:
+        """Refuses missing, unaligned or damaged files, and packages that are not installed."""
+        if self.source == "tfds":
+            tokens.require(self.tokenizer)
+            tfds_files.require()
+            _folder(self)
+        else:
+            super().require()
 
-    Raises:
-        DataError: see `check`.
-    """
-    return pair_files.fingerprint(_as_files(config))
+    def fingerprint(self) -> str:
+        """sha256 over the sentences and the vocabulary; files and TFDS of the same ones agree."""
+        return super(Wmt16, self._as_files()).fingerprint()
 
+    def load(self) -> Data:
+        """The pairs, encoded (once: the cache keeps them)."""
+        return super(Wmt16, self._as_files()).load()
 
-def load(config: PairsConfig) -> PairData:
-    """The pairs, encoded (once: the cache keeps them).
-
-    Raises:
-        DataError: see `check`.
-    """
-    return pair_files.load(_as_files(config))
+    def _as_files(self) -> "Wmt16":
+        """The same, read from text files; those of TFDS are written once, to the cache."""
+        if self.source == "files":
+            return self
+        prepared = _folder(self)
+        name = f"wmt16-{_sha256(prepared)[:24]}"
+        root = cache.folder_of(self.cache_dir)
+        folder = cache.built(root, name, lambda unfinished: _apart(prepared, unfinished))
+        return dataclasses.replace(
+            self,
+            source="files",
+            data_dir=str(folder),
+            train_files=FILES["train"],
+            validation_files=FILES["validation"],
+            test_files=FILES["test"],
+        )
 
 
 def builder(data_dir: str | None) -> Any:
@@ -92,7 +107,7 @@ def write_text(prepared: Path, folder: Path) -> None:
                     file.write(b" ".join(example[language].split(b"\n")) + b"\n")
 
 
-def _folder(config: PairsConfig) -> Path:
+def _folder(config: Wmt16) -> Path:
     try:
         return tfds_files.folder("wmt_translate", config.data_dir, tuple(SUBSETS), _VARIANT)
     except DataError as error:
@@ -101,24 +116,6 @@ def _folder(config: PairsConfig) -> Path:
             f"{reason}; prepare it with: harness data prepare wmt16 --out FOLDER (the folder has"
             " text files, for dataset.source=files)"
         ) from None
-
-
-def _as_files(config: PairsConfig) -> PairsConfig:
-    """The same, read from text files; those of TFDS are written once, to the cache."""
-    if config.source == "files":
-        return config
-    prepared = _folder(config)
-    name = f"wmt16-{_sha256(prepared)[:24]}"
-    root = cache.folder_of(config.cache_dir)
-    folder = cache.built(root, name, lambda unfinished: _apart(prepared, unfinished))
-    return dataclasses.replace(
-        config,
-        source="files",
-        data_dir=str(folder),
-        train_files=FILES["train"],
-        validation_files=FILES["validation"],
-        test_files=FILES["test"],
-    )
 
 
 def _apart(prepared: Path, folder: Path) -> None:

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import Cifar10Config, ShiftConfig
+from harness.data.images.base import ShiftOptions
+from harness.data.images.cifar10 import Cifar10
 from harness.errors import DataError
 from tests.data.images.cifar_files import TRAIN, pictures, write_binary, write_tfds
 
 
 def config(folder, source="binary", **options):
     given = {"validation_examples": 20, "size": 32, **options}
-    return Cifar10Config(name="cifar10", source=source, data_dir=str(folder), **given)
+    return Cifar10(name="cifar10", source=source, data_dir=str(folder), **given)
 
 
 class TestBinary:
@@ -52,26 +53,26 @@ class TestBinary:
     def test_a_missing_file_is_named_with_what_makes_it(self, tmp_path):
         (write_binary(tmp_path) / TRAIN[3]).unlink()
         with pytest.raises(DataError, match=r"no data_batch_4\.bin.*harness data prepare cifar10"):
-            data.check(config(tmp_path))
+            data.require(config(tmp_path))
 
     def test_a_missing_folder(self, tmp_path):
         with pytest.raises(DataError, match=r"data_dir=.*nowhere: no such folder"):
-            data.check(config(tmp_path / "nowhere"))
+            data.require(config(tmp_path / "nowhere"))
         with pytest.raises(DataError, match="none received"):
-            data.check(Cifar10Config(name="cifar10", source="binary"))
+            data.require(Cifar10(name="cifar10", source="binary"))
 
     @pytest.mark.parametrize("keep", [0, 100, -1])
     def test_a_truncated_file(self, tmp_path, keep):
         path = write_binary(tmp_path) / "test_batch.bin"
         path.write_bytes(path.read_bytes()[:keep])
         with pytest.raises(DataError, match=r"test_batch\.bin: \d+ bytes, not a multiple of 3073"):
-            data.check(config(tmp_path))
+            data.require(config(tmp_path))
 
     def test_a_label_that_is_none(self, tmp_path):
         path = write_binary(tmp_path) / TRAIN[0]
         path.write_bytes(b"\x0b" + path.read_bytes()[1:])
         with pytest.raises(DataError, match=r"label 11; CIFAR-10's are 0 to 9"):
-            data.check(config(tmp_path))
+            data.require(config(tmp_path))
 
     def test_more_examples_than_there_are(self, tmp_path):
         with pytest.raises(DataError, match=r"dataset\.train_examples: received 90; .* 1 to 80"):
@@ -82,9 +83,9 @@ class TestBinary:
         code = f"""
 import sys
 from harness import data
-from harness.config.schema import Cifar10Config
-config = Cifar10Config(name="cifar10", source="binary", data_dir={str(tmp_path)!r})
-data.check(config)
+from harness.data.images.cifar10 import Cifar10
+config = Cifar10(name="cifar10", source="binary", data_dir={str(tmp_path)!r})
+data.require(config)
 data.fingerprint(config)
 assert "tensorflow" not in sys.modules and "PIL" not in sys.modules
 """
@@ -105,13 +106,13 @@ class TestTfds:
 
     def test_unprepared_is_told_how(self, tmp_path):
         with pytest.raises(DataError, match=r"no cifar10/VERSION folder.*tfds build cifar10"):
-            data.check(config(tmp_path, "tfds"))
+            data.require(config(tmp_path, "tfds"))
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
     folder = write_binary(tmp_path_factory.mktemp("cifar"))
-    varied = ShiftConfig(flip=True, shift=4, brightness=0.2, saturation=0.5)
+    varied = ShiftOptions(flip=True, shift=4, brightness=0.2, saturation=0.5)
     return data.load(config(folder, augmentation=varied, size=48))
 
 
@@ -136,7 +137,7 @@ class TestStream:
         assert sizes == [16, 4]
 
     def test_without_variation_pictures_are_only_scaled(self, tmp_path):
-        plain = data.load(config(write_binary(tmp_path), augmentation=ShiftConfig(flip=False)))
+        plain = data.load(config(write_binary(tmp_path), augmentation=ShiftOptions(flip=False)))
         known = {image.tobytes() for image in plain.train_split.inputs}
         ((images, _),) = plain.train(16, seed=0).take(1)
         pixels = np.round((np.asarray(images) + 1) * 127.5).astype(np.uint8)
@@ -144,7 +145,7 @@ class TestStream:
 
     def test_shifting_and_mirroring_follow_a_slow_reference(self, tmp_path):
         """Every picture is one of the 2 × 3 × 3 variants of its original, and all occur."""
-        varied = ShiftConfig(flip=True, shift=1)
+        varied = ShiftOptions(flip=True, shift=1)
         stream = data.load(config(write_binary(tmp_path), augmentation=varied))
         variants = {}
         for image in stream.train_split.inputs.astype(np.float32):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import CropConfig, ImageFolderConfig
+from harness.data.images.base import CropOptions
+from harness.data.images.image_folder import ImageFolder
 from harness.errors import DataError
 from tests.data.images.photo_files import encoded, jpeg, picture
 
@@ -13,7 +14,7 @@ CLASSES = ("cat", "dog", "train")
 
 def config(folder, **options):
     given = {"size": 24, **options}
-    return ImageFolderConfig(name="image_folder", source="folder", data_dir=str(folder), **given)
+    return ImageFolder(name="image_folder", source="folder", data_dir=str(folder), **given)
 
 
 def write(root, classes=CLASSES, each=10, first=0):
@@ -31,9 +32,9 @@ def files(part):
 class TestSplits:
     def test_without_folders_every_class_is_split_alike(self, tmp_path):
         """A class may be called train."""
-        data.check(config(write(tmp_path)))
+        data.require(config(write(tmp_path)))
         loaded = data.load(config(tmp_path))
-        parts = (loaded.train_part, loaded.validation_part, loaded.test_part)
+        parts = (loaded.train_split, loaded.validation_split, loaded.test_split)
         assert loaded.classes == CLASSES
         assert [np.bincount(part.labels).tolist() for part in parts] == [[8] * 3, [1] * 3, [1] * 3]
         assert len(set.union(*map(files, parts))) == 30
@@ -55,14 +56,14 @@ class TestSplits:
         for at, place in enumerate(given):
             write(tmp_path / place, first=1000 * at)
         loaded = data.load(config(tmp_path))
-        parts = (loaded.train_part, loaded.validation_part, loaded.test_part)
+        parts = (loaded.train_split, loaded.validation_split, loaded.test_split)
         for part, place in zip(parts, ("train", validation, test), strict=True):
             assert all(name.startswith(f"{tmp_path}/{place}/") for name in files(part))
         assert sum(map(len, parts)) == len(set.union(*map(files, parts))) == 30 * len(given)
 
     def test_counts_are_balanced(self, tmp_path):
         loaded = data.load(config(write(tmp_path), train_examples=6, test_examples=3))
-        assert np.bincount(loaded.train_part.labels).tolist() == [2, 2, 2]
+        assert np.bincount(loaded.train_split.labels).tolist() == [2, 2, 2]
         assert data.sizes(loaded) == {"train": 6, "validation": 3, "test": 3}
 
 
@@ -74,8 +75,8 @@ def loaded(tmp_path_factory):
     (root / "dog" / "1.png").write_bytes(encoded(picture(1), "PNG"))
     (root / "dog" / "2.jpg").write_bytes(encoded(picture(2), "PNG"))
     (root / "dog" / "._2.jpg").write_bytes(b"macOS")
-    varied = CropConfig(min_area=0.3, flip=True, brightness=0.2, saturation=0.5)
-    data.check(config(root))
+    varied = CropOptions(min_area=0.3, flip=True, brightness=0.2, saturation=0.5)
+    data.require(config(root))
     return data.load(config(root, augmentation=varied))
 
 
@@ -94,11 +95,11 @@ class TestStream:
             assert images.shape == (8, 24, 24, 3)
             assert (images.dtype, labels.dtype) == (np.float32, np.int64)
             assert -1 <= np.min(images) < np.max(images) <= 1
-        assert sum(len(labels) for _, labels in loaded.test(2)) == len(loaded.test_part)
+        assert sum(len(labels) for _, labels in loaded.test(2)) == len(loaded.test_split)
 
     def test_an_epoch_has_every_photograph_once(self, tmp_path):
         root = write(tmp_path, each=5)
-        plain = CropConfig(min_area=1, flip=False)
+        plain = CropOptions(min_area=1, flip=False)
         loaded = data.load(config(root, validation_share=0.2, test_share=0.2, augmentation=plain))
         seen = [image for images, _ in loaded.train(3, seed=0).take(3) for image in images.numpy()]
         assert len({image.tobytes() for image in seen}) == len(seen) == loaded.num_train
@@ -109,7 +110,7 @@ class TestStream:
 class TestRefusals:
     def refused(self, message, *args, **options):
         with pytest.raises(DataError, match=message):
-            data.check(config(*args, **options))
+            data.require(config(*args, **options))
 
     def test_layouts(self, tmp_path):
         self.refused(
@@ -146,7 +147,7 @@ class TestRefusals:
     def test_bytes_behind_the_end_are_no_damage(self, tmp_path):
         path = write(tmp_path) / "dog" / "3.jpg"
         path.write_bytes(path.read_bytes() + bytes(20))
-        data.check(config(tmp_path))
+        data.require(config(tmp_path))
 
     def test_a_broken_link(self, tmp_path):
         (write(tmp_path) / "dog" / "link.jpg").symlink_to(tmp_path / "nowhere.jpg")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import CropConfig, ImagenetConfig
+from harness.data.images.base import CropOptions
+from harness.data.images.imagenet import Imagenet
 from harness.data.images.photos import pipeline as photos
 from harness.errors import DataError
 from tests.data.images import photo_files
@@ -27,7 +28,7 @@ def _cache(tmp_path, monkeypatch):
 
 def config(folder, source="folders", **options):
     given = {"size": 24, "classes": 3, "validation_examples": 3, **options}
-    return ImagenetConfig(name="imagenet", source=source, data_dir=str(folder), **given)
+    return Imagenet(name="imagenet", source=source, data_dir=str(folder), **given)
 
 
 def folders(root, held_out="validation"):
@@ -59,25 +60,25 @@ def contents(part):
 class TestLayouts:
     @pytest.mark.parametrize("source", SOURCES)
     def test_classes_are_the_sorted_synsets_and_every_label_is_right(self, roots, source):
-        data.check(config(roots[source], source))
+        data.require(config(roots[source], source))
         loaded = data.load(config(roots[source], source))
         assert loaded.classes == SYNSETS
         label_of = {content: name.split("/")[0] for name, content in training().items()}
-        for part in (loaded.train_part, loaded.validation_part):
+        for part in (loaded.train_split, loaded.validation_split):
             found = [SYNSETS[label] for label in part.labels]
             assert found == [label_of[content] for content in contents(part)]
-        assert contents(loaded.test_part) == list(validation().values())
-        assert [SYNSETS[label] for label in loaded.test_part.labels] == truth()
+        assert contents(loaded.test_split) == list(validation().values())
+        assert [SYNSETS[label] for label in loaded.test_split.labels] == truth()
 
     def test_subsets_are_balanced_and_the_same_from_each_source(self, roots):
         options = {"train_examples": 6, "test_examples": 5, "split_seed": 4}
         chosen = {}
         for source in SOURCES:
             loaded = data.load(config(roots[source], source, **options))
-            parts = (loaded.train_part, loaded.validation_part, loaded.test_part)
+            parts = (loaded.train_split, loaded.validation_split, loaded.test_split)
             chosen[source] = [contents(part) for part in parts]
-            assert np.bincount(loaded.train_part.labels).tolist() == [2, 2, 2]
-            assert np.bincount(loaded.validation_part.labels).tolist() == [1, 1, 1]
+            assert np.bincount(loaded.train_split.labels).tolist() == [2, 2, 2]
+            assert np.bincount(loaded.validation_split.labels).tolist() == [1, 1, 1]
         assert chosen["folders"] == chosen["tars"] == chosen["tfds"]
         train, held_out, _ = chosen["folders"]
         assert not set(train) & set(held_out)
@@ -97,7 +98,7 @@ class TestLayouts:
         for (name, _), synset in zip(validation().items(), truth(), strict=True):
             (tmp_path / "val" / synset).mkdir(exist_ok=True)
             (tmp_path / "val" / name).rename(tmp_path / "val" / synset / name)
-        part = data.load(config(tmp_path)).test_part
+        part = data.load(config(tmp_path)).test_split
         assert contents(part) == list(validation().values())  # in the order of the names
         assert [SYNSETS[label] for label in part.labels] == truth()
 
@@ -118,11 +119,11 @@ class TestLayouts:
         code = f"""
 import sys
 from harness import data
-from harness.config.schema import ImagenetConfig
+from harness.data.images.imagenet import Imagenet
 for source, folder in {[(source, str(roots[source])) for source in SOURCES]}:
-    config = ImagenetConfig(name="imagenet", source=source, data_dir=folder, classes=3,
+    config = Imagenet(name="imagenet", source=source, data_dir=folder, classes=3,
                             validation_examples=3)
-    data.check(config)
+    data.require(config)
     data.fingerprint(config)
 assert not {{"tensorflow", "tensorflow_datasets", "PIL"}} & set(sys.modules)
 """
@@ -163,7 +164,7 @@ class TestFingerprint:
 class TestRefusals:
     def refused(self, message, *args, **options):
         with pytest.raises(DataError, match=message):
-            data.check(config(*args, **options))
+            data.require(config(*args, **options))
 
     def test_missing_folders_and_files(self, tmp_path):
         self.refused(
@@ -241,8 +242,8 @@ class TestRefusals:
     def test_a_photograph_broken_since_ends_training_with_its_name(self, tmp_path):
         import tensorflow as tf
 
-        loaded = data.load(config(folders(tmp_path), augmentation=CropConfig()))
-        part = loaded.train_part
+        loaded = data.load(config(folders(tmp_path), augmentation=CropOptions()))
+        part = loaded.train_split
         path = Path(part.photos.place(int(part.index[7])))
         path.write_bytes(path.read_bytes()[:500])
         with pytest.raises(tf.errors.OpError, match=rf"{path.name}: truncated"):

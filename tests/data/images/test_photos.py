@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from harness.config.schema import CropConfig
+from harness.data.images.base import CropOptions
 from harness.data.images.photos import ops as photo_ops
 from harness.data.images.photos import pipeline as photos
 from harness.data.images.photos.data import Part, PhotoData
@@ -34,7 +34,7 @@ def data_of(found, augmentation=None, size=SIZE):
     return PhotoData(
         *("photographs", "0", "made here", names, part, part, part),
         size=size,
-        augmentation=augmentation or CropConfig(),
+        augmentation=augmentation or CropOptions(),
     )
 
 
@@ -95,7 +95,7 @@ class TestOddFiles:
 
     def test_they_can_be_trained_on(self, odd, tmp_path):
         found = stored(tmp_path, odd)
-        for images, _ in data_of(found, CropConfig(saturation=0.5)).train(6, seed=0).take(3):
+        for images, _ in data_of(found, CropOptions(saturation=0.5)).train(6, seed=0).take(3):
             assert np.isfinite(images).all()
 
 
@@ -167,7 +167,7 @@ class TestTraining:
         return stored(tmp_path, {f"{number}.jpg": jpeg(number, 120, 90) for number in range(10)})
 
     def test_a_batch_is_decided_by_seed_and_step(self, found):
-        varied = CropConfig(brightness=0.125, saturation=0.5)
+        varied = CropOptions(brightness=0.125, saturation=0.5)
         loaded = data_of(found, varied)
         steps = list(loaded.train(4, seed=2**40 + 1).take(7))  # into the fourth epoch
         for start in (0, 3, 6):
@@ -182,14 +182,14 @@ class TestTraining:
         loaded = data_of(found)
         crops = [
             image
-            for image, _ in PhotoData(**{**vars(loaded), "train_part": one})
+            for image, _ in PhotoData(**{**vars(loaded), "train_split": one})
             .train(1, seed=0)
             .take(4)
         ]
         assert len({np.asarray(crop).tobytes() for crop in crops}) == 4
 
     def test_whole_photographs_are_the_mirrored_or_plain_ones(self, found):
-        loaded = data_of(found, CropConfig(min_area=1.0, flip=True))
+        loaded = data_of(found, CropOptions(min_area=1.0, flip=True))
         images, labels = next(iter(loaded.train(10, seed=0)))
         mirrored = 0
         for image, label in zip(np.asarray(images), np.asarray(labels), strict=True):
@@ -209,7 +209,7 @@ class TestTraining:
         content = tf.constant(encoded(Image.fromarray(pixels), "PNG"))
         areas, ratios = [], []
         for number in range(200):
-            crop = photo_ops.training_pixels(content, 16, CropConfig(), tf.constant([number, 7]))
+            crop = photo_ops.training_pixels(content, 16, CropOptions(), tf.constant([number, 7]))
             found = np.asarray(crop, float)
             width, height = (np.ptp(found[..., axis]) / 255 * 16 / 15 for axis in (0, 1))
             areas.append(width * height)
@@ -245,7 +245,7 @@ class TestTraining:
             columns = slice(left // ratio, left // ratio + width // ratio)
             crop = squares[rows, columns]
             expected = tf.compat.v1.image.resize_bilinear(crop[None], [size, size])[0]
-            config = CropConfig(min_area=0.3)
+            config = CropOptions(min_area=0.3)
             found = photo_ops.training_pixels(tf.constant(content), size, config, seed)
             np.testing.assert_allclose(found, expected, atol=6)
         assert used >= 2

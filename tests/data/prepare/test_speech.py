@@ -11,13 +11,13 @@ import pytest
 
 from harness import data
 from harness.cli.commands import main
-from harness.config.schema import SpeechCommandsConfig, SpeechFolderConfig
 from harness.data.prepare import MARKER, espeak
 from harness.data.prepare.espeak import Library, Say
 from harness.data.prepare.noises import background
 from harness.data.speech.sound import wav
 from harness.data.speech.sound.noise import NOISE
-from harness.data.speech.speech_commands import which_split
+from harness.data.speech.speech_commands import SpeechCommands, which_split
+from harness.data.speech.speech_folder import SpeechFolder
 from harness.errors import DataError
 
 OPTIONS = ["--voices", "5", "--takes", "2", "--words", "yes,no,bed"]
@@ -83,16 +83,16 @@ def test_takes_differ_in_length_and_level(made):
 def test_the_loader_says_that_the_speech_is_synthetic(made, marker):
     assert marker["synthetic"] is True
     assert marker["package"] == "espeakng-loader 0.2.4"
-    commands = SpeechCommandsConfig(
+    commands = SpeechCommands(
         name="speech_commands", source="raw", data_dir=str(made), words=["yes", "no"]
     )
-    data.check(commands)
+    data.require(commands)
     loaded = data.load(commands)
     assert loaded.source.startswith("synthetic speech (espeak-ng 1.52.0): ")
     # 3, 1 and 1 voices say two words twice; a tenth each of silence and unknown, rounded up
     sizes = [len(part) for part in (loaded.train_split, loaded.validation_split, loaded.test_split)]
     assert sizes == [12 + 2 + 2, 4 + 1 + 1, 4 + 1 + 1]
-    folder = SpeechFolderConfig(name="speech_folder", source="folder", data_dir=str(made))
+    folder = SpeechFolder(name="speech_folder", source="folder", data_dir=str(made))
     assert data.load(folder).source.startswith("synthetic speech (espeak-ng 1.52.0): 30 clips")
 
 
@@ -117,9 +117,9 @@ def test_what_it_says_to_use_it_with_is_accepted(tmp_path, capsys, words, classe
 def test_a_damaged_marker_is_refused(made, tmp_path):
     copy = prepare(tmp_path / "copy")
     (copy / MARKER).write_text("{")
-    config = SpeechCommandsConfig("speech_commands", "raw", str(copy), words=["yes", "no"])
+    config = SpeechCommands("speech_commands", "raw", str(copy), words=["yes", "no"])
     with pytest.raises(DataError, match=f"{MARKER}: damaged"):
-        data.check(config)
+        data.require(config)
 
 
 @pytest.mark.parametrize(

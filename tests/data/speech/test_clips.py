@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.config.schema import AugmentationConfig
+from harness.data.base import Split
 from harness.data.speech.sound.augment import Variation, _resampled
-from harness.data.speech.sound.clips import Clips, SpeechData, scaled
+from harness.data.speech.sound.clips import SpeechData, scaled
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.errors import ConfigError
 from harness.models.layers.front_end import Mfcc
 from tests.data.speech.speech_files import noise, tone
@@ -18,7 +19,7 @@ def clips(count):
     sounds = np.zeros((count, 16_000), np.int16)
     for number, sound in enumerate(sounds):
         sound[4_000:8_800] = tone(200 + 40 * number)
-    return Clips(sounds, np.arange(count, dtype=np.int64))
+    return Split(sounds, np.arange(count, dtype=np.int64))
 
 
 def data(noises=(), features="mfcc", **augmentation):
@@ -26,7 +27,7 @@ def data(noises=(), features="mfcc", **augmentation):
     return SpeechData(
         *("tones", "0", "made here", tuple("abcdefghijkl"), split, small, small),
         features=features,
-        augmentation=AugmentationConfig(**augmentation),
+        augmentation=AugmentationOptions(**augmentation),
         noise=noises,
     )
 
@@ -59,8 +60,8 @@ def test_an_epoch_holds_every_clip_once_and_another_seed_another_order():
 def test_without_augmentation_features_are_those_of_the_clip():
     loaded = data()
     for x, y in batches(loaded, 1, 0, 2):
-        np.testing.assert_array_equal(x, Mfcc()(scaled(loaded.train_split.sounds[y])))
-    assert loaded._train_inputs is loaded._train_inputs, "computed once"
+        np.testing.assert_array_equal(x, Mfcc()(scaled(loaded.train_split.inputs[y])))
+    assert loaded._trained() is loaded._trained(), "computed once"
 
 
 def test_augmentation_varies_clips_from_epoch_to_epoch_but_never_the_evaluation():
@@ -73,7 +74,7 @@ def test_augmentation_varies_clips_from_epoch_to_epoch_but_never_the_evaluation(
     evaluated = [(loaded.validation, loaded.validation_split), (loaded.test, loaded.test_split)]
     for split, part in evaluated:
         x, y = next(split(8).as_numpy_iterator())
-        np.testing.assert_array_equal(x, Mfcc()(scaled(part.sounds)))
+        np.testing.assert_array_equal(x, Mfcc()(scaled(part.inputs)))
         np.testing.assert_array_equal(y, part.labels)
 
 
@@ -81,19 +82,19 @@ def test_augmentation_varies_clips_from_epoch_to_epoch_but_never_the_evaluation(
 def test_each_kind_of_augmentation_varies_clips_by_itself(name):
     loaded = data(**{name: VARIED[name]})
     for x, y in batches(loaded, 1, 0, 1):
-        plain = Mfcc()(scaled(loaded.train_split.sounds[y])).numpy()
+        plain = Mfcc()(scaled(loaded.train_split.inputs[y])).numpy()
         assert not np.isclose(x, plain).all(axis=(1, 2, 3)).any()
 
 
 def test_no_kind_of_augmentation_is_forgotten_here():
-    assert set(VARIED) == {field.name for field in dataclasses.fields(AugmentationConfig)}
+    assert set(VARIED) == {field.name for field in dataclasses.fields(AugmentationOptions)}
 
 
 def test_waveforms_are_the_sounds_in_one():
     loaded = data(features="waveform")
     assert loaded.input_shape == (16_000,)
     x, y = batches(loaded, 1, 0, 1)[0]
-    np.testing.assert_allclose(x, loaded.train_split.sounds[y] / 32768.0)
+    np.testing.assert_allclose(x, loaded.train_split.inputs[y] / 32768.0)
     assert data().input_shape == (49, 10, 1)
 
 
@@ -105,7 +106,7 @@ def test_the_last_batch_is_short_and_a_batch_too_large_is_refused():
 
 class TestVariation:
     def varied(self, waveforms, noises=(), steps=1, **augmentation):
-        vary = Variation(AugmentationConfig(**augmentation), noises, seed=3)
+        vary = Variation(AugmentationOptions(**augmentation), noises, seed=3)
         found = [vary(tf.constant(waveforms), tf.constant(step, tf.int64)) for step in range(steps)]
         return np.concatenate(found)
 

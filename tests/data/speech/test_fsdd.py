@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import ClipConfig, FsddConfig
+from harness.data.speech.fsdd import Fsdd
+from harness.data.speech.sound.options import ClipOptions
 from harness.errors import DataError
 from tests.data.speech.speech_files import write, write_fsdd
 
@@ -14,7 +15,7 @@ from tests.data.speech.speech_files import write, write_fsdd
 def config(data_dir, **options):
     folder = None if data_dir is None else str(data_dir)
     given = {"name": "fsdd", "source": "recordings", "data_dir": folder} | options
-    return FsddConfig(**given)
+    return Fsdd(**given)
 
 
 @pytest.fixture
@@ -27,35 +28,35 @@ def test_training_never_hears_the_test_speaker(folder):
     sizes = [len(s) for s in (loaded.train_split, loaded.validation_split, loaded.test_split)]
     assert sizes == [180, 20, 100]
     assert np.bincount(loaded.validation_split.labels).tolist() == [2] * 10
-    theirs = {sound.tobytes() for sound in loaded.test_split.sounds}
-    ours = np.concatenate([loaded.train_split.sounds, loaded.validation_split.sounds])
+    theirs = {sound.tobytes() for sound in loaded.test_split.inputs}
+    ours = np.concatenate([loaded.train_split.inputs, loaded.validation_split.inputs])
     assert not theirs & {sound.tobytes() for sound in ours}
     george = data.load(config(folder, test_speaker="george"))
-    assert not theirs & {sound.tobytes() for sound in george.test_split.sounds}
+    assert not theirs & {sound.tobytes() for sound in george.test_split.inputs}
     assert george.fingerprint == loaded.fingerprint, "the same data, split otherwise"
 
 
 def test_recordings_are_resampled_and_padded_to_a_second(folder):
     loaded = data.load(config(folder))
-    assert loaded.train_split.sounds.shape[1:] == (16_000,)
-    heard, rest = loaded.test_split.sounds[:, :1_600], loaded.test_split.sounds[:, 1_600:]
+    assert loaded.train_split.inputs.shape[1:] == (16_000,)
+    heard, rest = loaded.test_split.inputs[:, :1_600], loaded.test_split.inputs[:, 1_600:]
     assert np.abs(heard).max(axis=1).min() > 15_000
     assert not rest.any()
     # theo's first zero is a tone of 320 Hz: 16 kHz leaves its pitch as it was
-    assert np.abs(np.fft.rfft(loaded.test_split.sounds[0])).argmax() == pytest.approx(320, abs=5)
+    assert np.abs(np.fft.rfft(loaded.test_split.inputs[0])).argmax() == pytest.approx(320, abs=5)
 
 
 def test_longer_recordings_are_cut(folder):
     write(folder / "3_theo_99.wav", np.arange(12_000, dtype=np.int16), rate=8_000)
     loaded = data.load(config(folder))
-    assert loaded.test_split.sounds.shape == (101, 16_000)
-    assert loaded.test_split.sounds[:, -1].max() > 7_000
+    assert loaded.test_split.inputs.shape == (101, 16_000)
+    assert loaded.test_split.inputs[:, -1].max() > 7_000
 
 
 def test_clips_are_brought_to_a_level_above_a_floor_in_the_middle(folder):
     write(folder / "3_theo_99.wav", np.full(800, 50, np.int16), rate=8_000)  # faint
-    shape = ClipConfig(level_db=-20.0, floor_db=-60.0, centered=True)
-    sounds = data.load(config(folder, clip=shape)).test_split.sounds.astype(float)
+    shape = ClipOptions(level_db=-20.0, floor_db=-60.0, centered=True)
+    sounds = data.load(config(folder, clip=shape)).test_split.inputs.astype(float)
     assert sounds.shape == (101, 16_000)
     rms = np.sqrt(np.square(sounds[:, 7_200:8_800]).mean(axis=1)) / 2**15
     np.testing.assert_allclose(20 * np.log10(rms), -20, atol=0.6)
@@ -67,8 +68,8 @@ def test_clips_are_brought_to_a_level_above_a_floor_in_the_middle(folder):
 
 def test_silence_has_no_level_to_bring(folder):
     write(folder / "3_theo_99.wav", np.zeros(800, np.int16), rate=8_000)
-    loaded = data.load(config(folder, clip=ClipConfig(level_db=-20.0)))
-    assert (loaded.test_split.sounds == 0).all(axis=1).sum() == 1
+    loaded = data.load(config(folder, clip=ClipOptions(level_db=-20.0)))
+    assert (loaded.test_split.inputs == 0).all(axis=1).sum() == 1
 
 
 def test_folder_repository_and_archive_are_the_same_data(folder, tmp_path):
@@ -78,7 +79,7 @@ def test_folder_repository_and_archive_are_the_same_data(folder, tmp_path):
     found = [data.load(config(path)) for path in (folder, tmp_path, tmp_path / "fsdd.tar.gz")]
     assert len({one.fingerprint for one in found}) == 1
     for one in found[1:]:
-        np.testing.assert_array_equal(one.train_split.sounds, found[0].train_split.sounds)
+        np.testing.assert_array_equal(one.train_split.inputs, found[0].train_split.inputs)
         np.testing.assert_array_equal(one.train_split.labels, found[0].train_split.labels)
 
 
@@ -97,7 +98,7 @@ def test_another_sample_is_another_fingerprint(folder):
 )
 def test_a_damaged_recording_is_refused_by_name(folder, content, complaint):
     (folder / "4_george_1.wav").write_bytes(content)
-    for stage in (data.check, data.load):
+    for stage in (data.require, data.load):
         with pytest.raises(DataError, match=rf"4_george_1\.wav: {complaint}"):
             stage(config(folder))
 
@@ -109,7 +110,7 @@ def test_a_truncated_recording_in_an_archive_is_refused_by_name(folder, tmp_path
         tar.add(folder, "recordings")
     complaint = r"fsdd\.tar\.gz:recordings/4_george_1\.wav: truncated"
     with pytest.raises(DataError, match=complaint):
-        data.check(config(tmp_path / "fsdd.tar.gz"))
+        data.require(config(tmp_path / "fsdd.tar.gz"))
 
 
 def test_a_truncated_archive_is_refused(folder, tmp_path):
@@ -118,7 +119,7 @@ def test_a_truncated_archive_is_refused(folder, tmp_path):
         tar.add(folder, "recordings")
     path.write_bytes(path.read_bytes()[:2_000])
     with pytest.raises(DataError, match=r"fsdd\.tar\.gz: cannot be read"):
-        data.check(config(path))
+        data.require(config(path))
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,14 @@ def test_a_truncated_archive_is_refused(folder, tmp_path):
 )
 def test_what_cannot_be_found_is_told(folder, given, complaint):
     with pytest.raises(DataError, match=complaint):
-        data.check(config(**{"data_dir": folder} | given))
+        data.require(config(**{"data_dir": folder} | given))
 
 
 def test_other_layouts_and_holes_are_told(folder, tmp_path):
     write(tmp_path / "other" / "yes" / "a.wav", np.ones(5, np.int16))
     with pytest.raises(DataError, match=r"no recording there \(wav files found: a\.wav\)"):
-        data.check(config(tmp_path / "other"))
+        data.require(config(tmp_path / "other"))
     for path in folder.glob("7_theo_*.wav"):
         path.unlink()
     with pytest.raises(DataError, match="theo says no 7"):
-        data.check(config(folder))
+        data.require(config(folder))

@@ -8,10 +8,15 @@ import pytest
 
 from harness import data
 from harness.config import compose
-from harness.config.schema import AugmentationConfig, SpeechCommandsConfig
-from harness.data.speech import speech_commands
 from harness.data.speech.sound.noise import NOISE
-from harness.data.speech.speech_commands import SILENCE, TFDS_CLASSES, UNKNOWN, which_split
+from harness.data.speech.sound.options import AugmentationOptions
+from harness.data.speech.speech_commands import (
+    SILENCE,
+    TFDS_CLASSES,
+    UNKNOWN,
+    SpeechCommands,
+    which_split,
+)
 from harness.errors import DataError
 from tests.data.speech.speech_files import noise, tone, write, write_words
 
@@ -31,8 +36,8 @@ SPEAKERS = [*speakers(20, 0), *speakers(10, 1), *speakers(5, 2)]
 
 def config(data_dir, **options):
     given = {"name": "speech_commands", "source": "raw", "words": WORDS}
-    given |= {"augmentation": AugmentationConfig(noise_probability=0.8)}
-    return SpeechCommandsConfig(data_dir=str(data_dir), **given | options)
+    given |= {"augmentation": AugmentationOptions(noise_probability=0.8)}
+    return SpeechCommands(data_dir=str(data_dir), **given | options)
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +74,13 @@ def test_silence_and_unknown_are_added_to_each_split(unpacked):
     counts = [np.bincount(split.labels).tolist() for split in splits]
     assert counts == [[4, 8, 20, 20], [2, 4, 10, 10], [1, 2, 5, 5]]
     for split in splits:
-        silent = ~split.sounds.any(axis=1)
+        silent = ~split.inputs.any(axis=1)
         np.testing.assert_array_equal(silent, split.labels == 0)
 
 
 def test_labels_are_in_arms_order():
     shipped = compose(["model=ds_cnn_l", "dataset=speech_commands"]).dataset
-    assert speech_commands.classes(shipped) == (
+    assert shipped.classes == (
         *("_silence_", "_unknown_", "yes", "no", "up", "down"),
         *("left", "right", "on", "off", "stop", "go"),
     )
@@ -84,7 +89,7 @@ def test_labels_are_in_arms_order():
 def test_unknown_words_are_a_sample_that_follows_the_seed(unpacked):
     def unknown(seed):
         split = data.load(config(unpacked, split_seed=seed)).train_split
-        return {sound.tobytes() for sound in split.sounds[split.labels == 1]}
+        return {sound.tobytes() for sound in split.inputs[split.labels == 1]}
 
     assert unknown(0) == unknown(0)
     assert unknown(0) != unknown(1)
@@ -105,24 +110,24 @@ def test_a_missing_noise_folder_is_told(archive):
         path.unlink()
     (archive / NOISE).rmdir()
     with pytest.raises(DataError, match=f"{NOISE}: no background noise"):
-        data.check(config(archive))
-    quiet = config(archive, augmentation=AugmentationConfig())
-    data.check(quiet)
+        data.require(config(archive))
+    quiet = config(archive, augmentation=AugmentationOptions())
+    data.require(quiet)
     assert data.load(quiet).noise == ()
 
 
 def test_missing_and_empty_words_are_told(archive):
     with pytest.raises(DataError, match=r"go: no such word \(words found: bed, cat, no, yes\)"):
-        data.check(config(archive, words=["go"]))
+        data.require(config(archive, words=["go"]))
     for path in (archive / "no").iterdir():
         path.unlink()
     with pytest.raises(DataError, match="no: no wav file in this class"):
-        data.check(config(archive))
+        data.require(config(archive))
 
 
 def test_no_unknown_words_is_told(archive):
     with pytest.raises(DataError, match=r"no other words \(for unknown\) in the training split"):
-        data.check(config(archive, words=[*WORDS, *OTHERS]))
+        data.require(config(archive, words=[*WORDS, *OTHERS]))
 
 
 def test_damaged_words_and_noise_are_refused_by_name(archive):
@@ -130,18 +135,18 @@ def test_damaged_words_and_noise_are_refused_by_name(archive):
     whole = word.read_bytes()
     word.write_bytes(whole[:-2])
     with pytest.raises(DataError, match=rf"yes/{SPEAKERS[0]}_nohash_0\.wav: truncated"):
-        data.check(config(archive))
+        data.require(config(archive))
     word.write_bytes(whole)
     write(archive / NOISE / "short.wav", tone(50))
     with pytest.raises(DataError, match=r"short\.wav: 0\.30 s of noise"):
-        data.check(config(archive))
+        data.require(config(archive))
 
 
 def test_the_packed_archive_is_told_to_be_unpacked(tmp_path):
     path = tmp_path / "speech_commands_v0.02.tar.gz"
     path.touch()
     with pytest.raises(DataError, match="a file; accepted: the unpacked"):
-        data.check(config(path))
+        data.require(config(path))
 
 
 #: Of each word, of silence and of unknown, in the prepared files below.
@@ -204,8 +209,8 @@ class TestTfds:
     def test_labels_are_mapped_by_name(self, prepared):
         given = self.config(prepared)
         split = data.load(given).test_split
-        classes = speech_commands.classes(given)
-        for sound, label in zip(split.sounds, split.labels, strict=True):
+        classes = given.classes
+        for sound, label in zip(split.inputs, split.labels, strict=True):
             if label > 1:
                 hertz = np.abs(np.fft.rfft(sound[:4_800], 48_000)).argmax() / 3
                 assert TFDS_CLASSES[round((hertz - 200) // 50)] == classes[label]
@@ -218,14 +223,14 @@ class TestTfds:
         assert listed.read_text().split() == list(TFDS_CLASSES)
         listed.write_text("\n".join(reversed(TFDS_CLASSES)))
         with pytest.raises(DataError, match=r"labels\.txt: classes _unknown_, _silence_, yes"):
-            data.check(self.config(again))
+            data.require(self.config(again))
 
     def test_unknown_is_thinned_and_silence_made(self, prepared):
         loaded = data.load(self.config(prepared))
         assert np.bincount(loaded.train_split.labels).tolist() == [3, 3, *[3] * 10]
         assert np.bincount(loaded.validation_split.labels).tolist() == [2, 2, *[2] * 10]
         np.testing.assert_array_equal(loaded.noise[0], noise(1.0, 0))
-        assert not loaded.train_split.sounds[loaded.train_split.labels == 0].any()
+        assert not loaded.train_split.inputs[loaded.train_split.labels == 0].any()
 
     def test_unwanted_words_become_unknown(self, prepared):
         loaded = data.load(self.config(prepared, words=["yes", "no"]))
@@ -233,8 +238,8 @@ class TestTfds:
 
     def test_a_word_that_it_has_not_is_told(self, prepared):
         with pytest.raises(DataError, match=r"received bed with source=tfds.*source=raw"):
-            data.check(self.config(prepared, words=["yes", "bed"]))
+            data.require(self.config(prepared, words=["yes", "bed"]))
 
     def test_an_unprepared_folder_is_told_how(self, tmp_path):
         with pytest.raises(DataError, match="tfds build speech_commands --data_dir="):
-            data.check(self.config(tmp_path))
+            data.require(self.config(tmp_path))

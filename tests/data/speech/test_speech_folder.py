@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import AugmentationConfig, SpeechFolderConfig
 from harness.data.speech.sound.noise import NOISE
+from harness.data.speech.sound.options import AugmentationOptions
+from harness.data.speech.speech_folder import SpeechFolder
 from harness.errors import DataError
 from tests.data.speech.speech_files import tone, write, write_fsdd, write_words
 
@@ -18,7 +19,7 @@ BY_SPEAKER = {"speaker_pattern": "^(.+)_nohash_"}
 
 def config(data_dir, **options):
     given = {"name": "speech_folder", "source": "folder", "data_dir": str(data_dir)} | options
-    return SpeechFolderConfig(**given)
+    return SpeechFolder(**given)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def words(tmp_path):
 
 
 def sounds(split):
-    return {sound.tobytes() for sound in split.sounds}
+    return {sound.tobytes() for sound in split.inputs}
 
 
 def test_folders_are_classes_in_the_order_of_their_names(words):
@@ -46,7 +47,7 @@ def test_no_speaker_is_in_two_splits(words):
     other = data.load(config(words, split_seed=1, **BY_SPEAKER))
     assert sounds(other.test_split) != sounds(loaded.test_split)
     # The tones of write_words tell the speaker: 200 Hz + 50 a word + 1 a speaker.
-    spectrum = np.abs(np.fft.rfft(loaded.test_split.sounds.astype(float), 16_000 * 8))
+    spectrum = np.abs(np.fft.rfft(loaded.test_split.inputs.astype(float), 16_000 * 8))
     assert len(set(np.rint(spectrum.argmax(axis=1) / 8 % 50))) == 1
 
 
@@ -59,35 +60,35 @@ def test_any_rate_width_and_channels(words):
 
 def test_noise_beside_the_words_is_no_class(words):
     write(words / NOISE / "hum.wav", tone(50, 2.0))
-    augmentation = AugmentationConfig(noise_probability=0.5)
+    augmentation = AugmentationOptions(noise_probability=0.5)
     loaded = data.load(config(words, augmentation=augmentation))
     assert loaded.num_classes == 3
     assert [len(sound) for sound in loaded.noise] == [32_000]
 
 
 def test_noise_that_is_asked_for_and_missing_is_told(words):
-    augmentation = AugmentationConfig(noise_probability=0.5)
+    augmentation = AugmentationOptions(noise_probability=0.5)
     with pytest.raises(DataError, match=f"{NOISE}: no background noise .*noise_probability=0"):
-        data.check(config(words, augmentation=augmentation))
+        data.require(config(words, augmentation=augmentation))
 
 
 def test_noise_too_short_is_refused_by_name(words):
     write(words / NOISE / "click.wav", tone(50, 0.5))
     with pytest.raises(DataError, match=r"click\.wav: 0\.50 s of noise; accepted: 1 s or more"):
-        data.check(config(words))
+        data.require(config(words))
 
 
 def test_an_empty_class_is_refused_by_name(words):
     (words / "bitte").mkdir()
     (words / "bitte" / "bitte.mp3").touch()
     with pytest.raises(DataError, match=r"bitte: no wav file in this class \(found: bitte\.mp3\)"):
-        data.check(config(words))
+        data.require(config(words))
 
 
 def test_a_damaged_file_is_refused_by_name(words):
     (words / "danke" / "broken.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVE")
     with pytest.raises(DataError, match=r"danke/broken\.wav: truncated"):
-        data.check(config(words))
+        data.require(config(words))
 
 
 @pytest.mark.parametrize(
@@ -99,20 +100,20 @@ def test_a_damaged_file_is_refused_by_name(words):
 )
 def test_speakers_that_cannot_be_told_apart(words, options, complaint):
     with pytest.raises(DataError, match=complaint):
-        data.check(config(words, **options))
+        data.require(config(words, **options))
 
 
 def test_a_word_that_only_some_speakers_say(words):
     for path in list((words / "nein").glob("*.wav"))[1:]:
         path.unlink()
     with pytest.raises(DataError, match=r"no (training|test) speaker says nein"):
-        data.check(config(words, **BY_SPEAKER))
+        data.require(config(words, **BY_SPEAKER))
 
 
 def test_too_few_folders(tmp_path):
     write_fsdd(tmp_path)
     with pytest.raises(DataError, match="0 folders of recordings there"):
-        data.check(config(tmp_path))
+        data.require(config(tmp_path))
 
 
 def test_checks_and_fingerprints_import_nothing_heavy(words, tmp_path):
@@ -124,7 +125,7 @@ from harness.config import compose
 for name, folder in (("speech_folder", {str(words)!r}), ("fsdd", {str(tmp_path / "fsdd")!r})):
     overrides = ["model=ds_cnn_l", f"dataset={{name}}", f"dataset.data_dir={{folder}}"]
     dataset = compose(overrides).dataset
-    data.check(dataset)
+    data.require(dataset)
     assert len(data.fingerprint(dataset)) == 64
 heavy = {{"tensorflow", "keras", "mlflow", "pandas"}} & set(sys.modules)
 assert not heavy, heavy

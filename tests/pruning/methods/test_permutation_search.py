@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.pruning import NM, PruningError, search_permutation
-from harness.pruning.methods.permutation_search import kept_magnitude
+from harness.pruning.permutation.permutation_search import kept_magnitude
 
 
 @settings(deadline=None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.config.schema import ColorConfig
+from harness.data.images.base import ColorOptions
 
 
 def drawer(seed: int, count: int) -> Callable[[Any, int], Any]:
@@ -27,7 +27,7 @@ def drawer(seed: int, count: int) -> Callable[[Any, int], Any]:
     return draw
 
 
-def colored(pixels: Any, config: ColorConfig, brightness: Any, saturation: Any) -> Any:
+def colored(pixels: Any, config: ColorOptions, brightness: Any, saturation: Any) -> Any:
     """Saturation, then brightness, varied by numbers in [0, 1).
 
     As `distort_color` of https://github.com/tensorflow/models (slim, inception_preprocessing)

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.config.schema import CropConfig
+from harness.data.images.base import CropOptions
 from harness.data.images.photos import file as photo_file
 from harness.data.images.photos.color import scaled
 
@@ -49,7 +49,7 @@ def whole(content: Any, number: Any, inspect: Callable[[bytes, int], bytes]) -> 
     return tf.cond(fine, lambda: content, inspected)
 
 
-def training_pixels(content: Any, size: int, config: CropConfig, seed: Any) -> Any:
+def training_pixels(content: Any, size: int, config: CropOptions, seed: Any) -> Any:
     """A random crop of a photograph, resized, in whole levels: uint8 [size, size, 3].
 
     Args:
@@ -108,7 +108,7 @@ def evaluation_pixels(content: Any, size: int) -> Any:
     return scaled(_resized(crop, size))
 
 
-def blends(config: CropConfig, saturation: Any, brightness: Any) -> Any:
+def blends(config: CropOptions, saturation: Any, brightness: Any) -> Any:
     """What `finished` applies, for numbers [batch] in [0, 1).
 
     Returns:

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.config.schema import ClipConfig
 from harness.data.base import digest
 from harness.data.speech.sound import wav
+from harness.data.speech.sound.options import ClipOptions
 from harness.errors import DataError
 
 #: A clip: one second.
@@ -97,7 +97,7 @@ def check(recordings: Recordings, names: Iterable[str]) -> None:
 
 
 def clips(
-    recordings: Recordings, names: Sequence[str], config: ClipConfig | None = None
+    recordings: Recordings, names: Sequence[str], config: ClipOptions | None = None
 ) -> np.ndarray:
     """Recordings as clips of one second: longer ones cut, shorter ones amid zeros.
 
@@ -114,7 +114,7 @@ def clips(
         DataError: names the file that cannot be read.
     """
     found = np.zeros((len(names), CLIP), np.int16)
-    shape = config or ClipConfig()
+    shape = config or ClipOptions()
     floor = _floor(shape.floor_db)
     for clip, name in zip(found, names, strict=True):
         sound = _levelled(sound_of(recordings, name), shape.level_db)[:CLIP]

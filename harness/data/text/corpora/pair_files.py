@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.config.schema import PairsConfig
-from harness.config.text import languages
 from harness.data import cache
 from harness.data.text.corpora import corpus, lines, tokens, vocabulary, words
 from harness.data.text.corpora.lines import Pair
+from harness.data.text.corpora.options import PairOptions, languages
 from harness.data.text.corpora.pairs import PairData
 from harness.data.text.corpora.vocabulary import Vocabulary
 from harness.data.text.corpora.words import Rules
@@ -16,7 +15,7 @@ from harness.errors import DataError
 _MODEL = "subwords.model"
 
 
-def check(config: PairsConfig) -> None:
+def check(config: PairOptions) -> None:
     """Refuses missing, unaligned or damaged files, and packages that are not installed.
 
     Raises:
@@ -31,7 +30,7 @@ def check(config: PairsConfig) -> None:
         _given_vocabulary(config)
 
 
-def fingerprint(config: PairsConfig) -> str:
+def fingerprint(config: PairOptions) -> str:
     """sha256 over the sentences of all files, and the vocabulary; in either direction the same.
 
     Raises:
@@ -40,7 +39,7 @@ def fingerprint(config: PairsConfig) -> str:
     return _fingerprint(config, _vocabulary(config))
 
 
-def load(config: PairsConfig) -> PairData:
+def load(config: PairOptions) -> PairData:
     """The pairs, encoded (once: the cache keeps them).
 
     Raises:
@@ -57,7 +56,7 @@ def load(config: PairsConfig) -> PairData:
     return PairData(config, _fingerprint(config, subwords), text, folder, subwords)
 
 
-def _words(config: PairsConfig) -> Path:
+def _words(config: PairOptions) -> Path:
     """The folder of the files' words (made once: the cache keeps it)."""
     files, rules = _files(config), _rules(config)
 
@@ -71,7 +70,7 @@ def _words(config: PairsConfig) -> Path:
     return cache.built(cache.folder_of(config.cache_dir), f"words-{made_of[:24]}", write)
 
 
-def _check_drawn(folder: Path, config: PairsConfig) -> None:
+def _check_drawn(folder: Path, config: PairOptions) -> None:
     language = languages(config.direction)[0]
     for split, share in (("validation", config.validation_share), ("test", config.test_share)):
         if share and not any(words.read(folder, split, language)):
@@ -81,7 +80,7 @@ def _check_drawn(folder: Path, config: PairsConfig) -> None:
             )
 
 
-def _vocabulary(config: PairsConfig) -> Vocabulary:
+def _vocabulary(config: PairOptions) -> Vocabulary:
     """The one given, or the one learned of the training pairs (once: the cache keeps it)."""
     if config.vocabulary_file is not None:
         return _given_vocabulary(config)
@@ -94,7 +93,7 @@ def _vocabulary(config: PairsConfig) -> Vocabulary:
     return vocabulary.read(cache.built(cache.folder_of(config.cache_dir), name, learn) / _MODEL)
 
 
-def _given_vocabulary(config: PairsConfig) -> Vocabulary:
+def _given_vocabulary(config: PairOptions) -> Vocabulary:
     path = Path(str(config.vocabulary_file)).expanduser()
     found = vocabulary.read(path)
     if found.size != config.vocabulary_size:
@@ -105,7 +104,7 @@ def _given_vocabulary(config: PairsConfig) -> Vocabulary:
     return found
 
 
-def _files(config: PairsConfig) -> dict[str, Pair]:
+def _files(config: PairOptions) -> dict[str, Pair]:
     one, two = sorted(languages(config.direction))
     names = {
         "train": config.train_files,
@@ -119,7 +118,7 @@ def _files(config: PairsConfig) -> dict[str, Pair]:
     }
 
 
-def _rules(config: PairsConfig) -> Rules:
+def _rules(config: PairOptions) -> Rules:
     one, two = sorted(languages(config.direction))
     return Rules(
         languages=(one, two),
@@ -137,5 +136,5 @@ def _content(files: dict[str, Pair]) -> dict[str, dict[str, str]]:
     }
 
 
-def _fingerprint(config: PairsConfig, subwords: Vocabulary) -> str:
+def _fingerprint(config: PairOptions, subwords: Vocabulary) -> str:
     return cache.key(words.FORMAT, _content(_files(config)), subwords.sha256)

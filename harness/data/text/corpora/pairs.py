@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.config.schema import PairsConfig
-from harness.config.text import languages
-from harness.data.base import steps_from
+from harness.data.base import Data
+from harness.data.stream import steps_from
 from harness.data.text.corpora import buckets, tokens, words
 from harness.data.text.corpora.buckets import Batches
 from harness.data.text.corpora.corpus import Side
+from harness.data.text.corpora.options import PairOptions, languages
 from harness.data.text.corpora.vocabulary import BOS, EOS, Vocabulary
 
 
@@ -45,50 +45,14 @@ class Sentences:
     reference_words: list[str]
 
 
-class Pairs(Protocol):
-    """Sentence pairs split three ways, as the training and evaluation stages read them.
-
-    The datasets yield ((source [b, S], target_in [b, T]), target_out [b, T]), int32, padded with
-    0 to the lengths of a bucket: T = S + 1, and few different S, so that graphs are traced a few
-    times only.
-    """
-
-    name: str
-    fingerprint: str
-    source: str
-    direction: str
-    vocabulary_size: int
-    vocabulary: str
-
-    @property
-    def num_train(self) -> int:
-        """Number of training pairs."""
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches of an epoch: of so many pairs, or padded target tokens."""
-
-    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Infinite `tf.data.Dataset`; the batch at step t depends on (seed, t) alone."""
-
-    def validation(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every validation pair, in batches of that size at most."""
-
-    def test(self, batch_size: int) -> Any:
-        """Finite `tf.data.Dataset` of every test pair, in batches of that size at most."""
-
-    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """(source, target_in) of the first test pairs, in one batch."""
-
-    def sentences(self, split: str) -> Sentences:
-        """The text of `validation` or `test`, in the order of its batches."""
-
-    def text(self, ids: Iterable[int]) -> Text:
-        """What target ids say, up to the first end of sentence."""
-
-
 @dataclass(frozen=True)
-class PairData:
-    """`Pairs` read from an encoded corpus.
+class PairData(Data):
+    """Sentence pairs split three ways, read from an encoded corpus.
+
+    The streams yield ((source [b, S], target_in [b, T]), target_out [b, T]), int32, padded with
+    0 to the lengths of a bucket: T = S + 1, and few different S, so that graphs are traced a few
+    times only. A batch is of `batch_size` sentences, or of so many padded target tokens at the
+    most (but one sentence at least), as configured.
 
     Args:
         config: of the data set.
@@ -98,14 +62,17 @@ class PairData:
         subwords: the vocabulary.
     """
 
-    config: PairsConfig
+    config: PairOptions
     fingerprint: str
     text_folder: Path
     ids_folder: Path
     subwords: Vocabulary
+    train_split = "train"
+    validation_split = "validation"
+    test_split = "test"
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """The data set's name."""
         return self.config.name
 
@@ -115,7 +82,7 @@ class PairData:
         return self.config.direction
 
     @property
-    def source(self) -> str:
+    def source(self) -> str:  # type: ignore[override]
         """What it was made of, in words."""
         report, longest = words.report(self.text_folder), self.config.max_length
         cut = int(np.sum(self._whole_lengths > longest))
@@ -154,17 +121,7 @@ class PairData:
         limits = list(self.config.buckets)
         return buckets.steps_per_epoch(self._lengths, limits, batch_size, by_tokens=self._by_tokens)
 
-    def train(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Infinite stream of batches; the one at step t depends on (seed, t) alone.
-
-        Args:
-            batch_size: sentences in a batch, or the most padded target tokens, as configured.
-            seed: decides the order; an integer in [0, 2**62).
-            start_step: global step of the first batch.
-
-        Raises:
-            ConfigError: a batch cannot be filled.
-        """
+    def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
         batches = self._batches(batch_size, seed)
 
         def examples(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,18 +130,8 @@ class PairData:
 
         return steps_from(start_step, partial(_in_graph, examples))
 
-    def validation(self, batch_size: int) -> Any:
-        """Every validation pair, whole, in the files' order.
-
-        Args:
-            batch_size: as in training: sentences in a batch, or the most padded target tokens
-                (but one sentence at least).
-        """
-        return self._held_out("validation", self._count("validation", batch_size))
-
-    def test(self, batch_size: int) -> Any:
-        """Every test pair, whole, in the files' order, in batches as of `validation`."""
-        return self._held_out("test", self._count("test", batch_size))
+    def _finite(self, split: str, batch_size: int) -> Any:
+        return self._held_out(split, self._count(split, batch_size))
 
     def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """(source, target_in) of the first test pairs, in one batch."""
@@ -287,10 +234,9 @@ class PairData:
             return _examples(sides, numbers, _width(int(longest[numbers].max()), limits))
 
         steps = tf.data.Dataset.range(0, len(longest), count)
-        batches = steps.map(
+        return steps.map(
             partial(_in_graph, examples), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _examples(

@@ -1,0 +1,1 @@
+"""How sparsity is shared out among weights, an allocation a file."""

@@ -1,0 +1,1 @@
+"""How masks change over training, a method a file."""

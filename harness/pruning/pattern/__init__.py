@@ -1,0 +1,1 @@
+"""Which weights may be zero together, a pattern a file."""

@@ -1,0 +1,1 @@
+"""Reordering channels so that N:M keeps more."""

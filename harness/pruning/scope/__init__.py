@@ -1,0 +1,1 @@
+"""Which kernels are pruned, a scope a file."""

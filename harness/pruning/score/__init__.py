@@ -1,0 +1,1 @@
+"""How much each weight is worth, a score a file."""

@@ -1,0 +1,193 @@
+"""What `harness report` does: which tables, from which runs, to which files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+
+from harness import tasks
+from harness.config import compose
+from harness.errors import ConfigError, ReportError
+from harness.report import (
+    FORMATS,
+    ReportResult,
+    Selection,
+    TableSpec,
+    UnknownKeyError,
+    read_table,
+    report,
+    rows_from_runs,
+    write_index,
+    write_table,
+)
+from harness.report.report import check_formats
+from harness.report.tables import Table
+from harness.sweep.spec import load, names
+from harness.sweep.table import table_spec
+from harness.tracking.runs import read_runs
+
+#: Where tables go: a folder each.
+RESULTS = Path("results")
+_console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked for.
+
+    Attributes:
+        tables: sweeps by name or path; all if empty.
+        overrides: those that the sweeps were run with.
+        experiment: the MLflow experiment to read instead of the table's own.
+        selection: the runs to keep.
+        formats: the files to write.
+        plots: whether to draw plots.
+        uri: the MLflow store; None for the config's.
+        out: the folder of the files (of several tables: of their folders).
+        ui: where run ids link to; None for the store's own server, or that of `harness ui`.
+    """
+
+    tables: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    experiment: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    formats: tuple[str, ...] = FORMATS
+    plots: bool = True
+    uri: str | None = None
+    out: Path | None = None
+    ui: str | None = None
+
+
+def print_reports(request: Request) -> list[ReportResult]:
+    """Writes and prints the tables asked for; several get a page that leads to all.
+
+    Raises:
+        HarnessError: a table, filter or override that there is not, or a store that cannot
+            be read.
+    """
+    check_formats(request.formats)
+    specs = _specs(request)
+    several = len(specs) > 1
+    tables, left_out = _tables(specs, request)
+    results = []
+    for table, uri in tables:
+        folder = request.out or RESULTS / table.spec.folder
+        if several:
+            folder = (request.out or RESULTS) / table.spec.folder
+        result = write_table(
+            table,
+            uri=uri,
+            out_dir=folder,
+            formats=request.formats,
+            plots=request.plots,
+            width=_console.width,
+            ui=request.ui,
+        )
+        results.append(show(result))
+    if left_out:
+        _console.print(
+            f"left out, as no run of theirs has what --filter asks for: {', '.join(left_out)}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if several and "html" in request.formats:
+        index = write_index(request.out or RESULTS, results)
+        _console.print(f"all tables: {escape(str(index))}", soft_wrap=True)
+    return results
+
+
+def _tables(
+    specs: Sequence[tuple[TableSpec, str]], request: Request
+) -> tuple[list[tuple[Table, str]], list[str]]:
+    """The tables with their stores, and the names of those whose runs do not know a filter's key.
+
+    Raises:
+        UnknownKeyError: the runs of none know it.
+    """
+    every = not request.tables and not request.experiment
+    tables, unknown = [], {}
+    for spec, uri in specs:
+        try:
+            table = read_table(spec, uri, request.selection, without_runs=every)
+        except UnknownKeyError as error:
+            unknown[spec.name] = error
+        else:
+            tables.append((table, uri))
+    known = any(table.excluded or any(e.runs for e in table.entries) for table, _ in tables)
+    if unknown and not known:
+        raise next(iter(unknown.values()))
+    return tables, list(unknown)
+
+
+def write_report(spec: TableSpec, uri: str, out: Path | None) -> ReportResult:
+    """Writes one table in all formats, and prints it.
+
+    Args:
+        spec: the table.
+        uri: the MLflow store.
+        out: the folder of the files; None for `results/NAME`.
+    """
+    return show(report(spec, uri=uri, out_dir=out or RESULTS / spec.folder, width=_console.width))
+
+
+def show(result: ReportResult) -> ReportResult:
+    """Prints a table and what was written."""
+    _console.print(result.text, markup=False, soft_wrap=True)
+    _console.print(f"[dim]wrote {escape(', '.join(map(str, result.paths)))}", soft_wrap=True)
+    return result
+
+
+def _specs(request: Request) -> list[tuple[TableSpec, str]]:
+    """The tables asked for, each with its store."""
+    tables: Sequence[str] = request.tables
+    if not tables and request.experiment and request.experiment not in names():
+        return _experiment_specs(request.experiment, request.uri or compose().tracking.uri)
+    tables = tables or ([request.experiment] if request.experiment else names())
+    found = [_spec(name, request) for name in dict.fromkeys(tables)]
+    if request.experiment:
+        found = [(replace(spec, experiment=request.experiment), uri) for spec, uri in found]
+    return found
+
+
+def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
+    if name not in names() and not name.endswith((".yaml", ".yml")):
+        accepted = ", ".join(names())
+        raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
+    sweep = load(name)
+    configs = [config for config, _ in sweep.configs(request.overrides)]
+    spec = table_spec(sweep, configs, request.overrides)
+    return spec, request.uri or configs[0].tracking.uri
+
+
+def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
+    """Tables of whatever cells an experiment holds: one a scale and measure, never mixed."""
+    frame = read_runs(uri, experiment)
+    scale = _column(frame, "tags.harness.scale")
+    quality = _column(frame, "params.model.name").map(lambda model: tasks.quality(str(model)))
+    parts = {
+        (each, measure): rows
+        for each in sorted(scale.dropna().unique())
+        for measure in dict.fromkeys(quality)
+        if (rows := rows_from_runs(frame[(scale == each) & (quality == measure)]))
+    }
+    found = []
+    for (each, measure), rows in parts.items():
+        own = [experiment]
+        own += [each] if len({scale for scale, _ in parts}) > 1 else []
+        own += [measure.heading.lower()] if len({measure for _, measure in parts}) > 1 else []
+        spec = TableSpec(
+            "-".join(own), f"Experiment {experiment}", each, rows, measure, experiment=experiment
+        )
+        found.append((spec, uri))
+    if not found:
+        raise ReportError(
+            f"--experiment: {experiment!r} holds no finished cell: run some, or give --table"
+        )
+    return found
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)

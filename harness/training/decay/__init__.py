@@ -1,0 +1,1 @@
+"""How the learning rate falls over a phase, one way a file."""
