@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cell.cell import work_path
 from harness.config import compose
-from harness.sweep.plan import plan, work_path
+from harness.sweep.plan import plan
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, command, environment, harness
 
@@ -21,6 +22,7 @@ CELL = (
     "training.dense.steps=400",
     "training.checkpoint_epochs=0.3",
     "training.log_every=5",
+    "export.formats=[]",
 )
 
 
@@ -204,7 +206,7 @@ def test_it_ends_with_the_numbers_that_it_would_have_had(ordeal, undisturbed):
 def test_two_sweeps_started_at_once_share_the_cells(tmp_path):
     (tmp_path / "pair.yaml").write_text(
         "title: A pair\nscale: small\nblocks:\n"
-        f"  - overrides: [{', '.join(repr(override) for override in TINY)}]\n"
+        f"  - overrides: [{', '.join(repr(each) for each in (*TINY, 'export.formats=[]'))}]\n"
         "    cells: [sparsity=dense, sparsity=random]\n"
     )
     both = [start(tmp_path, "sweep", "pair.yaml") for _ in range(2)]

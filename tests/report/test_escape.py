@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from harness.cli.main import main
+from harness.cli.commands import main
 from hypothesis import given
 from hypothesis import strategies as st
 
