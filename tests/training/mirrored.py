@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.errors import ConfigError
 from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
-from harness.pruning import Polynomial, Pruner, Unstructured
+from harness.pruning import OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
 from harness.training.options import StrategyOptions
@@ -60,20 +60,21 @@ def train(config, checkpoint=None, stop_at=None):
 
 
 def pruned(config, mixed=False):
-    """History and weights of the image net, pruned on the way: in float64, or mixed precision.
+    """History and weights of the image net, pruned: on the way in float64, or mixed, at its start.
 
     By SGD: Adam's first steps are as long whatever the gradient, and of one that is nearly zero
-    a rounding decides the way.
+    a rounding decides the way. So it would which of two weights a later mask keeps.
     """
     keras.config.set_floatx("float32" if mixed else "float64")  # of losses
     seeds.seed_everything(4)
     with strategy.scope(config, batch_size=8), recipe.precision(mixed):
         model = image_model() if mixed else in_float64(image_model())
         strategy.synchronize(model, config)
-        pruner = Pruner(Unstructured(), Polynomial(0.2, 0.5, 0, 4, frequency=2)).attach(model)
+        gradual = Polynomial(0.2, 0.5, 0, 8, frequency=2)
+        pruner = Pruner(Unstructured(), OneShot(0.5) if mixed else gradual).attach(model)
         untrained = model.get_weights()
         phase = small.phase(epochs=1 if mixed else 2)
-        phase.optimizer.name, phase.optimizer.learning_rate = "sgd", 0.1
+        phase.optimizer.name, phase.optimizer.learning_rate = "sgd", 0.02
         training = small.recipe(l2=1e-3)
         result = loop.fit(model, small.data(), phase, training, seed=6, pruner=pruner)
     return result.history, model.get_weights(), difference(model.get_weights(), untrained)
