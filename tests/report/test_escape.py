@@ -5,10 +5,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from harness.cli.main import main
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli.commands import main
 from harness.report import TableSpec
 from harness.report.escape import escape_spreadsheet, file_name, markdown_code
 from harness.report.files import write_files
