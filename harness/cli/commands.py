@@ -109,20 +109,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare_parser() -> argparse.ArgumentParser:
     """A parser of its own: its names are those of `harness.data.prepare`, options included."""
-    from harness.data.prepare import PREPARERS, module
+    from harness.data.prepare import PREPARERS
 
     parser = argparse.ArgumentParser(
         prog="harness data prepare", description="Make the files of a data set."
     )
     names = parser.add_subparsers(required=True, metavar="NAME")
-    for name in sorted(PREPARERS):
-        made = names.add_parser(name, help=module(name).HELP, description=module(name).HELP)
+    for name, preparer in PREPARERS:
+        made = names.add_parser(name, help=preparer.help, description=preparer.help)
         default = Path("data", name)
         made.add_argument(
             "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
         )
         made.add_argument("--force", action="store_true", help="replace what was prepared there")
-        module(name).options(made)
+        preparer().options(made)
         made.set_defaults(command=_prepare, name=name)
     return parser
 

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
-from harness.export.options import ExportOptions
+from harness.export.base import ExportOptions
 from harness.models.base import MODELS, ModelOptions
 from harness.options import (
     MEASUREMENT,

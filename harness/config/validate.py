@@ -96,16 +96,13 @@ def _compiled(config: Config) -> None:
 
 def _shares(config: Config) -> None:
     """What devices that share a batch cannot do."""
-    by_tokens = getattr(config.dataset, "batch_by", "") == "tokens"
-    if config.strategy.name != "single" and by_tokens:
+    strategy = config.strategy.name
+    if strategy != "single":
+        config.dataset.check_shared(strategy)
+    if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
-            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
-            " take equal shares of a batch; accepted: sentences, or strategy=single"
-        )
-    if config.strategy.name == "multi_worker" and config.model.takes == "text pairs":
-        raise ConfigError(
-            "strategy: received multi_worker with model=gnmt, whose validation is not shared "
-            "among processes; accepted: single, mirrored"
+            f"strategy: received multi_worker with model={config.model.name}, whose validation is"
+            " not shared among processes; accepted: single, mirrored"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from harness.data.speech.base import AugmentationOptions
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.recordings import CLIP
 from harness.data.speech.sound.wav import SAMPLE_RATE
 
