@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from harness.config.names import need_name
 from harness.config.schema import Config, TrackingOptions
 from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
@@ -108,9 +109,7 @@ def _shares(config: Config) -> None:
 
 def _tracking(tracking: TrackingOptions) -> None:
     """The experiment's name becomes a folder's beside an SQLite store."""
-    name = tracking.experiment
-    safe = re.fullmatch(r"\w[\w .-]*", name) is not None
-    need("tracking.experiment", name, safe, "letters, digits, space, '.', '_' and '-'")
+    need_name("tracking.experiment", tracking.experiment)
     uri = tracking.uri
     known = re.match(r"(sqlite:///.|https?://.|(postgresql|mysql|mssql)[+\w]*://.)", uri)
     accepted = "sqlite:///FILE, http://HOST:PORT or a database that MLflow reads"

@@ -1,16 +1,17 @@
 """From a sweep's cells to the specification of its table."""
 
-import shlex
 from collections.abc import Sequence
 
 from harness import metrics, tasks
 from harness.config import Config
+from harness.config.folders import command
 from harness.config.label import params
 from harness.errors import ConfigError
 from harness.metrics import Metric
 from harness.report import TableSpec, rows_from_cells
 from harness.report.pages import page_tables
-from harness.sweep.spec import Sweep, names
+from harness.sweep.spec import Sweep
+from harness.sweep.variant import folder_name, variant
 
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
@@ -32,17 +33,17 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
     fits = any((row.published_row, row.sparsity) in placed for row in rows)
-    file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
+    made = variant(sweep, extra)
     return TableSpec(
-        name=sweep.name,
-        title=sweep.title,
+        name=folder_name(sweep.name, made),
+        title=f"{sweep.title} ({made})" if made else sweep.title,
         scale=sweep.scale,
         rows=rows,
         quality=_quality(sweep, configs, page),
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
-        command=shlex.join(["harness", "sweep", file, *extra]),
+        command=command("sweep", sweep.file or sweep.name, *extra),
         experiment=configs[0].tracking.experiment,
     )
 

@@ -18,7 +18,13 @@ from harness.tracking.backends import Backend, NoRunsError, Row, opened
 #: Run id -> metric -> its (step, value) pairs, by step.
 Histories = dict[str, dict[str, list[tuple[int, float]]]]
 _KINDS = ("params", "tags", "metrics")
-_ENDS = ("harness.cell_id", "harness.complete", "harness.sweep", "mlflow.parentRunId")
+_ENDS = (
+    "harness.cell_id",
+    "harness.complete",
+    "harness.sweep",
+    "harness.variant",
+    "mlflow.parentRunId",
+)
 
 
 def read_runs(uri: str, experiment: str) -> pd.DataFrame:
@@ -97,19 +103,26 @@ class Finished:
     Attributes:
         cells: cell id -> run id, the newest of duplicates.
         parents: run id -> the run of the sweep that it hangs below.
-        sweeps: sweep name -> its run, if that was closed.
+        sweeps: sweep name, and the variant in brackets -> its run, if that was closed.
     """
 
     cells: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     sweeps: dict[str, str] = field(default_factory=dict)
 
-    def whole(self, sweep: str, cell_ids: Collection[str]) -> bool:
-        """Whether all these cells are finished and hang below the closed run of the sweep."""
-        parent = self.sweeps.get(sweep)
-        return parent is not None and all(
-            cell in self.cells and self.parents.get(self.cells[cell]) == parent for cell in cell_ids
+    def whole(self, sweep: str, cell_ids: Collection[str], variant: str = "") -> bool:
+        """Whether all these cells are finished, below a sweep's run, and the sweep's is closed.
+
+        A cell that several variants share hangs below the run of the first.
+        """
+        closed = set(self.sweeps.values())
+        return _named(sweep, variant) in self.sweeps and all(
+            cell in self.cells and self.parents.get(self.cells[cell]) in closed for cell in cell_ids
         )
+
+
+def _named(sweep: str, variant: str) -> str:
+    return f"{sweep} ({variant})" if variant else sweep
 
 
 def find_all(uri: str, experiment: str) -> Finished:
@@ -147,7 +160,8 @@ def _finished(uri: str, experiment: str) -> Finished:
     found = Finished()
     for run_id, of_run in tags.items():
         if "harness.sweep" in of_run:
-            found.sweeps[of_run["harness.sweep"]] = run_id  # the oldest, as SweepRun takes it up
+            name = _named(of_run["harness.sweep"], of_run.get("harness.variant", ""))
+            found.sweeps[name] = run_id  # the oldest, as SweepRun takes it up
         elif of_run.get("harness.complete") == "true" and "harness.cell_id" in of_run:
             found.cells.setdefault(of_run["harness.cell_id"], run_id)
             if "mlflow.parentRunId" in of_run:

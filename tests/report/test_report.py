@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -81,7 +80,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(stores, demo_spec, tmp_p
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("mortal")
 def test_a_read_only_folder_is_one_clear_line(stores, demo_spec, tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(ReportError, match="cannot be written to"):
