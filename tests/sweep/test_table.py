@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.config import compose
+from harness.errors import ConfigError
 from harness.report.published import read_published
 from harness.sweep.spec import Sweep, load, names
 from harness.sweep.table import table_spec
@@ -112,3 +113,23 @@ def test_networks_at_small_scale_are_called_by_what_they_are():
         ("MobilenetV2, width 0.5, 32 pixels", "MobilenetV2 224"),
     }
     assert spec.page, "they stand in the guide's layout"
+
+
+GNMT = "model=gnmt dataset=multi30k training=gnmt_small export=keras"
+
+
+def test_a_table_of_translations_is_compared_by_bleu_though_nothing_was_published():
+    spec = table_spec(SWEEP, [compose(GNMT.split())])
+    assert (spec.quality.name, spec.quality.heading) == ("test/bleu", "BLEU")
+
+
+@pytest.mark.parametrize(
+    ("sweep", "cells"),
+    [
+        (SWEEP, (GNMT, "model=mnist_cnn")),
+        (replace(SWEEP, published="image_classification"), (GNMT,)),
+    ],
+)
+def test_a_table_of_several_measures_is_refused(sweep, cells):
+    with pytest.raises(ConfigError, match=r"several measures \(test/bleu of gnmt, test/accuracy"):
+        table_spec(sweep, [compose(cell.split()) for cell in cells])
