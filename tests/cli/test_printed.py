@@ -51,7 +51,7 @@ def ran(tmp_path_factory) -> Ran:
     }
     printed = {}
     for name, words in commands.items():
-        done = harness(*words, cwd=folder)
+        done = harness(*words, cwd=folder, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         printed[name] = done.stdout
     return Ran(folder, printed)
