@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.export import size
 from harness.export.base import FORMATS, Artifact, ExportOptions, Format, Samples
+from harness.export.size import size_of
 
-__all__ = ["FORMATS", "Artifact", "ExportOptions", "Format", "Samples", "export"]
+__all__ = ["FORMATS", "Artifact", "ExportOptions", "Format", "Samples", "export", "size_of"]
 
 _KERAS = "keras"
 

@@ -113,6 +113,40 @@ def convert(
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
 
 
+def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":
+    """A model that knows its inputs, which a subclassed one read from a file does not.
+
+    Without them TensorFlow refuses it: "input shapes have not been set".
+
+    Args:
+        model: Any; one that knows its inputs is returned as it is.
+        inputs: A batch that it takes, [n, ...]; by default floats of the shape that the file
+            remembers.
+
+    Raises:
+        ExportError: If neither is known.
+    """
+    import keras
+
+    known = (getattr(model, name, None) for name in ("inputs", "_saved_model_inputs_spec"))
+    if any(one is not None for one in known):
+        return model
+    if inputs is not None:
+        named = keras.backend.standardize_dtype
+        slots = keras.tree.map_structure(
+            lambda one: keras.Input(one.shape[1:], dtype=named(one.dtype)), inputs
+        )
+    else:
+        shape = (getattr(model, "_build_shapes_dict", None) or {}).get("input_shape")
+        if not isinstance(shape, list | tuple) or not all(isinstance(n, int) for n in shape[1:]):
+            raise ExportError(
+                f"{model.name} does not know the shape of its inputs: give a batch of them, such "
+                "as size_of(model, inputs)."
+            )
+        slots = keras.Input(tuple(shape[1:]))
+    return keras.Model(slots, model(slots, training=False))
+
+
 def _converter(model: "keras.Model") -> Any:
     """For any batch size, but for recurrent layers: their loops only convert for a known one."""
     import keras

@@ -1,4 +1,4 @@
-"""What has to happen around Keras' `fit`."""
+"""A schedule compared with the length of Keras' `fit`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 import keras
 
+from harness.pruning.beginning import warn_of_zeros
 from harness.pruning.errors import PruningError, PruningWarning
 
 
 class PruningCallback(keras.callbacks.Callback):
-    """Checks the schedule against the training, and keeps weights sparse at its ends.
+    """Checks the schedule against the training.
 
     Masks are refreshed and applied inside the training graph; this callback adds nothing to
-    a step.
+    a step. Its place among other callbacks does not matter.
 
     Args:
         pruner: an attached pruner.
@@ -23,26 +24,29 @@ class PruningCallback(keras.callbacks.Callback):
     def __init__(self, pruner: Any) -> None:
         super().__init__()
         self.pruner = pruner
-        self._checked = False
+        self._begun = self._checked = False
         self._first_step = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Prunes anew if weights were loaded since attach, and follows a new optimizer."""
+        """Refuses a model or compilation that cannot be trained."""
         engine = self.pruner.engine
         if engine.model is not self.model:
             raise PruningError(
                 f"the pruner is attached to model {engine.model.name!r}, but this fit trains "
                 f"{self.model.name!r}."
             )
-        engine.check_compilation()
-        self.pruner.watch_optimizer()
-        if self.pruner.step == 0:
-            engine.start()
-        self._checked = False
-        self._first_step = self.pruner.step
+        engine.check()
+        self._begun = self._checked = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Compares the schedule with the length of this training, once."""
+        if not self._begun:
+            self._begun = True
+            if not self.pruner.engine.begun:  # not every driver of callbacks is a `fit`
+                self.pruner.begin_training()
+            self._first_step = self.pruner.step
+            if epoch and not self._first_step:
+                warn_of_zeros(self.pruner.engine)
         steps = self.params.get("steps")
         if not self._checked and steps:
             self._check_length(
@@ -51,19 +55,13 @@ class PruningCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Same, for data sets whose length is known only now."""
-        self._remask()
         if not self._checked:
             a_epoch = self.pruner.step - self._first_step
             self._check_length(a_epoch * (self.params["epochs"] - epoch))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves sparse weights."""
-        self._remask()
-
-    def _remask(self) -> None:
-        # Averaged weights (use_ema) overwrite the model's outside the optimizer's constraints.
-        if getattr(self.pruner.engine.optimizer, "use_ema", False):
-            self.pruner.engine.apply_masks()
+        self.pruner.end_training()
 
     def _check_length(self, updates: int) -> None:
         """Warns if the schedule does not end within `updates` more updates."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,33 +21,17 @@ import tensorflow as tf
 from harness.pruning.allocation.base import Allocation
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
+from harness.pruning.optimizers import accumulation, average_of, member_of, moments_of, unscaled
 from harness.pruning.pattern.base import Pattern
 from harness.pruning.schedule.base import Schedule
 from harness.pruning.schedule.frozen import Frozen
 from harness.pruning.score.base import Score
+from harness.pruning.score.magnitude import Magnitude
 from harness.pruning.state import Weight, local
 
 # A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a
 # hook is only a docstring, not at all. There is nothing to rewrite.
-_as_written = tf.autograph.experimental.do_not_convert
-
-
-class OnMask:
-    """A variable's constraint while a pruner is attached: user's constraint, then the mask."""
-
-    def __init__(self, engine: Engine, weight: Weight) -> None:
-        self.engine = engine
-        self.weight = weight
-
-    @_as_written
-    def __call__(self, variable: Any) -> Any:
-        """The value of `variable` on its mask, masks being refreshed first if they are due."""
-        held = getattr(variable, "_value", variable)
-        self.engine.advance_once(self.weight, tf.convert_to_tensor(held))
-        value = tf.convert_to_tensor(held)  # read anew: a refresh may change weights
-        if self.weight.user_constraint is not None:
-            value = tf.convert_to_tensor(self.weight.user_constraint(value))
-        return self.engine.method.settle(self.weight, value)
+as_written = tf.autograph.experimental.do_not_convert
 
 
 class Engine:
@@ -82,6 +66,9 @@ class Engine:
         self.own_optimizer = optimizer
         self.uses_gradients = score.uses_gradients or method.uses_gradients
         self.step: Any = None
+        #: Called once before the first update of a loop that is not `fit`'s.
+        self.before_first_update: Callable[[], None] = lambda: None
+        self.begun = False
         self._by_variable = {id(weight.variable): weight for weight in self.weights}
         # Replicas trace (or run) in threads of their own: what is being traced is per thread.
         self._local = threading.local()
@@ -105,16 +92,26 @@ class Engine:
     @property
     def optimizer(self) -> Any:
         """The optimizer whose updates are followed, without a loss-scaling shell; or None."""
-        found = self.own_optimizer or getattr(self.model, "optimizer", None)
-        return getattr(found, "inner_optimizer", found)
+        return unscaled(self.own_optimizer or getattr(self.model, "optimizer", None))
 
     @property
     def accumulation(self) -> int:
-        """Batches per optimizer update."""
-        return getattr(self.optimizer, "gradient_accumulation_steps", None) or 1
+        """Batches per update; PruningError where the pruned weights' optimizers disagree."""
+        return accumulation(self.optimizer, self.variables)
 
-    def check_compilation(self) -> None:
-        """Refuses XLA for patterns whose selection XLA's CPU compiler does not get through."""
+    @property
+    def variables(self) -> list[Any]:
+        """The pruned weights' Keras variables."""
+        return [weight.variable for weight in self.weights]
+
+    def check(self) -> None:
+        """Refuses a model and optimizer as compiled now.
+
+        Raises:
+            PruningError: XLA, with a pattern whose selection XLA's CPU compiler does not get
+                through; or optimizers that disagree on what a step is.
+        """
+        _ = self.accumulation
         compiled = getattr(self.model, "jit_compile", False) is True
         if compiled and self.pattern.fixed_sparsity is None:
             raise PruningError(
@@ -125,7 +122,17 @@ class Engine:
 
     # --- the training step ----------------------------------------------------------------
 
-    @_as_written
+    @as_written
+    def begin_once(self) -> None:
+        """Before an update, or while its graph is traced: the first one's preparations."""
+        if self.begun:
+            return
+        with tf.init_scope():  # out of the graph that is being traced
+            # Eager replicas run side by side; what one of them assigned, others would not have.
+            if tf.executing_eagerly() and not tf.distribute.has_strategy():
+                self.before_first_update()
+
+    @as_written
     def before_update(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
         """Shows gradients to score and method; returns those that the optimizer shall use."""
         self._local.gradients = {}
@@ -163,6 +170,8 @@ class Engine:
             value: its updated value.
         """
         eager = tf.executing_eagerly()
+        if not eager:  # eagerly, the first update is done by now
+            self.begin_once()
         graph = None if eager else tf.compat.v1.get_default_graph()
         seen = getattr(self._local, "seen", None)
         last = getattr(self._local, "graph", None)
@@ -181,7 +190,7 @@ class Engine:
         self.advance(value)
         self._local.gradients = None  # those of another update would be mistaken for the next's
 
-    @_as_written
+    @as_written
     def advance(self, value: Any) -> None:
         """Counts one update and refreshes all masks if the schedule says so.
 
@@ -199,7 +208,8 @@ class Engine:
             due = self.schedule.updates_at(step)
         else:
             # Keras raises its counter after the constraints, and updates on every n-th.
-            batches = tf.cast(tf.convert_to_tensor(self.optimizer._iterations._value), tf.int64)
+            owner = member_of(self.optimizer, self.weights[0].variable) or self.optimizer
+            batches = tf.cast(tf.convert_to_tensor(owner._iterations._value), tf.int64)
             updated = tf.equal((batches + 1) % accumulation, 0)
             step = tf.convert_to_tensor(self.step.assign_add(tf.cast(updated, tf.int64)))
             due = updated & self.schedule.updates_at(step)
@@ -217,11 +227,39 @@ class Engine:
                 if not weight.variable.trainable:  # a layer frozen since then stays as it is
                     continue
                 gradient = gradients.get(weight.index)
+                before = tf.convert_to_tensor(weight.mask)
                 mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
                 weight.mask.assign(mask)
+                self._welcome(weight, before)
                 if gradient is None:
                     # Perhaps the loss does not reach it: Keras then skips its constraint.
+                    self.mask_average(weight)
                     weight.variable.assign(self.method.settle(weight, weight.value))
+
+    def _welcome(self, weight: Weight, before: Any) -> None:
+        """Starts over what the optimizer knows of weights that were not on the mask before."""
+
+        def start_over(variable: Any, fresh: Any) -> None:
+            value = tf.convert_to_tensor(variable._value)
+            returned = tf.convert_to_tensor(weight.mask) & ~before
+            variable.assign(tf.where(returned, tf.cast(fresh, value.dtype), value))
+
+        average = average_of(self.optimizer, weight.variable)
+        if average is not None:
+            start_over(average, weight.value)  # where Keras' averages begin
+        if self.method.restarts_moments:
+            for slot, fresh in moments_of(self.optimizer, weight.variable):
+                start_over(slot, fresh)
+
+    def mask_average(self, weight: Weight) -> None:
+        """Puts the moving average that the optimizer keeps of a weight on the mask, if any.
+
+        Averages are swapped into the model by whoever likes (`SwapEMAWeights`, the end of
+        `fit`, `ema_overwrite_frequency`), so they are on their masks at all times.
+        """
+        average = average_of(self.optimizer, weight.variable)
+        if average is not None:
+            average.assign(weight.masked(tf.convert_to_tensor(average._value)))
 
     def _refuse_nan(self, scores: Sequence[Any], step: Any) -> list[Any]:
         """Operations that stop the training if there is no order among a weight's scores."""
@@ -265,6 +303,21 @@ class Engine:
             self.refresh_now(0)
         self.apply_masks()
 
+    def forget(self) -> None:
+        """Empties what score and method keep of the weights."""
+        for weight in self.weights:
+            for slot in weight.slots.values():
+                slot.assign(tf.zeros(weight.shape))
+
+    def masks_by_magnitude(self, sparsity: float) -> list[Any]:
+        """The masks that the largest weights of today make at a sparsity."""
+        magnitudes = [Magnitude().scores(weight, 0) for weight in self.weights]
+        kept = self.kept(tf.constant(np.float32(sparsity)), magnitudes)
+        return [
+            self.pattern.keep(magnitude, count, weight.axes)
+            for weight, magnitude, count in zip(self.weights, magnitudes, kept, strict=True)
+        ]
+
     def refresh_now(self, step: Any) -> None:
         """Refreshes all masks from the present weights; eager errors become ours."""
         try:
@@ -272,12 +325,13 @@ class Engine:
         except tf.errors.InvalidArgumentError as error:
             raise PruningError(_first_line(error)) from None
 
-    @_as_written
+    @as_written
     def apply_masks(self) -> None:
-        """Puts all weights on their masks."""
+        """Puts all weights, and the averages of them, on their masks."""
         for weight in self.weights:
             self.method.restore(weight)
             weight.variable.assign(self.method.settle(weight, weight.value))
+            self.mask_average(weight)
 
     def state(self) -> dict[str, np.ndarray]:
         """All of the pruner's variables as NumPy arrays."""
@@ -311,6 +365,7 @@ class Engine:
         self.step.assign(int(state["step"]))
         for name, variable in variables.items():
             variable.assign(np.asarray(state[name], variable.dtype.as_numpy_dtype))
+        self.begun = False
         self.apply_masks()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.pruning.errors import PruningError
 from harness.pruning.kernels import Kernel, kernels_of
@@ -13,6 +13,14 @@ from harness.pruning.summary import LayerSummary, Summary
 
 #: Every weight of a model, with the note on it.
 Rows = list[tuple[Kernel, str]]
+
+
+class Counts(NamedTuple):
+    """Of a pruned weight's elements: those not zero, those on the mask, those not zero off it."""
+
+    kept: int
+    on_mask: int
+    off_mask: int
 
 
 def plan(model: Any, scope: Scope, pattern: Pattern) -> tuple[list[Weight], Rows]:
@@ -55,19 +63,21 @@ def _reasons(rows: list[tuple[Kernel, str]]) -> str:
     return "; ".join(texts) or "it has no weights"
 
 
-def summary_of(model: Any, rows: Rows, counts: dict[str, int], step: int, final: float) -> Summary:
+def summary_of(
+    model: Any, rows: Rows, counts: dict[str, Counts], step: int, final: float
+) -> Summary:
     """All weights of a model as a summary.
 
     Args:
         model: it.
         rows: its weights, of `plan`.
-        counts: path of each pruned weight -> how many of it are kept.
+        counts: path of each pruned weight -> its counts.
         step: optimizer updates so far.
         final: the sparsity that the schedule ends at.
     """
     layers = []
     for kernel, note in rows:
-        kept = counts.get(kernel.path, kernel.size)
+        kept, on_mask, off_mask = counts.get(kernel.path, (kernel.size, kernel.size, 0))
         layers.append(
             LayerSummary(
                 path=kernel.path,
@@ -78,9 +88,21 @@ def summary_of(model: Any, rows: Rows, counts: dict[str, int], step: int, final:
                 size=kernel.size,
                 trainable=bool(kernel.variable.trainable),
                 prunable=kernel.path in counts,
-                reason=note,
+                reason="; ".join(filter(None, (note, _difference(kept, on_mask, off_mask)))),
                 kept=kept,
+                on_mask=on_mask,
+                off_mask=off_mask,
                 sparsity=1 - kept / kernel.size if kernel.size else 0.0,
             )
         )
     return Summary(layers, model.count_params(), step, final)
+
+
+def _difference(kept: int, on_mask: int, off_mask: int) -> str:
+    """Where weights and mask differ, in words."""
+    zeros = on_mask - (kept - off_mask)
+    return "; ".join(
+        f"{count:,} {what}"
+        for count, what in ((off_mask, "non-zero off the mask"), (zeros, "zero on the mask"))
+        if count
+    )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from harness.pruning.engine import Engine
 from harness.pruning.pattern.n_m import NM
 from harness.pruning.schedule.frozen import Frozen
-from harness.pruning.score.magnitude import Magnitude
 
 
 def final_counts(engine: Engine) -> list[int]:
@@ -22,10 +20,5 @@ def final_counts(engine: Engine) -> list[int]:
         return [int(tf.math.count_nonzero(weight.value)) for weight in engine.weights]
     if isinstance(pattern, NM):
         return [pattern.kept(weight.shape, weight.axes) for weight in engine.weights]
-    magnitudes = [Magnitude().scores(weight, 0) for weight in engine.weights]
-    sparsity = tf.constant(np.float32(engine.schedule.final_sparsity))
-    counts = engine.kept(sparsity, magnitudes)
-    return [
-        int(tf.math.count_nonzero(pattern.keep(magnitude, count, weight.axes)))
-        for weight, magnitude, count in zip(engine.weights, magnitudes, counts, strict=True)
-    ]
+    masks = engine.masks_by_magnitude(engine.schedule.final_sparsity)
+    return [int(tf.math.count_nonzero(mask)) for mask in masks]

@@ -11,21 +11,23 @@ import numpy as np
 
 from harness.pruning.allocation.base import Allocation
 from harness.pruning.allocation.uniform import Uniform
-from harness.pruning.engine import Engine, OnMask
+from harness.pruning.beginning import Count, begin, warn_of_zeros
+from harness.pruning.ends import FitEnds
+from harness.pruning.engine import Engine
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
+from harness.pruning.on_mask import OnMask
 from harness.pruning.pattern.base import Pattern
-from harness.pruning.plan import Rows, plan, summary_of
+from harness.pruning.plan import Counts, Rows, plan, summary_of
 from harness.pruning.schedule.base import Schedule
-from harness.pruning.schedule.constant import Constant
-from harness.pruning.schedule.frozen import Frozen
 from harness.pruning.scope.all_kernels import AllKernels
 from harness.pruning.scope.base import Scope
 from harness.pruning.score.base import Score
 from harness.pruning.score.magnitude import Magnitude
 from harness.pruning.state import Weight, local, read_state
 from harness.pruning.summary import Summary
-from harness.pruning.tap import GradientTap
+from harness.pruning.tap import Tap
+from harness.pruning.together import check_together
 
 
 class Pruner:
@@ -34,7 +36,8 @@ class Pruner:
     Args:
         pattern: which weights may be zero together.
         schedule: when masks are refreshed and how sparse they are. May be left out for a
-            pattern that dictates its sparsity; masks are then refreshed every 100 steps.
+            pattern that dictates its sparsity: the mask is then set once, at step 0, or as the
+            method prescribes.
         score: what a weight is worth.
         allocation: how the sparsity is shared out among weights.
         scope: which kernels are pruned.
@@ -59,58 +62,30 @@ class Pruner:
         scope: Scope | None = None,
         method: Method | None = None,
     ) -> None:
-        if schedule is None and isinstance(pattern, Pattern):
+        self.pattern = _checked("pattern", pattern, Pattern)
+        self.method = _checked("method", Method() if method is None else method, Method)
+        if schedule is None:
             if pattern.fixed_sparsity is None:
                 raise PruningError(f"{pattern} needs a schedule, such as OneShot(0.9).")
-            schedule = Constant(pattern.fixed_sparsity)
-        self.pattern = _checked("pattern", pattern, Pattern)
+            schedule = self.method.schedule(pattern.fixed_sparsity)
         self.schedule = _checked("schedule", schedule, Schedule)
         self.score = _checked("score", Magnitude() if score is None else score, Score)
         self.allocation = _checked(
             "allocation", Uniform() if allocation is None else allocation, Allocation
         )
         self.scope = _checked("scope", AllKernels() if scope is None else scope, Scope)
-        self.method = _checked("method", Method() if method is None else method, Method)
-        self._check_together()
+        self.method.check(self.pattern, self.schedule, self.score)
+        check_together(self.pattern, self.schedule, self.score, self.allocation)
         self._engine: Engine | None = None
         self._rows: Rows = []
-        self._tap: GradientTap | None = None
+        self._tap: Tap | None = None
+        self._ends: FitEnds | None = None
+        self._count: Count | None = None
         self._counted: tuple[int | None, float] = (None, 0.0)
 
     def __repr__(self) -> str:
         axes = (self.pattern, self.schedule, self.score, self.allocation, self.scope, self.method)
         return f"Pruner({', '.join(map(repr, axes))})"
-
-    def _check_together(self) -> None:
-        self.method.check(self.pattern, self.schedule, self.score)
-        fixed = self.pattern.final_sparsity
-        final = self.schedule.final_sparsity
-        if (
-            fixed is not None
-            and not isinstance(self.schedule, Frozen)
-            and abs(fixed - final) > 1e-6
-        ):
-            raise PruningError(
-                f"{self.pattern} ends {fixed:.4g} sparse, but the schedule ends at {final:.4g}. "
-                f"Use {fixed:.4g} there, or leave the schedule out."
-            )
-        dictated, begin = self.pattern.fixed_sparsity, self.schedule.begin_step
-        if dictated is not None and abs(float(self.schedule.sparsity(begin)) - dictated) > 1e-6:
-            raise PruningError(
-                f"{self.pattern} is {dictated:.4g} sparse from its first refresh on, but "
-                f"{self.schedule} begins at {float(self.schedule.sparsity(begin)):.4g}: use "
-                "OneShot or Constant, or a pattern such as GradualNM that follows the schedule."
-            )
-        if fixed is not None and type(self.allocation) is not Uniform:
-            raise PruningError(
-                f"{self.pattern} dictates every weight's sparsity, so {self.allocation} has "
-                "nothing to share out: leave the allocation out."
-            )
-        if self.score.uses_gradients and bool(self.schedule.updates_at(0)):
-            raise PruningError(
-                f"{self.score} needs gradients, and there are none at step 0: give the schedule a "
-                "begin_step of 1 or more."
-            )
 
     # --- attaching ------------------------------------------------------------------------
 
@@ -165,7 +140,7 @@ class Pruner:
                     "that do not overlap."
                 )
         engine = self._new_engine(model, weights, optimizer)
-        engine.check_compilation()
+        engine.check()
         engine.create_variables()
         if state is None:
             engine.start()
@@ -175,6 +150,14 @@ class Pruner:
             weight.user_constraint = weight.variable.constraint
             weight.variable.constraint = OnMask(engine, weight)
         self._engine, self._rows, self._counted = engine, rows, (None, 0.0)
+        self._count, self._ends = (
+            Count(engine),
+            FitEnds(model, self.begin_training, self.end_training),
+        )
+        engine.before_first_update = self.begin_training
+        self._count.note()
+        if state is None and self._count.updates:
+            warn_of_zeros(engine)
         self.watch_optimizer()
         _forget_traces(model)
         return self
@@ -192,16 +175,15 @@ class Pruner:
         )
 
     def watch_optimizer(self) -> None:
-        """Follows the gradients of the present optimizer, if score or method use them.
+        """Follows the present optimizer, whose gradients the score or the method may use.
 
-        `attach` and the callback call it; call it yourself if you compile anew and train
-        without the callback.
+        `attach` and `fit` call it; call it yourself if you compile anew and train by other means.
         """
         optimizer = self.engine.optimizer
-        watched = self._tap is not None and self._tap.optimizer is optimizer
-        if self.engine.uses_gradients and optimizer is not None and not watched:
+        watched = self._tap is not None and self._tap.owner is optimizer
+        if optimizer is not None and not watched:
             self._leave_optimizer()
-            self._tap = GradientTap(self.engine, optimizer)
+            self._tap = Tap(self.engine, optimizer)
 
     def _leave_optimizer(self) -> None:
         if self._tap is not None:
@@ -226,16 +208,44 @@ class Pruner:
         for weight in engine.weights:
             weight.variable.constraint = weight.user_constraint
         self._leave_optimizer()
-        self._engine = None
+        if self._ends is not None:
+            self._ends.remove()
+        self._engine = self._ends = self._count = None
         _forget_traces(engine.model)
 
     # --- training ---------------------------------------------------------------------------
 
     def callback(self) -> Any:
-        """A Keras callback for `fit`: checks the schedule and guards the ends of training."""
+        """A Keras callback for `fit`: checks the schedule against the length of the training.
+
+        Its place among other callbacks does not matter.
+        """
         from harness.pruning.callback import PruningCallback
 
         return PruningCallback(self)
+
+    def begin_training(self) -> None:
+        """Makes masks and step fit weights that were loaded since the pruner last saw them.
+
+        `fit` calls it once its callbacks have begun, and the optimizer before its first update
+        after `attach`. Call it yourself if you load weights later than that in a custom loop.
+
+        Warns:
+            PruningWarning: weights or the optimizer's count were changed by somebody else.
+        """
+        engine = self.engine
+        engine.check()
+        self.watch_optimizer()
+        assert self._count is not None
+        begin(engine, self._count)
+        self._counted = (None, 0.0)
+
+    def end_training(self) -> None:
+        """Puts the weights on their masks, whoever changed them; `fit` calls it at its end."""
+        if self._engine is not None and self._count is not None:
+            self._engine.apply_masks()
+            self._engine.begun = False
+            self._count.note()
 
     @property
     def step(self) -> int:
@@ -282,6 +292,8 @@ class Pruner:
             PruningError: the state is of another pruner or model.
         """
         self.engine.load(dict(state))
+        assert self._count is not None
+        self._count.note()
         self._counted = (None, 0.0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -309,9 +321,9 @@ class Pruner:
     # --- reporting --------------------------------------------------------------------------
 
     def progress(self) -> tuple[float, float]:
-        """How sparse the last refresh was to make the weights, and how sparse they are.
+        """How sparse the last refresh was to make the weights, and how sparse its masks are.
 
-        Counts the masks only after a refresh, so it may be called at any step.
+        Counts only after a refresh, so it may be called at any step.
 
         Returns:
             `(scheduled, reached)`, fractions of the prunable weights in [0, 1].
@@ -331,14 +343,21 @@ class Pruner:
         from harness.pruning.preview import final_counts
 
         weights, rows = plan(model, self.scope, self.pattern)
-        counts = final_counts(self._new_engine(model, weights))
-        kept = dict(zip((w.path for w in weights), counts, strict=True))
-        return summary_of(model, rows, kept, 0, self.schedule.final_sparsity)
+        kept = final_counts(self._new_engine(model, weights))
+        counts = {w.path: Counts(k, k, 0) for w, k in zip(weights, kept, strict=True)}
+        return summary_of(model, rows, counts, 0, self.schedule.final_sparsity)
 
     def summary(self) -> Summary:
-        """The present state, weight by weight and in total."""
+        """The present weights, one by one and in total: how many are not zero.
+
+        Where they differ from the masks (weights loaded since the last update, zeros that have
+        not grown yet), the notes say so.
+        """
         engine = self.engine
-        counts = {weight.path: weight.count() for weight in engine.weights}
+        counts = {
+            weight.path: Counts(weight.count_nonzero(), weight.count(), weight.count_off_mask())
+            for weight in engine.weights
+        }
         final = self.schedule.final_sparsity
         return summary_of(engine.model, self._rows, counts, self.step, final)
 

@@ -78,6 +78,15 @@ class Weight:
         """How many weights are on the mask."""
         return int(tf.math.count_nonzero(local(self.mask)))
 
+    def count_nonzero(self) -> int:
+        """How many weights are not zero."""
+        return int(tf.math.count_nonzero(self.value))
+
+    def count_off_mask(self, mask: Any = None) -> int:
+        """How many weights are not zero although a mask, by default their own, says so."""
+        kept = local(self.mask if mask is None else mask)
+        return int(tf.math.count_nonzero(tf.not_equal(self.value, 0) & ~kept))
+
     def masked(self, value: Any) -> Any:
         """`value` with zeros where the mask is False."""
         # Selecting, not multiplying: an infinite weight off the mask becomes 0 and not NaN.

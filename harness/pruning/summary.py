@@ -22,8 +22,12 @@ class LayerSummary:
         size: the number of its weights.
         trainable: False for a frozen weight, which optimizers leave alone.
         prunable: whether this pruner prunes it.
-        reason: why it is not pruned, or what the pattern did about its shape; else "".
-        kept: weights on the mask; `size` if it is not pruned.
+        reason: why it is not pruned, what the pattern did about its shape, or where weights
+            and mask differ; else "".
+        kept: weights that are not zero; `size` if it is not pruned.
+        on_mask: weights on the mask, which may be zero by themselves; `size` if not pruned.
+        off_mask: weights that are not zero although the mask says so: loaded since the last
+            update, and masked by the next.
         sparsity: 1 - kept / size.
     """
 
@@ -37,6 +41,8 @@ class LayerSummary:
     prunable: bool
     reason: str
     kept: int
+    on_mask: int
+    off_mask: int
     sparsity: float
 
 
@@ -72,7 +78,7 @@ class Summary:
 
     @property
     def kept_params(self) -> int:
-        """Prunable weights on their mask."""
+        """Prunable weights that are not zero."""
         return sum(row.kept for row in self.layers if row.prunable)
 
     @property
@@ -87,8 +93,13 @@ class Summary:
 
     @property
     def sparsity_of_all(self) -> float:
-        """Share of zeros that pruning set among all parameters of the model."""
+        """Share of zeros in pruned weights among all parameters of the model."""
         return _share(self.trainable_params - self.nonzero_params, self.total_params)
+
+    @property
+    def off_mask(self) -> int:
+        """Weights that are not zero although their masks say so, put there by somebody else."""
+        return sum(row.off_mask for row in self.layers)
 
     @property
     def skipped(self) -> list[LayerSummary]:
@@ -103,6 +114,7 @@ class Summary:
             "prunable_params",
             "kept_params",
             "nonzero_params",
+            "off_mask",
             "sparsity",
             "sparsity_of_all",
             "step",
@@ -137,4 +149,9 @@ class Summary:
             f"sparsity {self.sparsity:.4f} of the prunable, "
             f"{self.sparsity_of_all:.4f} of all"
         )
+        if self.off_mask:
+            lines.append(
+                f"{self.off_mask:,} non-zero weights are off their masks: they were loaded since "
+                "the last update, and the next training masks them"
+            )
         return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness import tasks
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.config import Config
@@ -20,10 +21,10 @@ from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
 from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
-from harness.sweep.table import quality_of, table_spec
+from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
 from harness.tracking import cell_run, store, view
-from harness.tracking.finished import Finished, find_all
+from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.training.cluster import cluster
 
@@ -54,7 +55,7 @@ def launch(
     _prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
-        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
+        view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
     outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
@@ -101,6 +102,7 @@ def launch_sweep(
     configs = sweep.configs(extra)
     if not _leads(configs, jobs):
         return launch(configs, jobs=jobs)
+    _spec(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
     known = _finished(cells)
@@ -137,7 +139,7 @@ def _run_below_parent(
     spec = _spec(sweep, configs, extra)
     made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
-        quality = spec.quality.metric
+        quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):

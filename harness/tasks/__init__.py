@@ -5,6 +5,6 @@ model is built for the data, what training minimizes, what the test is, and on w
 exported files are compared. It is one file of this folder (`harness.tasks.base`).
 """
 
-from harness.tasks.base import EXPORT_SAMPLES, TASKS, Scores, Table, Task, of
+from harness.tasks.base import EXPORT_SAMPLES, TASKS, Scores, Table, Task, of, quality
 
-__all__ = ["EXPORT_SAMPLES", "TASKS", "Scores", "Table", "Task", "of"]
+__all__ = ["EXPORT_SAMPLES", "TASKS", "Scores", "Table", "Task", "of", "quality"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from harness.config import Config
+from harness.metrics import Metric, find
+from harness.models.base import MODELS
 from harness.options import UNNAMED, Options, Room
 
 if TYPE_CHECKING:
@@ -113,5 +115,18 @@ def tested(data: Any, config: Config) -> Any:
 
 def of(config: Config) -> Task:
     """The task of a cell."""
-    fitting = [task for _, task in TASKS if config.model.takes in task.takes]
-    return (fitting or [task for _, task in TASKS if not task.takes])[0]()
+    return _for(config.model.takes)()
+
+
+def quality(model: str) -> Metric:
+    """The metric by which cells of a model are compared; that of classification if it is unknown.
+
+    Nothing heavy is imported: reports ask this.
+    """
+    takes = MODELS.find(model).takes if model in MODELS.names() else ""
+    return find(_for(takes).quality)
+
+
+def _for(takes: str) -> type[Task]:
+    fitting = [task for _, task in TASKS if takes in task.takes]
+    return (fitting or [task for _, task in TASKS if not task.takes])[0]

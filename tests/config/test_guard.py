@@ -8,7 +8,7 @@ import pytest
 from harness.config import compose
 from harness.config.guard import refuse_foreign
 from harness.errors import ConfigError
-from tests.settings import harness
+from tests.settings import shell
 
 MARK = "touched"
 
@@ -28,7 +28,7 @@ def attack(folder, *arguments, content=None):
     if content is not None:
         (folder / "own" / "mine.yaml").write_text(f"defaults: [config, _self_]\n{content}\n")
         arguments = ("--config-dir", "own", "--config-name", "mine", *arguments)
-    done = harness(*arguments, cwd=folder, module="harness.run")
+    done = shell(*arguments, cwd=folder, module="harness.run")
     assert not (folder / MARK).exists(), "code ran"
     assert done.returncode == 2, done.stderr[-2000:]
     lines = done.stderr.splitlines()
@@ -246,7 +246,7 @@ def test_texts_that_make_more_than_texts_do_not(text):
 
 def test_the_shipped_configs_pass_with_every_logging(tmp_path):
     for name in ("disabled", "none", "stdout"):
-        done = harness(
+        done = shell(
             "--cfg", "hydra", f"hydra/job_logging={name}", cwd=tmp_path, module="harness.run"
         )
         assert done.returncode == 0, done.stderr

@@ -7,7 +7,17 @@ import subprocess
 import sys
 import time
 
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from harness.errors import ExportError
+from harness.export import size_of, tflite
 from harness.export.size import measure
+from harness.pruning import OneShot, Pruner, Unstructured
+from tests.pruning.small_models import perceptron
 
 
 def test_sizes_are_those_of_the_file_and_of_its_gzip(tmp_path):
@@ -37,3 +47,62 @@ import harness.export, harness.export.size
 assert not {"tensorflow", "keras"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+class TestOfAModel:
+    def test_is_that_of_its_file_and_zeros_cost_nothing_gzipped(self, tmp_path):
+        model = perceptron()
+        dense = size_of(model)
+        pruner = Pruner(Unstructured(), OneShot(0.9)).attach(model)
+        sparse = size_of(model)
+        tflite.write(tmp_path / "model.tflite", tflite.convert(model))
+        assert sparse == measure(tmp_path / "model.tflite")
+        assert sparse.bytes == dense.bytes > 640 * 4
+        assert dense.gzip_bytes - sparse.gzip_bytes > 0.5 * 640 * 4
+        assert pruner.attached
+
+    def test_a_subclassed_model_read_from_a_file(self, tmp_path):
+        model = Net()
+        model(np.ones((2, 16), np.float32))
+        fresh = size_of(model)
+        model.save(tmp_path / "net.keras")
+        loaded = keras.models.load_model(tmp_path / "net.keras", custom_objects={"Net": Net})
+        assert size_of(loaded).bytes == pytest.approx(fresh.bytes, rel=0.1)
+        x = np.ones((3, 16), np.float32)
+        content = tflite.convert(tflite.with_inputs(loaded))
+        np.testing.assert_allclose(tflite.run(content, x), model(x), rtol=1e-5)
+
+    def test_a_batch_tells_what_the_file_does_not(self, tmp_path):
+        model = Net(layers.Embedding(9, 4), layers.Flatten())
+        tokens = np.array([[1, 2, 3]], np.int32)
+        model(tokens)
+        model.save(tmp_path / "net.keras")
+        loaded = keras.models.load_model(tmp_path / "net.keras", custom_objects={"Net": Net})
+        content = tflite.convert(tflite.with_inputs(loaded, tokens))
+        (slot,) = tf.lite.Interpreter(model_content=content).get_input_details()
+        assert slot["dtype"] == np.int32
+        assert size_of(loaded, tokens).bytes == len(content)
+
+    def test_nothing_known_of_the_inputs_is_said(self):
+        with pytest.raises(ExportError, match=r"size_of\(model, inputs\)"):
+            size_of(Net())
+
+
+class Net(keras.Model):
+    def __init__(self, *parts, **options):
+        super().__init__(**options)
+        self.parts = list(parts) or [layers.Dense(32, "relu"), layers.Dense(4)]
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def get_config(self):
+        parts = [keras.saving.serialize_keras_object(part) for part in self.parts]
+        return {**super().get_config(), "parts": parts}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("parts")]
+        return cls(*parts, **config)

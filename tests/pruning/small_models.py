@@ -90,3 +90,21 @@ class Watch(keras.callbacks.Callback):
 def expected(step):
     last = SCHEDULE.last_update(step)
     return 0.0 if last is None else float(SCHEDULE.sparsity(last))
+
+
+def perceptron(seed=0):
+    """The smallest net with two kernels, and what it is trained on: 8 steps an epoch of 16."""
+    keras.utils.set_random_seed(seed)
+    hidden, head = layers.Dense(32, "relu", name="hidden"), layers.Dense(4, name="head")
+    return keras.Sequential([keras.Input((16,)), hidden, head])
+
+
+def vectors():
+    x = np.random.default_rng(0).standard_normal((128, 16), np.float32)
+    return x, x[:, :4].copy()
+
+
+def zeros(model):
+    """The share of zeros in a model's kernels, seen by nothing of a pruner's."""
+    kernels = [v.numpy() for v in model.trainable_variables if v.name == "kernel"]
+    return sum((k == 0).sum() for k in kernels) / sum(k.size for k in kernels)

@@ -12,6 +12,7 @@ from keras import layers
 from harness.pruning import (
     ERK,
     NM,
+    SRSTE,
     Block,
     ByName,
     Constant,
@@ -26,6 +27,7 @@ from harness.pruning import (
     Taylor,
     Unstructured,
 )
+from tests.pruning.small_models import perceptron, vectors
 
 
 def small():
@@ -299,6 +301,24 @@ def test_a_refused_attach_leaves_the_model_alone():
     assert not pruner.attached
     assert model.get_layer("conv").kernel.constraint is None
     assert np.count_nonzero(model.get_layer("conv").kernel.numpy()) == 216
+
+
+@pytest.mark.parametrize("method", [None, SRSTE()])
+def test_a_pattern_that_dictates_its_sparsity_needs_no_schedule(method):
+    """Its mask is set once, so that no weight comes back with no training left for it."""
+    model = perceptron()
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    pruner = Pruner(NM(2, 4), method=method).attach(model)
+    assert pruner.schedule == (OneShot(0.5) if method is None else Constant(0.5, frequency=1))
+    before = [weight.mask.numpy() for weight in pruner.engine.weights]
+    x, y = vectors()
+    model.fit(x, y, batch_size=16, epochs=15, verbose=0, callbacks=[pruner.callback()])
+    assert pruner.step == 120
+    moved = [
+        (w.mask.numpy() != b).any() for w, b in zip(pruner.engine.weights, before, strict=True)
+    ]
+    assert any(moved) == (method is not None)
+    assert all(NM(2, 4).holds(weight.variable.numpy()) for weight in pruner.engine.weights)
 
 
 def test_progress_is_the_schedule_as_run():

@@ -205,7 +205,7 @@ def test_a_sweep_may_give_a_key_a_short_name(tmp_path):
         sweep(tmp_path, GOOD + "aliases: [width]\n")
     loaded = load("translation_small")
     directions = [config.dataset.direction for config, _ in loaded.configs(["direction=de_en"])]
-    assert directions == ["de_en"] * 4
+    assert set(directions) == {"de_en"}
 
 
 WRITTEN = """
@@ -217,7 +217,7 @@ blocks:
   - overrides: {model.units: 16, tracking.uri: 'sqlite:///a, b.db', dataset.data_dir: ~}
     cells:
       - sparsity=random sparsity.target=0.75 model.filters=[32, 64]
-      - "training.dense.optimizer={name: sgd, momentum: 0.9} work_dir=my runs (1) sparsity=dense"
+      - "sparsity.scope={include: [a], exclude: []} work_dir=my runs (1) sparsity=random"
       - [sparsity=random, "model.filters=[4, 8]", sparsity.target: .5]
       - {sparsity: random, sparsity.scope: {include: [no, 1e3, "a,b"]}, work_dir: 2026_11_27}
       - {training.dense.epochs: null, training.dense.steps: 12, training.dense.optimizer.name: sgd}
@@ -236,7 +236,7 @@ def test_a_cell_is_a_line_a_list_or_a_mapping_read_as_written(tmp_path):
     assert cells == (
         ("sparsity=random", "sparsity.target=0.75", "model.filters=[32, 64]"),
         (
-            "training.dense.optimizer={name: sgd, momentum: 0.9}",
+            "sparsity.scope={include: [a], exclude: []}",
             "work_dir=my runs (1)",
             "sparsity=dense",
         ),

@@ -4,10 +4,6 @@ import csv
 
 import pytest
 
-pytest.importorskip("sacrebleu")
-pytest.importorskip("sentencepiece")
-pytest.importorskip("sacremoses")
-
 from harness.config import compose
 from harness.errors import ConfigError
 from tests.data.text.pair_files import write_multi30k

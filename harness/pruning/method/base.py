@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.options import UNNAMED, Options, Room, one_of
 
 if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
+    from harness.pruning.schedule.base import Schedule
 
 METHODS = Room("sparsity/method", "harness.pruning.method")
 
@@ -33,14 +33,27 @@ class Method:
         uses_gradients: whether `restore` and `transform` are called.
         slots: names of float32 variables of the weight's shape, zero at the start, part of
             the saved state, found as `weight.slots[name]`.
+        restarts_moments: whether the optimizer forgets what it has learned about a weight that
+            comes back to the mask: its momentum, its squared gradients.
     """
 
     uses_gradients: bool = False
     slots: tuple[str, ...] = ()
+    restarts_moments: bool = False
 
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
         return f"{type(self).__name__}({values})"
+
+    def schedule(self, sparsity: float) -> Schedule:
+        """The schedule of a pattern that dictates its sparsity, if the user gives none.
+
+        Plain pruning sets such a mask once: refreshed up to the last step, it would let weights
+        return that no training is left for.
+        """
+        from harness.pruning.schedule.one_shot import OneShot
+
+        return OneShot(sparsity)
 
     def check(self, pattern: Any, schedule: Any, score: Any) -> None:
         """Refuses axes that the method cannot work with; called when a pruner is made.
@@ -96,12 +109,12 @@ class MethodOptions(Options):
     scored: ClassVar[bool] = True
     kind: str = UNNAMED
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Refuses options out of range, and axes that the method does not go with.
 
         Args:
             key: where the options stand in the config.
-            sparsity: the cell's, its other axes checked.
+            sparsity: the cell's `SparsityOptions`, its other axes checked.
             start: `training.finetune.start`: dense or scratch.
 
         Raises:

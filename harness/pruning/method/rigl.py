@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.errors import ConfigError
 from harness.options import choice, need
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method, MethodOptions
-
-if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
 
 
 @choice
@@ -27,7 +24,7 @@ class RigLOptions(MethodOptions):
     kind: str = "rigl"
     alpha: float = 0.3
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Needs a network that is sparse from its first step on, and an end."""
         super().check(key, sparsity, start)
         need(f"{key}.alpha", self.alpha, 0 < self.alpha <= 1, "a share in (0, 1]")
@@ -57,6 +54,11 @@ class RigL(Method):
     Evci et al., "Rigging the Lottery: Making All Tickets Winners"
     (https://arxiv.org/abs/1911.11134), section 3.
 
+    What the optimizer has learned about a weight before it left (momentum, squared gradients)
+    is forgotten when it is grown anew, as in the authors' later code (`reset_momentum` of
+    `rigl/rigl_tf2/mask_updaters.py`, https://github.com/google-research/rigl) and in jaxpruner;
+    the paper does not say.
+
     The score of the pruner chooses the first mask only, at a schedule that begins at step 0:
     `Random()` is the paper's, with the `ERK` allocation. The paper skips the optimizer's
     update on the batch of an exchange; here that batch updates the old network first.
@@ -72,6 +74,7 @@ class RigL(Method):
     """
 
     uses_gradients = True
+    restarts_moments = True
 
     def __init__(self, end_step: int, alpha: float = 0.3) -> None:
         if isinstance(end_step, bool) or not isinstance(end_step, int) or end_step < 1:

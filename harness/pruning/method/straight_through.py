@@ -3,10 +3,13 @@ r"""Training the dense weights behind a sparse network (straight-through estimat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.options import choice
 from harness.pruning.method.base import Method, MethodOptions
+
+if TYPE_CHECKING:
+    from harness.pruning.schedule.base import Schedule
 
 
 @choice
@@ -48,6 +51,12 @@ class StraightThrough(Method):
 
     def __init__(self, update_pruned: bool = True) -> None:
         self.update_pruned = bool(update_pruned)
+
+    def schedule(self, sparsity: float) -> Schedule:
+        """Masks that follow every step, as both papers' do."""
+        from harness.pruning.schedule.constant import Constant
+
+        return Constant(sparsity, frequency=1)
 
     def restore(self, weight: Any) -> None:
         """Puts the dense weights back into the variable."""

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.pruning.engine import OnMask
 from harness.pruning.errors import PruningError, PruningWarning
 from harness.pruning.kernels import Kernel, kernels_of
+from harness.pruning.on_mask import OnMask
 from harness.pruning.pattern.base import MisfitError
 from harness.pruning.pattern.n_m import NM
 from harness.pruning.permutation.channel_graph import Binding, ChannelGraph, Space

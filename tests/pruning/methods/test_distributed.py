@@ -31,11 +31,11 @@ def train(strategy, pruner):
         keras.utils.set_random_seed(0)
         dense = [keras.layers.Dense(8, "tanh", name="a"), keras.layers.Dense(4, name="b")]
         model = keras.Sequential([keras.layers.Input((8,)), *dense], name="model")
-        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True), "mse")
     pruner.attach(model)
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
     model.fit(data, epochs=3, verbose=0, callbacks=[pruner.callback()])
-    for variable in model.trainable_variables:
+    for variable in [*model.trainable_variables, *model.optimizer.variables]:
         copies = strategy.experimental_local_results(variable.value)
         assert all((np.asarray(copies[0]) == np.asarray(copy)).all() for copy in copies)
     for weight in pruner.engine.weights:

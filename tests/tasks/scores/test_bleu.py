@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("sacrebleu")
-
 from harness.errors import DataError
 from harness.tasks.scores.bleu import score
 
