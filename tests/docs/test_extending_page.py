@@ -17,7 +17,7 @@ from tests.settings import ROOT, environment
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 #: A file's name, words up to its code, its code.
 FILES = re.findall(r"^`(harness/[\w/]+\.py)`.*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
-METRIC = re.search(r"## A metric.*?```python\n(.*?)```", PAGE, re.DOTALL)[1]
+METRIC = re.search(r"## A metric\n.*?\n\n((?:    [^\n]*\n)+)", PAGE, re.DOTALL)[1]
 COMMAND = re.search(r"```console\n(harness run .*?)\n```", PAGE)[1]
 #: The cell, made short.
 SHORT = (
