@@ -28,7 +28,7 @@ def growth(beam: int, length: int) -> tuple[int, int]:
 
     from harness.models import build
     from harness.models.gnmt import Decoding, Gnmt
-    from harness.tasks.beam import Search
+    from harness.tasks.scores.beam import Search
 
     keras.utils.set_random_seed(1)
     model = build(Gnmt("gnmt", LAYERS, UNITS, 0.2), (None,), VOCABULARY)

@@ -20,8 +20,8 @@ import numpy as np
 
 from benchmarks.timing import ratio
 from harness.data.base import Split
-from harness.data.speech.base import AugmentationOptions
 from harness.data.speech.sound.clips import SpeechData
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.models import build
 from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.plain import plain

@@ -33,7 +33,7 @@ from harness.models import build
 from harness.models.gnmt import Decoding, Gnmt
 from harness.models.layers.gnmt_layers import BOS, EOS
 from harness.models.layers.recurrence import Memory
-from harness.tasks.beam import Search
+from harness.tasks.scores.beam import Search
 from harness.training import objective
 from harness.training.fused_adam import Adam
 

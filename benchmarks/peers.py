@@ -18,8 +18,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".bench"  # git-ignored
 
-TFMOT = ("tensorflow-model-optimization==0.8.1", "tf_keras~=2.21.0", "tensorflow~=2.21.0")
 TF_KERAS = ("tf_keras~=2.21.0", "tensorflow~=2.21.0")
+# TensorBoard is what tfmot's PruningSummaries writes with.
+TFMOT = ("tensorflow-model-optimization==0.8.1", *TF_KERAS, "tensorboard")
 
 
 def environment(name: str, requirements: tuple[str, ...]) -> Path:

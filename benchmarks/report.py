@@ -145,7 +145,7 @@ def equal_frames(uri: str, folder: str) -> dict[str, float]:
     import mlflow
     import pandas as pd
 
-    from harness.tracking.reader import read_runs
+    from harness.tracking.runs import read_runs
 
     mlflow.set_tracking_uri(uri)
     for name in TABLES:

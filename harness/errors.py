@@ -14,6 +14,14 @@ class ConfigError(HarnessError):
     """A config key or value that no cell can have."""
 
 
+class NotReadError(ConfigError):
+    """A key that nothing has, or that the choice made does not read: `key`, dotted."""
+
+    def __init__(self, line: str, key: str = ""):
+        super().__init__(line)
+        self.key = key
+
+
 class DataError(HarnessError):
     """A data set that is missing, laid out differently or damaged."""
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from harness.cell import run
+from harness.cell.job import Busy, ignore_interrupts
 from harness.errors import ConfigError
-from harness.sweep.worker import Busy, ignore_interrupts
 
 
 def give(value, emit):
@@ -98,11 +98,10 @@ def deaf(folder, emit):
     time.sleep(60)
 
 
-def cell(cell, parent_run, emit):
-    """Stands for `run_cell`: does what the cell's overrides say, and leaves word of it."""
+def cell(orders, cell, parent_run, emit):
+    """Stands for `run_cell`: does what is ordered of the cell by its name; leaves word of it."""
     folder = Path(cell.config.work_dir)
-    word = dict(override.split("=", 1) for override in cell.overrides if override[0] == "#")
-    what = word.get("#do", "finish")
+    what = orders.get(cell.name, "finish")
     began = time.time()
     with (folder / "begun").open("a") as file:
         file.write(f"{cell.name}\n")

@@ -18,7 +18,8 @@ FLOORS = (
     ("tracking", "tasks"),
     ("config",),
     ("training",),
-    ("data", "export"),
+    ("export",),
+    ("data",),
     ("models", "pruning"),
     ("metrics",),
     ("options", "digest", "quiet"),
@@ -41,16 +42,8 @@ MODULES = modules()
 
 
 def imported(name: str, tree: ast.Module) -> Iterator[str]:
-    """Every module that a file imports, late imports included; types only are no arrows."""
-    types_only = {
-        node
-        for test in ast.walk(tree)
-        if isinstance(test, ast.If) and ast.unparse(test.test) == "TYPE_CHECKING"
-        for node in ast.walk(test)
-    }
+    """Every module that a file imports; late imports, and those of types only, are included."""
     for node in ast.walk(tree):
-        if node in types_only:
-            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import Config
+from harness.config.folders import command
 from harness.config.label import run_name
 from harness.tracking import store
 
@@ -22,6 +23,7 @@ class Cell:
         dense: the cell id of its dense baseline; None for a dense cell.
         needs: the cell id that must be finished first; None if there is none.
         overrides: what was asked for, to say how to run it again.
+        program: what takes these overrides, if not `harness run`.
     """
 
     config: Config
@@ -31,16 +33,19 @@ class Cell:
     dense: str | None
     needs: str | None
     overrides: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The run's name, e.g. `mnist_cnn · random 75% · seed 2`."""
-        return run_name(self.config)
+        return run_name(self.config, self.overrides)
 
     @property
     def command(self) -> str:
         """What runs this cell, and only it, again."""
-        return shlex.join(["harness", "run", *self.overrides])
+        if self.program:
+            return shlex.join([*self.program, *self.overrides])
+        return command("run", *self.overrides)
 
 
 def work_path(cell: Cell) -> Path:

@@ -1,19 +1,52 @@
 """What a cell is, before anything is spent on it: its layers, counts and identity."""
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.config import Config, cell_id, is_dense
 from harness.config.label import run_name
+from harness.errors import DataError
 from harness.quiet import captured
 
 if TYPE_CHECKING:
     from harness.pruning import Summary
 
+#: What is not known of a cell whose data are not here.
+UNCHECKED = ("the data", "the cell's id", "the schedule against the steps of an epoch")
+#: Steps of an epoch that nobody counted: enough for a schedule of any length.
+_UNCOUNTED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What the model and the schedule of a cell ask of a data set that only the config tells of.
+
+    Attributes:
+        name: of the data set.
+        input_shape: of an example.
+        num_classes: number of classes.
+        missing: why it could not be read.
+        vocabulary: not known.
+    """
+
+    name: str
+    input_shape: tuple[Any, ...]
+    num_classes: int
+    missing: str
+    vocabulary: str = ""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Not known, so plenty."""
+        return _UNCOUNTED
+
 
 def describe(config: Config, *, as_json: bool = False) -> str:
     """Builds the cell's model and lays its pruner over it, without training.
+
+    A data set that no `dataset.data_dir` points to need not be there, if its config tells its
+    classes and its shape: what could not be checked is said.
 
     Args:
         config: validated.
@@ -23,16 +56,35 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     Raises:
         HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
     """
-    data.require(config.dataset)
-    content: dict[str, Any] = {
-        "name": run_name(config),
-        "cell_id": cell_id(config, data.fingerprint(config.dataset)),
-    }
+    unread = _unread(config.dataset)
+    found = None if unread else cell_id(config, data.fingerprint(config.dataset))
     with captured():  # TensorFlow's remarks about the machine
-        summary = summarize_planned(config)
+        summary = summarize_planned(config, {} if unread is None else {_key(config): unread})
+    content: dict[str, Any] = {"name": run_name(config), "cell_id": found}
+    if unread is not None:
+        content |= {"missing": unread.missing, "unchecked": UNCHECKED}
     if as_json:
         return json.dumps({**content, **summary.as_dict()}, indent=1)
-    return f"{content['name']}\ncell {content['cell_id']}\n\n{summary}"
+    known = f"cell {found}"
+    if unread is not None:
+        known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
+    return f"{content['name']}\n{known}\n\n{summary}"
+
+
+def _unread(dataset: data.DatasetOptions) -> Unread | None:
+    """What the config alone tells of a data set that is not here; None if it is."""
+    try:
+        data.require(dataset)
+    except DataError as error:
+        if dataset.data_dir is not None:
+            raise
+        shape = dataset.shape()
+        if shape is None:
+            raise DataError(
+                f"{error} (the classes of dataset={dataset.name} are those of its files)"
+            ) from None
+        return Unread(dataset.name, *shape, str(error))
+    return None
 
 
 def describe_data(dataset: data.DatasetOptions) -> str:
@@ -57,6 +109,11 @@ def describe_data(dataset: data.DatasetOptions) -> str:
     )
 
 
+def _key(config: Config) -> str:
+    """Under which a cell's data are found in what was built."""
+    return f"{config.dataset}"
+
+
 def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "Summary":
     """Every weight of a cell's model as its pruner would leave it, without training.
 
@@ -76,7 +133,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     task.require()
     built = {} if built is None else built
     weights = config.training.dense_weights
-    of_data = f"{config.dataset}"
+    of_data = _key(config)
     key = f"{config.model}/{of_data}/{weights}"
     with strategy.rehearsal(config.strategy, config.training.batch_size):
         if of_data not in built:

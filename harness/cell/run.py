@@ -56,7 +56,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(cell.config, cell.id, _tags(cell, parent_run), cell.command)
+        tags = _tags(cell, parent_run)
+        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:

@@ -1,6 +1,7 @@
 """The command line: `harness run | sweep | report | describe | data | ui`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
     """
-    parsed = _parse(arguments)
     try:
+        parsed = _parse(arguments)
         return int(parsed.command(parsed))
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
@@ -48,12 +49,34 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if words[:2] == ["data", "prepare"]:
         return _prepare_parser().parse_args(words[2:])
     parser = _parser()
+    words = _with_own_folder(words)
     parsed, rest = parser.parse_known_args(words)
     if rest and not (hasattr(parsed, "overrides") and all("=" in word for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         parsed.overrides += rest
     return parsed
+
+
+def _with_own_folder(words: list[str]) -> list[str]:
+    """Takes `--config-dir DIR` from anywhere among the words, and puts it to use."""
+    flag = argparse.ArgumentParser(prog="harness", add_help=False, allow_abbrev=False)
+    _config_dir(flag)
+    parsed, rest = flag.parse_known_args(words)
+    folder = parsed.config_dir or os.environ.get("HARNESS_CONFIG_DIR")
+    if folder:
+        from harness.config.folders import use
+
+        use(folder)
+    return rest
+
+
+def _config_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config-dir",
+        metavar="DIR",
+        help="presets (GROUP/NAME.yaml) and sweeps (sweeps/NAME.yaml) of your own",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
+    _config_dir(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run cells, with their dense baselines")
@@ -109,22 +133,27 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare_parser() -> argparse.ArgumentParser:
     """A parser of its own: its names are those of `harness.data.prepare`, options included."""
-    from harness.data.prepare import PREPARERS, module
+    from harness.data.prepare import PREPARERS
 
     parser = argparse.ArgumentParser(
         prog="harness data prepare", description="Make the files of a data set."
     )
     names = parser.add_subparsers(required=True, metavar="NAME")
-    for name in sorted(PREPARERS):
-        made = names.add_parser(name, help=module(name).HELP, description=module(name).HELP)
+    for name, preparer in PREPARERS:
+        made = names.add_parser(name, help=preparer.help, description=preparer.help)
         default = Path("data", name)
         made.add_argument(
             "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
         )
         made.add_argument("--force", action="store_true", help="replace what was prepared there")
-        module(name).options(made)
+        preparer().options(made)
         made.set_defaults(command=_prepare, name=name)
     return parser
+
+
+def _is_override(word: str) -> bool:
+    """Whether a word is KEY=VALUE, and no path of a sweep's file that has a = in it."""
+    return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
 
 
 def _overrides(parser: argparse.ArgumentParser) -> None:
@@ -166,10 +195,13 @@ def _positive(text: str) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     from harness.config import compose, expand
+    from harness.config.ignored import refuse_ignored
+
+    cells = [(compose(each), tuple(each)) for each in expand(parsed.overrides)]
+    refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    overrides = [tuple(each) for each in expand(parsed.overrides)]
-    return launch([(compose(each), each) for each in overrides], jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
@@ -185,14 +217,14 @@ def _report(parsed: argparse.Namespace) -> int:
 
     # `harness report --table demo seed=1`: the first word is an override, not a table
     words = [parsed.name] if parsed.name else []
-    overrides = [word for word in words if "=" in word] + parsed.overrides
+    overrides = [word for word in words if _is_override(word)] + parsed.overrides
     selection = Selection(
         tuple(parse_filter(text) for text in parsed.filter),
         parse_since(parsed.since) if parsed.since else None,
     )
     print_reports(
         Request(
-            tables=tuple([word for word in words if "=" not in word] + parsed.table),
+            tables=tuple([word for word in words if not _is_override(word)] + parsed.table),
             overrides=tuple(overrides),
             experiment=parsed.experiment,
             selection=selection,
@@ -208,8 +240,10 @@ def _report(parsed: argparse.Namespace) -> int:
 
 def _describe(parsed: argparse.Namespace) -> int:
     from harness.config import compose
+    from harness.config.ignored import refuse_ignored
 
     config = compose(parsed.overrides)
+    refuse_ignored([(config, parsed.overrides)])
     from harness.cell.preview import describe
 
     print(describe(config, as_json=parsed.json))  # noqa: T201
@@ -236,7 +270,7 @@ def _ui(parsed: argparse.Namespace) -> int:
     from harness.config import compose
 
     name, overrides = parsed.name, parsed.overrides
-    if name and "=" in name:
+    if name and _is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config import compose, expand, folders, guard, options, shipped, to_config
 from harness.config.compose import presets
 from harness.config.explain import explain
+from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
 from harness.config.schema import register
 from harness.errors import ConfigError, HarnessError
@@ -74,22 +75,34 @@ def _check_jobs(arguments: list[str]) -> None:
     """
     flags = [argument for argument in arguments if argument.startswith("-")]
     overrides = [argument for argument in arguments if not argument.startswith("-")]
-    if not flags:
-        compose(overrides)
-    elif set(flags) <= {"-m", "--multirun"}:
-        for each in expand(overrides):
-            compose(each)
+    if set(flags) <= {"-m", "--multirun"}:
+        refuse_ignored(
+            [(compose(each), each) for each in (expand(overrides) if flags else [overrides])]
+        )
 
 
 def _task(composed: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from harness.sweep.launch import launch
 
-    overrides = tuple(HydraConfig.get().overrides.task)
-    code = launch([(to_config(composed, overrides), overrides)])
+    hydra_config = HydraConfig.get()
+    overrides = tuple(hydra_config.overrides.task)
+    last = hydra_config.mode != RunMode.MULTIRUN
+    cells = [(to_config(composed, overrides), overrides)]
+    code = launch(cells, further=last, program=_program(str(hydra_config.job.config_name)))
     if code:
         raise SystemExit(code)
+
+
+def _program(config_name: str) -> tuple[str, ...]:
+    """What composes a job's config from its overrides, if not `harness run`."""
+    if config_name == "config":
+        return ()
+    folder = folders.own()
+    where = ("--config-dir", str(folder)) if folder else ()
+    return ("python", "-m", "harness.run", *where, "--config-name", config_name)
 
 
 def _refused(line: str) -> int:

@@ -5,6 +5,7 @@ called as its group is, `training/optimizer@training.dense.optimizer=sgd`. The d
 section, or of its tag, says the same in a word that one can guess.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cache
 
@@ -37,6 +38,24 @@ def swapped(overrides: Sequence[str]) -> frozenset[str]:
     """The keys of the sections for which overrides choose."""
     groups = {choosing(text).partition("=")[0].lstrip("+") for text in overrides}
     return frozenset(key for key, room in _sections().items() if _group(room, key) in groups)
+
+
+def reading(key: str) -> str:
+    """The choices that read a key, as overrides: `sparsity.schedule=constant, cosine`.
+
+    Args:
+        key: dotted; one that some choice has.
+    """
+    section = key.rpartition(".")[0]
+    while section and section not in _sections():
+        section = section.rpartition(".")[0]
+    inner = key.removeprefix(f"{section}.").partition(".")[0]
+    names = [
+        name
+        for name, options in _sections()[section]
+        if inner in {field.name for field in dataclasses.fields(options)}
+    ]
+    return f"{section}={', '.join(names)}"
 
 
 @cache

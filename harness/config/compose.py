@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
 from harness.config.choices import swapped
-from harness.config.explain import explain, unknown_name
+from harness.config.explain import refusal, unknown_name
 from harness.config.folders import own, preset_files, shipped
 from harness.config.overrides import for_hydra, quoted, single, split
 from harness.config.schema import GROUPS, Config, register, rooms, typed
@@ -68,7 +68,7 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
         with _hydra():
             return hydra_compose("config", overrides=[*own_folder(), *given])
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, options)) from None
+        raise refusal(error, options) from None
 
 
 def own_folder() -> list[str]:
@@ -120,4 +120,4 @@ def _typed(composed: DictConfig, overrides: Sequence[str]) -> Config:
         given = {str(key): value for key, value in plain.items() if key != "hydra"}
         return typed(Config, given, swapped=swapped(overrides))
     except OmegaConfBaseException as error:
-        raise ConfigError(explain(error, options)) from None
+        raise refusal(error, options) from None

@@ -12,9 +12,19 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from harness.config import kinds
+from harness.config import choices, kinds
 from harness.config.hints import group_hint, key_hint
 from harness.config.overrides import quoted_form, several_line, unread
+from harness.errors import ConfigError, NotReadError
+
+
+def refusal(error: Exception, options: Callable[[str], Sequence[str]]) -> ConfigError:
+    """What to raise for an error of composing a config; arguments as for `explain`."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    line = explain(error, options)
+    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        return NotReadError(line, str(cause.full_key))
+    return ConfigError(line)
 
 
 def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
@@ -56,7 +66,11 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
     if section is not None and section._is_none() is False:
         names = ", ".join(str(name) for name in section if name != "hydra")
         line += f"; accepted{' in ' + parent if parent else ''}: {names}"
-    meant = key_hint(str(error.full_key))
+    key = str(error.full_key)
+    known = kinds.keys()
+    if key in known:
+        return f"{line}; read by {choices.reading(key)}"
+    meant = key_hint(key)
     return f"{line}; did you mean {meant}?" if meant else line
 
 

@@ -1,10 +1,13 @@
 """Where presets and sweeps lie: those that are shipped, and a user's own beside them."""
 
+import os
+import shlex
 from pathlib import Path
 
 from harness.errors import ConfigError
 
-_own: list[Path] = []
+#: The variable that holds the user's own folder: the processes of the cells inherit it.
+VARIABLE = "HARNESS_CONFIG_DIR"
 
 
 def shipped(folder: str) -> Path:
@@ -16,7 +19,7 @@ def shipped(folder: str) -> Path:
 
 
 def use(folder: str | Path) -> None:
-    """Adds a folder of a user's own to the shipped ones, for this process.
+    """Adds a folder of a user's own to the shipped ones, for this process and those it starts.
 
     It may hold presets (`sparsity/mine.yaml`, found as `sparsity=mine`) and sweeps
     (`sweeps/mine.yaml`); a name that is shipped stays what it is.
@@ -35,21 +38,36 @@ def use(folder: str | Path) -> None:
         name = file.relative_to(path / "sweeps" if kind == "sweeps" else path)
         if (shipped(kind) / name).exists():
             raise ConfigError(f"--config-dir: {file} has the name of a shipped one; rename it")
-    _own[:] = [path]
+    os.environ[VARIABLE] = str(path)
 
 
 def own() -> Path | None:
     """The user's own folder, if one is in use."""
-    return _own[0] if _own else None
+    return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 
 
 def preset_files(group: str) -> list[Path]:
     """The files of a group's presets, the shipped ones first."""
-    places = [shipped("conf"), *_own]
-    return [file for place in places for file in sorted((place / group).glob("*.yaml"))]
+    return _files(shipped("conf") / group, group)
 
 
 def sweep_files() -> list[Path]:
     """The files of all sweeps that are known by name, the shipped ones first."""
-    places = [shipped("sweeps"), *(place / "sweeps" for place in _own)]
+    return _files(shipped("sweeps"), "sweeps")
+
+
+def _files(first: Path, name: str) -> list[Path]:
+    mine = own()
+    places = [first, mine / name] if mine else [first]
     return [file for place in places for file in sorted(place.glob("*.yaml"))]
+
+
+def command(verb: str, *words: str) -> str:
+    """A line for the shell that runs `harness VERB WORDS` with the folders in use.
+
+    Example:
+        >>> command("run", "work_dir=my runs")
+        "harness run 'work_dir=my runs'"
+    """
+    mine = own()
+    return shlex.join(["harness", verb, *words, *(["--config-dir", str(mine)] if mine else [])])

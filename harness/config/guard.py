@@ -28,17 +28,20 @@ TARGETS = re.compile(
     r"hydra\._internal\.core_plugins\.basic_(launcher\.BasicLauncher|sweeper\.BasicSweeper)"
     r"|hydra_plugins(\.[a-z0-9_]+)+\.[A-Za-z]*(Launcher|Sweeper)"
 )
-#: What a logging section may name as class or factory.
+#: What a logging section may name as class or factory: the console's, none that writes files.
 LOGGING = (
     "colorlog.ColoredFormatter",
-    "logging.FileHandler",
     "logging.Formatter",
     "logging.NullHandler",
     "logging.StreamHandler",
-    "logging.handlers.RotatingFileHandler",
 )
 #: The outside objects that a logging section may refer to.
 STREAMS = ("ext://sys.stderr", "ext://sys.stdout")
+#: The folders that Hydra writes to, and the part of their names that may come from elsewhere.
+WRITTEN = ("hydra.run.dir", "hydra.sweep.dir")
+_VARIABLE = re.compile(r"\$\{(now:[^{}]*|hydra[:.]job\.(num|id))\}")
+#: What a launcher would run or call beside the cells, on a cluster.
+COMMANDS = ("setup", "teardown", "python", "srun_args", "additional_parameters")
 #: Interpolations that only give texts and numbers. Others make whole sections out of text.
 RESOLVERS = ("hydra", "now", "oc.env", "python_version")
 #: Whose config folders Hydra may look up as packages, which imports them.
@@ -101,13 +104,65 @@ def refuse_foreign(config: Any) -> None:
             raise _refusal(path, value, "a launcher or sweeper of Hydra or of a hydra_plugins one")
         if key in ("()", "class") and text not in LOGGING:
             raise _refusal(path, value, ", ".join(LOGGING))
-        if text.startswith("ext://") and text not in STREAMS:
+        if text.startswith(("ext://", "cfg://")) and text not in STREAMS:
             raise _refusal(path, value, ", ".join(STREAMS))
         if path.startswith("hydra.job.env_set."):
             raise _refusal(path, value, "nothing: set variables in the shell")
+        if re.fullmatch(rf"hydra\.launcher\.({'|'.join(COMMANDS)})(\W.*)?", path) and value:
+            raise _refusal(path, value, "null, or nothing")
         for resolver in _resolvers(text):
             if resolver not in RESOLVERS:
                 raise _refusal(path, value, f"interpolations with {', '.join(RESOLVERS)}")
+    refuse_elsewhere(config)
+
+
+def refuse_elsewhere(config: Any) -> None:
+    """Refuses to let Hydra write outside the work folder.
+
+    Args:
+        config: a composed config as plain containers, unresolved.
+
+    Raises:
+        ConfigError: names the key, what it holds, and what is accepted.
+    """
+    hydra = config.get("hydra") or {}
+    work = str(config.get("work_dir", ""))
+    for key in WRITTEN:
+        folder = _at(hydra, key)
+        if folder is not None and not _is_within(str(folder), work):
+            raise ConfigError(
+                f"{key}: received {folder!r}; accepted: a folder in the work folder, "
+                "${work_dir}/…, with ${now:…} and ${hydra.job.num} where it varies"
+            )
+    for key in ("hydra.sweep.subdir", "hydra.output_subdir"):
+        below = _at(hydra, key)
+        if below is not None and not _is_below(str(below)):
+            raise ConfigError(
+                f"{key}: received {below!r}; accepted: null, or a folder's name, with ${{now:…}} "
+                "and ${hydra.job.num} where it varies"
+            )
+
+
+def _at(hydra: Any, key: str) -> Any:
+    for name in key.split(".")[1:]:
+        hydra = hydra.get(name) if isinstance(hydra, dict) else None
+    return hydra
+
+
+def _is_within(folder: str, work: str) -> bool:
+    """Whether a folder, as it is written, lies in the work folder."""
+    for start in ("${work_dir}", work):
+        rest = folder.removeprefix(start)
+        if start and rest != folder and rest[:1] in ("", "/"):
+            return _is_below(rest.strip("/") or ".")
+    return False
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name, as it is written, leads from a folder to itself or one below."""
+    plain = _VARIABLE.sub("x", name)
+    parts = plain.split("/")
+    return "$" not in plain and not plain.startswith(("/", "~")) and ".." not in parts
 
 
 def _refusal(path: str, value: Any, accepted: str) -> ConfigError:

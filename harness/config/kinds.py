@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from hydra.conf import HydraConf
 
 from harness.config.schema import Config
+from harness.options import NOTHING, WEIGHTS
 
 _WORDS = {
     bool: "true or false",
@@ -78,6 +79,21 @@ def is_section(key: str) -> bool:
 def is_place(key: str) -> bool:
     """Whether a key says where a folder or a file lies."""
     return key.endswith(_PLACES) and is_text(key)
+
+
+def decides_nothing(key: str) -> bool:
+    """Whether a key is a label, a place or a pace, by which no choice makes other cells."""
+    found: list[tuple[Any, str]] = [(Config, WEIGHTS)]
+    for name in key.split("."):
+        found = [
+            (inner, field.metadata.get("decides", above))
+            for kind, above in found
+            if dataclasses.is_dataclass(kind)
+            for field in dataclasses.fields(kind)
+            if field.name == name
+            for inner in _inside(kind, name)
+        ]
+    return bool(found) and all(decides == NOTHING for _, decides in found)
 
 
 def accepted(key: str) -> str:

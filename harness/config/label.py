@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+from harness.config.difference import difference
 from harness.config.identity import canonical, flat, identity, is_control
 from harness.config.schema import Config
 from harness.pruning.options import SparsityOptions
@@ -11,9 +13,19 @@ from harness.pruning.options import SparsityOptions
 _PARAM_LIMIT = 6000  # MLflow cuts longer parameters
 
 
-def run_name(config: Config) -> str:
-    """What the run is called in the UI, e.g. `mnist_cnn · random 75% · seed 2`."""
-    return f"{config.model.name} · {sparsity_label(config)} · seed {config.seed}"
+def run_name(config: Config, overrides: Sequence[str] = ()) -> str:
+    """What the run is called in the UI, e.g. `mnist_cnn · random 75% · seed 2`.
+
+    What is not as in its presets stands before the seed: `… · finetune.epochs=3 · seed 2`.
+
+    Args:
+        config: the cell.
+        overrides: those that made it; of several settings, the last ones are said first, for
+            those are what a sweep was given beyond its file.
+    """
+    words = [config.model.name, sparsity_label(config)]
+    words += [difference(config, overrides), f"seed {config.seed}"]
+    return " · ".join(filter(None, words))
 
 
 def sparsity_label(config: Config) -> str:

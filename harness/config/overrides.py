@@ -103,6 +103,17 @@ def split(text: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
+def key_of(text: str) -> str:
+    """The dotted key that an override sets, also where it chooses a group's option.
+
+    Example:
+        >>> key_of("training/optimizer@training.dense.optimizer=sgd"), key_of("++seed=1")
+        ('training.dense.optimizer', 'seed')
+    """
+    key = choosing(text).lstrip("+~").partition("=")[0]
+    return (key.partition("@")[2] or key).replace("/", ".")
+
+
 def parsed(text: str) -> Override:
     """Hydra's reading of an override.
 

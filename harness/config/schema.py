@@ -14,8 +14,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from harness.data.base import DATASETS, DatasetOptions
-from harness.errors import ConfigError
-from harness.export.options import ExportOptions
+from harness.errors import ConfigError, NotReadError
+from harness.export.base import ExportOptions
 from harness.models.base import MODELS, ModelOptions
 from harness.options import (
     MEASUREMENT,
@@ -93,7 +93,7 @@ def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: An
         if name not in fields:
             if key in swapped:
                 continue
-            raise ConfigError(unknown_key(path, kind))
+            raise NotReadError(unknown_key(path, kind), path)
         inner = _section_kind(fields[name], kind, value, path)
         if inner is None:
             plain[name] = value

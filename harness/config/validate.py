@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from harness.config.names import need_name
 from harness.config.schema import Config, TrackingOptions
 from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError
@@ -96,24 +97,19 @@ def _compiled(config: Config) -> None:
 
 def _shares(config: Config) -> None:
     """What devices that share a batch cannot do."""
-    by_tokens = getattr(config.dataset, "batch_by", "") == "tokens"
-    if config.strategy.name != "single" and by_tokens:
+    strategy = config.strategy.name
+    if strategy != "single":
+        config.dataset.check_shared(strategy)
+    if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
-            f"dataset.batch_by: received tokens with strategy={config.strategy.name}, whose devices"
-            " take equal shares of a batch; accepted: sentences, or strategy=single"
-        )
-    if config.strategy.name == "multi_worker" and config.model.takes == "text pairs":
-        raise ConfigError(
-            "strategy: received multi_worker with model=gnmt, whose validation is not shared "
-            "among processes; accepted: single, mirrored"
+            f"strategy: received multi_worker with model={config.model.name}, whose validation is"
+            " not shared among processes; accepted: single, mirrored"
         )
 
 
 def _tracking(tracking: TrackingOptions) -> None:
     """The experiment's name becomes a folder's beside an SQLite store."""
-    name = tracking.experiment
-    safe = re.fullmatch(r"\w[\w .-]*", name) is not None
-    need("tracking.experiment", name, safe, "letters, digits, space, '.', '_' and '-'")
+    need_name("tracking.experiment", tracking.experiment)
     uri = tracking.uri
     known = re.match(r"(sqlite:///.|https?://.|(postgresql|mysql|mssql)[+\w]*://.)", uri)
     accepted = "sqlite:///FILE, http://HOST:PORT or a database that MLflow reads"

@@ -120,12 +120,16 @@ class DatasetOptions(Options):
             (`ModelOptions.takes`).
         sources: what `source` may be.
         packaged: those that come with a package, so that there is no folder to name.
+        inputs: how many a model of such data has.
+        real: whether they are real numbers.
     """
 
     room: ClassVar[Room] = DATASETS
     holds: ClassVar[str]
     sources: ClassVar[tuple[str, ...]]
     packaged: ClassVar[tuple[str, ...]] = ()
+    inputs: ClassVar[int] = 1
+    real: ClassVar[bool] = True
 
     name: str = UNNAMED
     source: str = UNNAMED
@@ -151,6 +155,16 @@ class DatasetOptions(Options):
 
         Args:
             batch_size: `training.batch_size`.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+
+    def check_shared(self, strategy: str) -> None:
+        """Refuses batches that devices cannot share.
+
+        Args:
+            strategy: the name of how they would, `strategy.name`.
 
         Raises:
             ConfigError: names the key, what was received and what is accepted.

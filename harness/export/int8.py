@@ -12,23 +12,71 @@ as any sound, and would leave speech a tenth of the 256 values.
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export import tflite
+from harness.export.base import Samples, refusal
 from harness.export.comparison import agreement, difference
+from harness.options import choice
 
+if TYPE_CHECKING:
+    import keras
+
+#: The ranges of 8-bit activations are taken of so many training examples.
+CALIBRATION_SAMPLES = 256
 #: The input's range is chosen on so many of the calibration examples.
 _TRIED = 128
 
 
+@choice
+@dataclass
+class TfliteInt8(tflite.TfliteFormat):
+    """A file of 8-bit integers, of classifiers of real numbers; scored on the test set."""
+
+    file: ClassVar[str] = "model_int8.tflite"
+    scored: ClassVar[str | None] = "test_int8"
+
+    kind: str = "tflite_int8"
+
+    def check(self, dataset: Any) -> None:
+        """Inputs are real numbers, and no front end stands before them."""
+        super().check(dataset)
+        if not dataset.real:
+            raise refusal(
+                self.kind,
+                f"dataset={dataset.name}",
+                "tflite there (8-bit integers are for classifiers of real numbers)",
+            )
+        if getattr(dataset, "features", None) == "waveform":
+            raise refusal(
+                self.kind,
+                "dataset.features=waveform, but the front end has no 8-bit form",
+                "tflite, or dataset.features=mfcc",
+            )
+
+    def needs(self, data: Any, count: int, seed: int) -> dict[str, np.ndarray]:
+        """Training examples for calibration."""
+        batches = data.train(min(CALIBRATION_SAMPLES, data.num_train), seed=seed)
+        return {"calibration": next(batches.as_numpy_iterator())[0]}
+
+    def write(
+        self, model: Any, path: Path, samples: Samples, tolerance: float
+    ) -> tuple[float, float | None]:
+        """Writes the file, and runs it."""
+        return to_int8(model, path, samples.inputs, samples.more["calibration"])
+
+    def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
+        """Runs the file, from real numbers to real numbers."""
+        return tflite.Runner(path.read_bytes(), path.name)
+
+
 def to_int8(
-    model: keras.Model, path: Path, samples: np.ndarray, calibration: np.ndarray
+    model: "keras.Model", path: Path, samples: np.ndarray, calibration: np.ndarray
 ) -> tuple[float, float]:
     """Writes a classifier as a TensorFlow Lite file of 8-bit integers, and runs it.
 
@@ -58,7 +106,9 @@ def to_int8(
     return difference(outputs, expected), share
 
 
-def convert(model: keras.Model, calibration: np.ndarray, name: str = "model_int8.tflite") -> bytes:
+def convert(
+    model: "keras.Model", calibration: np.ndarray, name: str = "model_int8.tflite"
+) -> bytes:
     """A model as the bytes of a TensorFlow Lite file of 8-bit integers.
 
     An operation that has no integer form is left in floats by the converter.
@@ -66,6 +116,8 @@ def convert(model: keras.Model, calibration: np.ndarray, name: str = "model_int8
     Raises:
         ExportError: If the converter refuses it.
     """
+
+    import tensorflow as tf
 
     def examples() -> Iterator[list[np.ndarray]]:
         for example in calibration:
@@ -81,7 +133,7 @@ def convert(model: keras.Model, calibration: np.ndarray, name: str = "model_int8
     return tflite.convert(model, name, quantize)
 
 
-def _narrowed(model: keras.Model, calibration: np.ndarray) -> np.ndarray:
+def _narrowed(model: "keras.Model", calibration: np.ndarray) -> np.ndarray:
     """The examples, clipped to the range of inputs whose 256 values serve the model best.
 
     Either end moves inwards by eighths of the whole range, to where the model's outputs for
@@ -123,6 +175,8 @@ def _best(ends: list[float], error: Callable[[float], float]) -> float:
 
 
 def _refuse_floats(content: bytes, name: str) -> None:
+    import tensorflow as tf
+
     # Without the delegates, which would add tensors of their own.
     kind = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with warnings.catch_warnings():

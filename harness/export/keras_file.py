@@ -1,14 +1,19 @@
 """The `.keras` file: the model for anyone who has Keras."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from harness.export.comparison import compare
 
+if TYPE_CHECKING:
+    import keras
 
-def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: float) -> float:
+FILE = "model.keras"
+
+
+def to_keras(model: "keras.Model", path: Path, samples: Any, tolerance: float) -> float:
     """Writes a model in Keras' own format, and reads it back.
 
     Args:
@@ -23,14 +28,14 @@ def to_keras(model: keras.Model, path: Path, samples: np.ndarray, tolerance: flo
     Raises:
         ExportError: If the difference is beyond the tolerance.
     """
+    import keras
+
     partial = path.with_name(f"{path.stem}.partial.keras")
     try:
         model.save(partial)
         again = keras.saving.load_model(partial, compile=False)
         expected = np.asarray(model(samples, training=False))
-        error = compare(
-            "model.keras", np.asarray(again(samples, training=False)), expected, tolerance
-        )
+        error = compare(FILE, np.asarray(again(samples, training=False)), expected, tolerance)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

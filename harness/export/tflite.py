@@ -2,20 +2,53 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from harness.errors import ExportError
+from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import compare
-from harness.models.layers.front_end import takes_waveforms
+from harness.options import choice
 from harness.quiet import captured
 
+if TYPE_CHECKING:
+    import keras
 
-def to_tflite(model: keras.Model, path: Path, samples: np.ndarray, tolerance: float) -> float:
+
+@dataclass
+class TfliteFormat(Format):
+    """A TensorFlow Lite file of any kind."""
+
+    def check(self, dataset: Any) -> None:
+        """TensorFlow Lite takes models of one input."""
+        if dataset.inputs != 1:
+            raise refusal(
+                self.kind,
+                f"dataset={dataset.name}",
+                "[] there (export=keras), for TensorFlow Lite takes models of one input",
+            )
+
+
+@choice
+@dataclass
+class Tflite(TfliteFormat):
+    """A file of float32 numbers."""
+
+    file: ClassVar[str] = "model.tflite"
+
+    kind: str = "tflite"
+
+    def write(
+        self, model: Any, path: Path, samples: Samples, tolerance: float
+    ) -> tuple[float, float | None]:
+        """Writes the file, and runs it."""
+        return to_tflite(model, path, samples.inputs, tolerance), None
+
+
+def to_tflite(model: "keras.Model", path: Path, samples: np.ndarray, tolerance: float) -> float:
     """Writes a model as a float32 TensorFlow Lite file, and runs it.
 
     Conversions can go wrong in silence (some that change the weights' storage do), so the
@@ -50,7 +83,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def convert(
-    model: keras.Model,
+    model: "keras.Model",
     name: str = "model.tflite",
     options: Callable[[Any], None] = lambda converter: None,
 ) -> bytes:
@@ -64,6 +97,8 @@ def convert(
     Raises:
         ExportError: If the converter refuses it; the message ends with the converter's.
     """
+    from harness.models.layers.front_end import takes_waveforms
+
     with captured() as written, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it does by default
         try:
@@ -78,7 +113,7 @@ def convert(
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
 
 
-def with_inputs(model: keras.Model, inputs: Any = None) -> keras.Model:
+def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":
     """A model that knows its inputs, which a subclassed one read from a file does not.
 
     Without them TensorFlow refuses it: "input shapes have not been set".
@@ -91,6 +126,8 @@ def with_inputs(model: keras.Model, inputs: Any = None) -> keras.Model:
     Raises:
         ExportError: If neither is known.
     """
+    import keras
+
     known = (getattr(model, name, None) for name in ("inputs", "_saved_model_inputs_spec"))
     if any(one is not None for one in known):
         return model
@@ -110,8 +147,11 @@ def with_inputs(model: keras.Model, inputs: Any = None) -> keras.Model:
     return keras.Model(slots, model(slots, training=False))
 
 
-def _converter(model: keras.Model) -> Any:
+def _converter(model: "keras.Model") -> Any:
     """For any batch size, but for recurrent layers: their loops only convert for a known one."""
+    import keras
+    import tensorflow as tf
+
     layers = model._flatten_layers()  # nested ones too
     if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
         return tf.lite.TFLiteConverter.from_keras_model(model)
@@ -147,6 +187,8 @@ class Runner:
     """
 
     def __init__(self, content: bytes, name: str = "model.tflite"):
+        import tensorflow as tf
+
         self._name = name
         self._shape: tuple[int, ...] = ()
         with captured(), warnings.catch_warnings():

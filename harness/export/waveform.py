@@ -5,19 +5,55 @@ two operations, AudioSpectrogram and Mfcc, are custom ones of those names: the r
 TensorFlow Lite bring them; one built without them refuses the file.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 
 from harness.export import tflite
+from harness.export.base import Samples, refusal
 from harness.export.comparison import compare
-from harness.models.layers.front_end import with_front_end
-from harness.models.layers.plain import plain
+from harness.options import choice
+
+if TYPE_CHECKING:
+    import keras
+
+
+@choice
+@dataclass
+class TfliteWaveform(tflite.TfliteFormat):
+    """A keyword spotter of MFCC, with the front end in it."""
+
+    file: ClassVar[str] = "model_waveform.tflite"
+
+    kind: str = "tflite_waveform"
+
+    def check(self, dataset: Any) -> None:
+        """The model takes MFCC, which the front end makes."""
+        super().check(dataset)
+        features = getattr(dataset, "features", None)
+        if features == "mfcc":
+            return
+        given = f"dataset={dataset.name}"
+        if features == "waveform":
+            given = "dataset.features=waveform, whose tflite takes waveforms already"
+        raise refusal(self.kind, given, "tflite, or speech with dataset.features=mfcc")
+
+    def needs(self, data: Any, count: int, seed: int) -> dict[str, np.ndarray]:
+        """The sounds that the compared inputs are made of."""
+        return {"waveforms": data.waveforms(count)}
+
+    def write(
+        self, model: Any, path: Path, samples: Samples, tolerance: float
+    ) -> tuple[float, float | None]:
+        """Writes the file, and runs it."""
+        waveforms = samples.more["waveforms"]
+        return to_waveform(model, path, waveforms, samples.inputs, tolerance), None
 
 
 def to_waveform(
-    model: keras.Model,
+    model: "keras.Model",
     path: Path,
     waveforms: np.ndarray,
     features: np.ndarray,
@@ -40,6 +76,9 @@ def to_waveform(
         ExportError: If the conversion fails, the file does not run, or the difference is
             beyond the tolerance.
     """
+    from harness.models.layers.front_end import with_front_end
+    from harness.models.layers.plain import plain
+
     whole = plain(with_front_end(model, waveforms.shape[1]))
     content = tflite.convert(whole, path.name)
     outputs = tflite.run(content, waveforms, path.name)

@@ -23,12 +23,14 @@ class ModelOptions(Options):
         takes: what its inputs are, in the word that the data sets have for what they hold
             (`DatasetOptions.holds`); models and data sets of one word go together.
         normalized: whether it has batch normalization.
+        workers: whether several processes can train it together.
         name: what a config calls it.
     """
 
     room: ClassVar[Room] = MODELS
     takes: ClassVar[str]
     normalized: ClassVar[bool] = True
+    workers: ClassVar[bool] = True
 
     name: str = UNNAMED
 

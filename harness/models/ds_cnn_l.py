@@ -1,7 +1,7 @@
 """DS-CNN-L, the large depthwise-separable net of keyword spotting.
 
-Layers and sizes after Zhang et al., https://arxiv.org/abs/1711.07128, and Arm's training
-code, https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training): 422,844
+Layers and sizes after Zhang et al., https://arxiv.org/abs/1711.07128, and Arm's training code,
+https://github.com/ARM-software/ML-examples/tree/69cc53c~1/tflu-kws-cortex-m/Training: 422,844
 parameters for 49×10 MFCC and 12 classes, 416,772 of them trainable.
 """
 

@@ -48,6 +48,7 @@ class Gnmt(ModelOptions):
 
     takes: ClassVar[str] = "text pairs"
     normalized: ClassVar[bool] = False
+    workers: ClassVar[bool] = False  # validation is not shared among processes
 
     name: str = "gnmt"
     layers: int = 4

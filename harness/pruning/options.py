@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, NotReadError
 from harness.options import NOTHING, UNNAMED, Options, decides, need, one_choice
 from harness.pruning.allocation.base import ALLOCATIONS, AllocationOptions
 from harness.pruning.method.base import METHODS, MethodOptions
@@ -109,15 +109,17 @@ class SparsityOptions(Options):
     def _check_unpruned(self, start: str) -> None:
         target = self.target
         if target is not None:
-            raise ConfigError(
+            raise NotReadError(
                 f"sparsity.target: received {target:g} with sparsity.pattern.kind=none, which "
-                f"prunes nothing; did you mean sparsity=random sparsity.target={target:g}?"
+                f"prunes nothing; did you mean sparsity=random sparsity.target={target:g}?",
+                "sparsity.target",
             )
         for axis in ("score", "allocation", "schedule", "scope", "method"):
             if getattr(self, axis) != getattr(_DEFAULTS, axis):
-                raise ConfigError(
-                    f"sparsity.{axis}: received {getattr(self, axis)} with sparsity={self.name}, "
-                    "which prunes nothing; accepted: leave it out, or sparsity=random"
+                raise NotReadError(
+                    f"sparsity.{axis}: received settings with sparsity={self.name}, which prunes "
+                    "nothing; accepted: leave them out, or sparsity=random",
+                    f"sparsity.{axis}",
                 )
         if self.finetuned and start != "dense":
             raise ConfigError(

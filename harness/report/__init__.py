@@ -10,14 +10,13 @@ from harness.report.report import (
     write_table,
 )
 from harness.report.rows import rows_from_cells, rows_from_runs
-from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
+from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 __all__ = [
     "ACCURACY",
     "BLEU",
     "FORMATS",
     "PageColumn",
-    "Quality",
     "ReportResult",
     "RowSpec",
     "Selection",

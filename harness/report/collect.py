@@ -9,9 +9,8 @@ import pandas as pd
 
 from harness.report.filters import Selection
 from harness.report.spec import RowSpec, TableSpec
-from harness.report.values import canonical, is_finite, is_set
+from harness.report.values import canonical, is_finite
 
-_SUPERSEDED = "superseded"
 _TIES = ["start_time", "run_id"]
 #: Parameters in which runs of one row may differ: their seed, and what says others in a word.
 _MAY_DIFFER = {"seed", "settings"}
@@ -65,7 +64,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     newest. Work is linear in the number of runs.
 
     Args:
-        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
+        frame: Runs, as `harness.tracking.runs.read_runs` returns them.
         spec: The table.
         selection: What is asked for; all by default. The dense baselines of the runs shown
             count whether it keeps them or not.
@@ -78,7 +77,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     """
     cells = frame[_column(frame, "tags.harness.kind") != "sweep"].reset_index(drop=True)
     reasons = _reasons(cells, spec)
-    trained = cells[reasons.isin(["", _SUPERSEDED])]
+    trained = cells[reasons == ""]
     for reason, holds in (selection or Selection()).reasons(cells).items():
         reasons[(reasons == "") & holds] = reason
     complete = cells[reasons == ""]
@@ -127,7 +126,7 @@ def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Returns for each run why it cannot be shown in any row; empty text if it can."""
     status = cells["status"]
-    quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.metric}"), errors="coerce")
+    quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.name}"), errors="coerce")
     scale = _column(cells, "tags.harness.scale")
     checks = {
         "not written by the harness": _column(cells, "tags.harness.kind") != "cell",
@@ -135,9 +134,8 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
         "failed": status.isin(["FAILED", "KILLED"]),
         "incomplete (finished without its last step)": _column(cells, "tags.harness.complete")
         != "true",
-        _SUPERSEDED: _column(cells, "tags.harness.superseded").map(is_set),
         f"of another scale than {spec.scale}": scale != spec.scale,
-        f"without a finite {spec.quality.metric}": ~quality.map(is_finite),
+        f"without a finite {spec.quality.name}": ~quality.map(is_finite),
     }
     reasons = pd.Series("", index=cells.index, dtype=object)
     for reason, holds in checks.items():
@@ -221,7 +219,7 @@ def _runs(frame: pd.DataFrame, spec: TableSpec) -> list[Run]:
             run_id=run_id,
             experiment_id=experiment or "",
             seed=seed or "",
-            quality=metrics[spec.quality.metric] * spec.quality.factor,
+            quality=metrics[spec.quality.name] * spec.quality.factor,
             metrics=metrics,
             tags=tags,
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
 
     Raises:
         ReportError: The folder cannot be made or written to.
+        ValueError: A file's name is a path, or hidden; `file_name` makes names of texts.
     """
+    if strange := [name for name in files if not re.fullmatch(r"\w[\w.-]*", name)]:
+        raise ValueError(f"received the file names {strange}; accepted: letters, digits, _ . -")
     ready: list[tuple[str, Path]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

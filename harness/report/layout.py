@@ -3,13 +3,18 @@
 A grid is what every format draws; it knows nothing of Markdown, HTML or LaTeX.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from harness import metrics
+from harness.metrics import Metric
+from harness.report.entries import Entry
 from harness.report.names import amount, family
-from harness.report.spec import PageColumn, Quality
+from harness.report.spec import PageColumn
 from harness.report.statistics import Estimate
-from harness.report.tables import Entry, Table
+from harness.report.tables import Table
 
 NOT_RUN = "not run"
 NOT_AVAILABLE = "n/a"
@@ -93,27 +98,21 @@ def seeds_text(entry: Entry) -> str:
     return f"{measured} of {planned}" if measured < planned else str(measured)
 
 
-def published_text(entry: Entry, quality: Quality) -> str:
+def published_text(entry: Entry, quality: Metric) -> str:
     """Formats a published value as printed."""
     if entry.published is None:
         return NOT_APPLICABLE
     return f"{entry.published.text}{entry.published.unit or quality.unit}"
 
 
-def published_difference_text(entry: Entry) -> str:
-    """Formats a published value's difference from its own dense."""
-    delta = entry.published_difference
+def difference(delta: float | None) -> str:
+    """Formats the difference of two published values."""
     return NOT_APPLICABLE if delta is None else estimate(Estimate(delta, None, 1), signed=True)
 
 
-def percent(fraction: float | None) -> str:
-    """Formats a fraction in %."""
-    return NOT_AVAILABLE if fraction is None else number(fraction * 100, 2)
-
-
-def times(ratio: float | None) -> str:
-    """Formats a ratio."""
-    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"
+def beside_texts(entry: Entry) -> tuple[str, ...]:
+    """Formats what was published with a row's value by others than those of the guide's dense."""
+    return tuple(f"{amount(p.column)} {p.text}{p.unit}" for p in entry.published_beside)
 
 
 def grids(table: Table) -> list[Grid]:
@@ -152,7 +151,7 @@ def page_grid(table: Table) -> Grid:
         entries = [entry for entry in table.entries if entry.spec.model == model]
         stacks = [[e for e in entries if takes(column, e)] for column in spec.page]
         for i in range(max(1, *(len(stack) for stack in stacks))):
-            line: list[Place | None] = [Place(model, "name") if i == 0 else None]
+            line: list[Place | None] = [_stacked(model, "name") if i == 0 else None]
             for column, stack in zip(spec.page, stacks, strict=True):
                 places = _page_places(column, stack, i, spec.quality)
                 line += [
@@ -160,6 +159,12 @@ def page_grid(table: Table) -> Grid:
                 ]
             lines.append(tuple(line))
     return Grid("page", "In the guide's layout", tuple(headings), tuple(lines))
+
+
+def _stacked(text: str, kind: str) -> Place:
+    """A place of several parts, one below the other where there is room for lines."""
+    first, *rest = re.split("(?<=,) ", text)
+    return Place(first, kind, tuple(rest))
 
 
 def _of(place: Place, entry: int) -> Place:
@@ -173,7 +178,7 @@ def takes(column: PageColumn, entry: Entry) -> bool:
 
 
 def _page_places(
-    column: PageColumn, stack: list[Entry], i: int, quality: Quality
+    column: PageColumn, stack: list[Entry], i: int, quality: Metric
 ) -> list[Place | None]:
     width = 3 if column.sparsity_heading else 2
     if i >= len(stack):
@@ -185,19 +190,21 @@ def _page_places(
     )
 
 
-def _page_published(entry: Entry, quality: Quality) -> Place:
+def _page_published(entry: Entry, quality: Metric) -> Place:
     if entry.published is None:
         return Place(NOT_APPLICABLE, "published")
-    has_difference = entry.published_difference is not None
-    below = (f"({published_difference_text(entry)})",) if has_difference else ()
-    return Place(published_text(entry, quality), "published", below)
+    delta = entry.published_difference
+    below = () if delta is None else (f"({difference(delta)})",)
+    return Place(published_text(entry, quality), "published", (*below, *beside_texts(entry)))
 
 
-def _page_measured(entry: Entry, quality: Quality) -> Place:
+def _page_measured(entry: Entry, quality: Metric) -> Place:
     variant = (f"[{entry.spec.variant}]",) if entry.spec.variant else ()
     if entry.quality is None:
         return Place(NOT_RUN, "not run", variant)
-    below = () if entry.difference is None else (f"({estimate(entry.difference, signed=True)})",)
+    below = [] if entry.difference is None else [f"({estimate(entry.difference, signed=True)})"]
+    if entry.control is not None:
+        below.append(f"({estimate(entry.control, signed=True)} vs control)")
     seeds = f"n={entry.quality.n}"
     return Place(f"{estimate(entry.quality)}{quality.unit}", "measured", (*below, seeds, *variant))
 
@@ -226,13 +233,17 @@ def _published(draw: Callable[[Entry], str]) -> _Draw:
     return place
 
 
+def _beside_place(entry: Entry) -> Place:
+    return _stacked(", ".join(beside_texts(entry)) or NOT_APPLICABLE, "published")
+
+
 def _seeds_place(entry: Entry) -> Place:
     return Place(seeds_text(entry), "measured" if entry.runs else "not run")
 
 
 def _row_grid(table: Table, key: str, title: str, columns: Sequence[tuple[str, _Draw]]) -> Grid:
     names: list[tuple[str, _Draw]] = [
-        ("model", lambda e: Place(e.spec.model, "name")),
+        ("model", lambda e: _stacked(e.spec.model, "name")),
         ("sparsity", lambda e: Place(e.spec.sparsity, "name")),
     ]
     if any(entry.spec.variant for entry in table.entries):
@@ -257,23 +268,23 @@ def results_grid(table: Table) -> Grid:
     )
 
 
-def _results(table: Table, quality: Quality, heading: str) -> list[tuple[str, _Draw]]:
+def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Draw]]:
     unit = f" ({quality.unit})" if quality.unit else ""
     columns: list[tuple[str, _Draw]] = [
         ("seeds", _seeds_place),
-        (f"{quality.name}{unit}{heading}", _measured(_quality_text)),
+        (f"{quality.heading}{unit}{heading}", _measured(lambda e: estimate(e.quality))),
         ("vs own dense", _measured(difference_text)),
     ]
+    if table.has_controls:
+        columns.append(("vs control", _measured(_control_text)))
     if any(entry.published for entry in table.entries):
         columns += [
             (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
-            ("published vs its dense", _published(published_difference_text)),
+            ("published vs its dense", _published(lambda e: difference(e.published_difference))),
         ]
+    if heading and any(entry.published_beside for entry in table.entries):
+        columns.append(("published beside it", _beside_place))
     return columns
-
-
-def _quality_text(entry: Entry) -> str:
-    return estimate(entry.quality)
 
 
 def difference_text(entry: Entry) -> str:
@@ -281,57 +292,51 @@ def difference_text(entry: Entry) -> str:
     return NOT_APPLICABLE if entry.is_dense else estimate(entry.difference, signed=True)
 
 
+def _control_text(entry: Entry) -> str:
+    if entry.is_dense or entry.spec.is_control:
+        return NOT_APPLICABLE
+    return estimate(entry.control, signed=True)
+
+
 def size_grid(table: Table) -> Grid:
     """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
     return _row_grid(
-        table,
-        "size",
-        "Sparsity reached, and size",
-        [
-            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
-            ("prunable weights", _measured(lambda e: number(e.prunable_params, 0))),
-            ("zeros of all (%)", _measured(lambda e: percent(e.sparsity_all))),
-            ("all parameters", _measured(lambda e: number(e.total_params, 0))),
-            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
-            ("bytes", _measured(lambda e: number(e.bytes_raw, 0))),
-            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
-            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
-        ],
+        table, "size", "Sparsity reached, and size", _columns(metrics.SIZE, denominators=True)
     )
 
 
 def cost_grid(table: Table) -> Grid:
-    """Every row: what training cost, and FLOPs and latency once any run has logged them."""
-    columns: list[tuple[str, _Draw]] = [
-        ("seeds", _seeds_place),
-        ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
-        ("a step (ms)", _measured(lambda e: number(e.step_ms, 1))),
-    ]
-    if any(e.flops_dense is not None or e.flops_effective is not None for e in table.entries):
-        columns += [
-            ("FLOPs, dense", _measured(lambda e: number(e.flops_dense, 0))),
-            ("FLOPs, without zeros", _measured(lambda e: number(e.flops_effective, 0))),
-        ]
-    if any(entry.latency_ms is not None for entry in table.entries):
-        columns += [
-            ("latency (ms)", _measured(lambda e: number(e.latency_ms, 3))),
-            ("× faster", _measured(lambda e: times(e.latency_reduction))),
-        ]
-    return _row_grid(table, "cost", "Cost", columns)
+    """Every row: what training cost."""
+    return _row_grid(table, "cost", "Cost", [("seeds", _seeds_place), *_columns(metrics.COST)])
 
 
 def summary_grid(table: Table) -> Grid:
     """What a terminal has room for: results, and of size what is asked first."""
-    return _row_grid(
-        table,
-        "summary",
-        table.spec.title,
-        [
-            *_results(table, table.spec.quality, heading=""),
-            ("zeros of prunable (%)", _measured(lambda e: percent(e.sparsity_prunable))),
-            ("non-zeros", _measured(lambda e: number(e.nonzero_params, 0))),
-            ("gzip bytes", _measured(lambda e: number(e.bytes_gzip, 0))),
-            ("× smaller (gzip)", _measured(lambda e: times(e.gzip_reduction))),
-            ("training (s a run)", _measured(lambda e: number(e.train_seconds, 1))),
-        ],
-    )
+    results = _results(table, table.spec.quality, heading="")
+    return _row_grid(table, "summary", table.spec.title, [*results, *_columns(metrics.SUMMARY)])
+
+
+def _columns(place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
+    """The columns of the metrics shown in a place."""
+    columns = []
+    for metric in metrics.shown(place):
+        columns.append(_column(metric))
+        if denominators and metric.of:
+            columns.append(_column(metrics.find(metric.of)))
+        if metric.ratio:
+            columns.append((metric.ratio[0], _measured(partial(_ratio_text, metric))))
+    return columns
+
+
+def _column(metric: Metric) -> tuple[str, _Draw]:
+    return metric.heading, _measured(partial(_mean_text, metric))
+
+
+def _mean_text(metric: Metric, entry: Entry) -> str:
+    value = entry.values.get(metric.name)
+    return number(None if value is None else value * metric.factor, metric.digits)
+
+
+def _ratio_text(metric: Metric, entry: Entry) -> str:
+    ratio = entry.reductions.get(metric.name)
+    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"

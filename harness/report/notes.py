@@ -1,15 +1,10 @@
 """What must be said under a table: conflicts, missing seeds, runs that are not shown."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness.report.collect import Exclusion, Run, total_excluded
-
-if TYPE_CHECKING:
-    from harness.report.tables import Entry
+from harness.report.entries import Entry
 
 #: A note that begins so says that numbers side by side were not made alike.
 CONFLICT = "CONFLICT"
@@ -64,7 +59,21 @@ def _seeds(entries: Sequence[Entry]) -> list[str]:
             f"The dense baseline of {_count(unpaired, 'sparse run')} is not in the experiment: "
             "no difference or ratio counts them."
         )
-    return notes
+    return notes + _controls(entries)
+
+
+def _controls(entries: Sequence[Entry]) -> list[str]:
+    """Says of how many runs the control is missing, where any has one."""
+    sparse = [e for e in entries if not e.is_dense and not e.spec.is_control]
+    if not any(entry.control for entry in sparse):
+        return []
+    alone = sum(len(e.runs) - (e.control.n if e.control else 0) for e in sparse)
+    if not alone:
+        return []
+    return [
+        f"There is no control of the recipe and seed of {_count(alone, 'sparse run')}: no "
+        "difference from the control counts them."
+    ]
 
 
 def _conflicts(entries: Sequence[Entry]) -> list[str]:

@@ -4,19 +4,14 @@ Source: https://www.tensorflow.org/model_optimization/guide/pruning. The sweeps 
 by one of these names take over its measure and its columns.
 """
 
+from dataclasses import replace
+
 from harness.config.label import percentage
-from harness.report.spec import ACCURACY, BLEU, PageColumn, Quality, RowSpec, TableSpec
+from harness.metrics import Metric
+from harness.report.names import guide_model
+from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
-
-#: Config name of a model -> its name on the page.
-PAGE_NAMES = {
-    "inception_v3": "InceptionV3",
-    "mobilenet_v1": "MobilenetV1 224",
-    "mobilenet_v2": "MobilenetV2 224",
-    "ds_cnn_l": "DS-CNN-L",
-    "gnmt": "GNMT",
-}
 
 _DENSE = "dense"
 _TWO_BY_FOUR = "2 by 4"
@@ -26,10 +21,10 @@ def _random(target: float) -> str:
     return f"random {percentage(target)}"
 
 
-def _rows(shown: str, params: dict[str, str], sparsities: tuple[str, ...]) -> tuple[RowSpec, ...]:
+def _rows(params: dict[str, str], sparsities: tuple[str, ...]) -> tuple[RowSpec, ...]:
     return tuple(
         RowSpec(
-            model=shown,
+            model=guide_model(params),
             sparsity=sparsity,
             where={**params, "sparsity.label": sparsity},
         )
@@ -38,12 +33,11 @@ def _rows(shown: str, params: dict[str, str], sparsities: tuple[str, ...]) -> tu
 
 
 def _model(name: str, *sparsities: str) -> tuple[RowSpec, ...]:
-    return _rows(PAGE_NAMES.get(name, name), {"model.name": name}, (_DENSE, *sparsities))
+    return _rows({"model.name": name}, (_DENSE, *sparsities))
 
 
 def _gnmt(direction: str) -> tuple[RowSpec, ...]:
     return _rows(
-        f"{PAGE_NAMES['gnmt']} {direction.upper().replace('_', '-')}",
         {"model.name": "gnmt", "dataset.direction": direction},
         (_DENSE, *map(_random, (0.8, 0.85, 0.9))),
     )
@@ -74,7 +68,7 @@ def page_tables(scale: str = "full") -> dict[str, TableSpec]:
                 PageColumn("Random Sparse Accuracy", "random", "Random Sparsity"),
                 PageColumn("Structured Sparse Accuracy", "2 by 4", "Structured Sparsity"),
             ),
-            Quality(name="top-1 accuracy"),
+            replace(ACCURACY, heading="top-1 accuracy"),
         ),
         _page(
             "translation",
@@ -122,6 +116,6 @@ def _page(
     scale: str,
     rows: tuple[RowSpec, ...],
     page: tuple[PageColumn, ...],
-    quality: Quality,
+    quality: Metric,
 ) -> TableSpec:
     return TableSpec(name, title, scale, rows, quality, published=name, page=page, source=GUIDE)

@@ -1,45 +1,59 @@
 """Published values: what a table's measured ones are compared with."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import shipped
 from harness.errors import ConfigError
 
-_COLUMNS = ["row", "column", "value", "unit", "source", "notes"]
+_COLUMNS = ["row", "column", "value", "unit", "by", "source", "notes"]
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published value, as printed, and where it is to be read."""
+    """One published value, as printed: who measured it, and where it is to be read."""
 
     row: str
     column: str
     value: float
     text: str
     unit: str
+    by: str
     source: str
     notes: str
 
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """The published values of one table, by row (model) and column (sparsity)."""
+    """The published values of one table.
 
-    values: dict[tuple[str, str], Published]
+    Attributes:
+        values: By row (model) and column (sparsity).
+        beside: Further ones, of those who measured a baseline of their own. The guide prints
+            Arm's values at 2 by 4, but not all of those that they were compared with.
+    """
+
+    values: Mapping[tuple[str, str], Published]
+    beside: tuple[Published, ...] = ()
 
     def get(self, row: str, column: str) -> Published | None:
         """Returns a value, or None where nothing was published."""
         return self.values.get((row, column))
 
     def baseline(self, row: str, column: str) -> Published | None:
-        """Returns the dense value that a sparse one started from.
+        """Returns the dense value that a sparse one is compared with.
 
-        A source that measured its own dense baseline has it in a column
-        `dense for <column>`; any other is compared with `dense`.
+        That is the one of the same hands, and where they published none, the guide's.
         """
-        return self.get(row, f"dense for {column}") or self.get(row, "dense")
+        own = [one for one in self.partners(row, column) if one.column == "dense"]
+        return own[0] if own else self.get(row, "dense")
+
+    def partners(self, row: str, column: str) -> tuple[Published, ...]:
+        """Returns what those who measured a value measured beside it, if the guide has it not."""
+        value = self.get(row, column)
+        return tuple(one for one in self.beside if value and (one.row, one.by) == (row, value.by))
 
 
 def published_names() -> list[str]:
@@ -67,11 +81,14 @@ def read_published(name: str | None) -> PublishedTable:
 def parse_published(path: Path) -> PublishedTable:
     """Reads one file of published values.
 
+    The first value of a row and column is the guide's; those of others may follow.
+
     Raises:
         ConfigError: Columns are missing, a value is no number or has no source, or a row
-            and column are there twice.
+            and column are there twice of the same hands.
     """
     values: dict[tuple[str, str], Published] = {}
+    beside: dict[tuple[str, str, str], Published] = {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != _COLUMNS:
@@ -88,9 +105,15 @@ def parse_published(path: Path) -> PublishedTable:
                 ) from error
             if not row["source"]:
                 raise ConfigError(f"{path}:{line}: no source: give the URL where it is published")
-            if key in values:
-                raise ConfigError(f"{path}:{line}: row and column {key} are there twice: keep one")
-            values[key] = Published(
-                *key, value, row["value"], row["unit"], row["source"], row["notes"] or ""
+            found = Published(
+                *key,
+                value,
+                row["value"],
+                *(row[name] or "" for name in ("unit", "by", "source", "notes")),
             )
-    return PublishedTable(values)
+            if values.setdefault(key, found) is found:
+                continue
+            if found.by == values[key].by or (*key, found.by) in beside:
+                raise ConfigError(f"{path}:{line}: row and column {key} are there twice: keep one")
+            beside[*key, found.by] = found
+    return PublishedTable(values, tuple(beside.values()))

@@ -11,13 +11,13 @@ from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
 from harness.report.filters import Selection
 from harness.report.published import read_published
-from harness.report.render import to_csv, to_html, to_latex, to_markdown
-from harness.report.render.html_index import to_index
-from harness.report.render.html_page import UI
+from harness.report.render import to_csv, to_html, to_index, to_latex, to_markdown
+from harness.report.render.html import UI
 from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
-from harness.tracking.reader import NoRunsError, read_histories, read_runs
+from harness.tracking.backends import NoRunsError
+from harness.tracking.runs import read_histories, read_runs
 
 _Plots = Mapping[str, bytes]
 _DRAW: dict[str, Callable[[Table, _Plots, str], str]] = {

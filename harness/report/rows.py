@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.names import label_of
+from harness.report.names import guide_model, label_of, model_label
 from harness.report.spec import RowSpec
 from harness.report.values import canonical
 
@@ -19,7 +19,7 @@ _DERIVED = ("settings", "sparsity.label")
 
 
 def rows_from_cells(
-    cells: Iterable[tuple[Mapping[str, Any], int]], labels: Mapping[str, str] | None = None
+    cells: Iterable[tuple[Mapping[str, Any], int]],
 ) -> tuple[RowSpec, ...]:
     """Makes a table's rows from the cells of a sweep, merging those that differ in the seed.
 
@@ -28,7 +28,6 @@ def rows_from_cells(
     Args:
         cells: The flattened configuration of each cell (at least `model.name`,
             `sparsity.label`), and its seed.
-        labels: Config name of a model -> its name in the table, where they differ.
 
     Returns:
         The rows, in the order in which the sweep first names them.
@@ -40,26 +39,18 @@ def rows_from_cells(
         key = tuple(sorted(where.items()))
         first.setdefault(key, where)
         seeds.setdefault(key, {})[seed] = None
-    rows = []
-    for key, where in first.items():
-        rows.append(
+    return _told_apart(
+        [
             RowSpec(
-                model=_shown(where, labels or {}),
+                model=model_label(where),
                 sparsity=label_of(where),
                 where=where,
                 seeds=tuple(seeds[key]),
+                guide=guide_model(where),
             )
-        )
-    return _told_apart(rows)
-
-
-def _shown(params: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    """A model's name in the table; a translation model's with its direction, `GNMT EN-DE`."""
-    model = labels.get(params["model.name"], params["model.name"])
-    direction = params.get("dataset.direction")
-    if direction in (None, "", "None"):
-        return model
-    return f"{model} {str(direction).upper().replace('_', '-')}"
+            for key, where in first.items()
+        ]
+    )
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
@@ -80,14 +71,11 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
     return tuple(rows)
 
 
-def rows_from_runs(
-    frame: pd.DataFrame, labels: Mapping[str, str] | None = None
-) -> tuple[RowSpec, ...]:
+def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
     """Makes rows from whatever cells an experiment holds, dense ones first.
 
     Args:
-        frame: Runs, as `harness.tracking.reader.read_runs` returns them.
-        labels: As for `rows_from_cells`.
+        frame: Runs, as `harness.tracking.runs.read_runs` returns them.
     """
     names = ("tags.harness.kind", "tags.harness.complete", "params.model.name")
     if frame.empty or any(name not in frame for name in (*names, "params.sparsity.label")):
@@ -101,7 +89,8 @@ def rows_from_runs(
         {str(key): value for key, value in record.items() if value is not None}
         for record in cells.iloc[::-1].to_dict("records")  # oldest first, as they were run
     ]
-    rows = rows_from_cells(((params, 0) for params in described if "model.name" in params), labels)
+    named = {"model.name", "sparsity.label"}
+    rows = rows_from_cells((params, 0) for params in described if named <= params.keys())
     return tuple(
         sorted(
             (replace(row, seeds=()) for row in rows),

@@ -3,22 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.metrics import Metric, find
+from harness.report.escape import file_name
 
-@dataclass(frozen=True)
-class Quality:
-    """The measure of quality that a table compares.
-
-    `factor` brings the logged metric to the `unit` shown: 100 for a fraction shown in %.
-    """
-
-    metric: str = "test/accuracy"
-    name: str = "accuracy"
-    unit: str = "%"
-    factor: float = 100.0
-
-
-ACCURACY = Quality()
-BLEU = Quality(metric="test/bleu", name="BLEU", unit="", factor=1.0)
+ACCURACY = find("test/accuracy")
+BLEU = find("test/bleu")
 
 
 @dataclass(frozen=True)
@@ -26,7 +15,7 @@ class RowSpec:
     """Cells that differ in nothing but the seed: one number of the table, with its interval.
 
     Attributes:
-        model: The model as the table names it; joins `row` of the published values.
+        model: The model as the table names it: by what it is.
         sparsity: The sparsity as the table names it (`dense`, `random 50%`, `2 by 4`);
             joins `column` of the published values.
         where: Flattened configuration, such as `{"sparsity.target": "0.5"}`, that a run's
@@ -34,6 +23,8 @@ class RowSpec:
         seeds: The seeds that the sweep plans; empty accepts and counts any.
         variant: What tells this row from others of the same model and sparsity, such as
             `training.finetune.epochs=3`; empty where nothing has to.
+        guide: The guide's name for the model, which joins `row` of the published values; empty
+            where the table calls it so, too.
     """
 
     model: str
@@ -41,11 +32,22 @@ class RowSpec:
     where: Mapping[str, str]
     seeds: tuple[int, ...] = ()
     variant: str = ""
+    guide: str = ""
+
+    @property
+    def published_row(self) -> str:
+        """Under which name the model is among the published values."""
+        return self.guide or self.model
 
     @property
     def is_dense(self) -> bool:
         """Whether this is a dense baseline, with nothing to be compared to."""
         return self.sparsity == "dense"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this is a control: the dense baseline, fine-tuned like the sparse cells."""
+        return self.sparsity == "control"
 
     @property
     def name(self) -> str:
@@ -89,12 +91,17 @@ class TableSpec:
     title: str
     scale: str
     rows: tuple[RowSpec, ...]
-    quality: Quality = ACCURACY
+    quality: Metric = ACCURACY
     published: str | None = None
     page: tuple[PageColumn, ...] = field(default=())
     source: str = ""
     command: str = ""
     experiment: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of its files: its name, without what no folder's name may have."""
+        return file_name(self.name)
 
     @property
     def reads(self) -> str:

@@ -1,67 +1,17 @@
-"""Joins measured and published values into the entries of a table."""
+"""Joins measured and published values into a table."""
 
 import math
-import re
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.report.collect import Collection, Exclusion, Run
+from harness.report.entries import Entry, Partners, entry, files_of
 from harness.report.filters import Selection
 from harness.report.notes import notes_of
 from harness.report.published import Published, PublishedTable
 from harness.report.spec import RowSpec, TableSpec
-from harness.report.statistics import Estimate, mean_interval, paired_difference
-from harness.report.values import is_finite
 
-#: A run's metrics of its layers: this prefix and the weight's path.
-_LAYER = "sparsity/layer/"
-_DIGITS = re.compile(r"(\d+)")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of cells: measured over its seeds, and published.
-
-    Measured values are None where no run was measured, or none logged that value. Counts,
-    bytes, seconds, FLOPs and milliseconds are means over seeds; sparsities are fractions in
-    [0, 1]; reductions say how many times less than its own dense baseline a run needs.
-    `layers` is the sparsity reached by weight.
-    """
-
-    spec: RowSpec
-    runs: tuple[Run, ...]
-    quality: Estimate | None
-    difference: Estimate | None
-    sparsity_prunable: float | None
-    sparsity_all: float | None
-    prunable_params: float | None
-    total_params: float | None
-    nonzero_params: float | None
-    bytes_raw: float | None
-    bytes_gzip: float | None
-    gzip_reduction: float | None
-    train_seconds: float | None
-    step_ms: float | None
-    flops_dense: float | None
-    flops_effective: float | None
-    latency_ms: float | None
-    latency_reduction: float | None
-    layers: Mapping[str, float]
-    published: Published | None
-    published_baseline: Published | None
-
-    @property
-    def is_dense(self) -> bool:
-        """Whether this is a dense baseline, with nothing to be compared to."""
-        return self.spec.is_dense
-
-    @property
-    def published_difference(self) -> float | None:
-        """The published value's difference from the dense value of the same source."""
-        if self.is_dense or self.published is None or self.published_baseline is None:
-            return None
-        return self.published.value - self.published_baseline.value
+_Rows = list[tuple[RowSpec, dict[str, Run]]]
 
 
 @dataclass(frozen=True)
@@ -92,6 +42,23 @@ class Table:
         return list(dict.fromkeys(entry.spec.model for entry in self.entries))
 
     @property
+    def sources(self) -> list[Published]:
+        """The published values that the table shows or compares with, each once."""
+        return list(
+            dict.fromkeys(
+                value
+                for entry in self.entries
+                for value in (entry.published, entry.published_baseline, *entry.published_beside)
+                if value is not None
+            )
+        )
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether any row is compared with a control."""
+        return any(entry.control is not None for entry in self.entries)
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether any of the data were made by a program rather than gathered."""
         return any("synthetic" in words.lower() for words in self.data)
@@ -107,32 +74,41 @@ def build_table(
     """Computes every number of a table.
 
     Differences are between a run and its own dense baseline, the run named by its tag
-    `harness.dense_run_id` or else the dense run of the same model and seed, and their
-    interval is over these pairs.
+    `harness.dense_run_id` or else the dense run of the same model and seed, and between it and
+    the control of its model, recipe and seed. Their intervals are over these pairs.
     """
-    dense = [
-        (row, runs)
-        for row, runs in zip(spec.rows, collection.runs, strict=True)
-        if row.is_dense and runs
-    ]
+    filled = list(zip(spec.rows, collection.runs, strict=True))
+    dense = [(row, runs) for row, runs in filled if row.is_dense and runs]
+    control = [(row, runs) for row, runs in filled if row.is_control and runs]
     shown = {run.run_id for _, runs in dense for run in runs.values()}
-    entries = []
-    strays = 0
-    for row, runs in zip(spec.rows, collection.runs, strict=True):
-        alike = {} if row.is_dense else _dense_of(row, dense)
-        own = {
-            run.run_id: base
-            for seed, run in runs.items()
-            if (base := _baseline(run, alike.get(seed), collection))
-        }
-        strays += sum(base.run_id not in shown for base in own.values() if not row.is_dense)
-        entries.append(_entry(row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, published))
+    paired = [_partners(row, runs, dense, control, collection) for row, runs in filled]
+    strays = sum(
+        base.run_id not in shown
+        for row, partners in zip(spec.rows, paired, strict=True)
+        for base in partners.dense.values()
+        if not row.is_dense
+    )
+    files = {
+        model: files_of(
+            run
+            for (row, runs), partners in zip(filled, paired, strict=True)
+            if row.model == model
+            for run in (*runs.values(), *partners.dense.values())
+        )
+        for model in {row.model for row in spec.rows}
+    }
+    entries = tuple(
+        entry(
+            row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, files[row.model], published
+        )
+        for (row, runs), own in zip(filled, paired, strict=True)
+    )
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
     notes = (*first_notes, *notes_of(entries, collection.excluded, strays, collection.mixed))
     chosen = selection or Selection()
     return Table(
         spec,
-        tuple(entries),
+        entries,
         tuple(data),
         notes,
         tuple(collection.excluded),
@@ -141,15 +117,36 @@ def build_table(
     )
 
 
-def _dense_of(row: RowSpec, dense: list[tuple[RowSpec, dict[str, Run]]]) -> dict[str, Run]:
-    """Returns the dense runs of a row's model; of several variants, those set up alike."""
+def _partners(
+    row: RowSpec, runs: Mapping[str, Run], dense: _Rows, control: _Rows, collection: Collection
+) -> Partners:
+    """Returns what each run of a row is compared with; nothing where that is gone or not run."""
+    same_seed = {} if row.is_dense else _alike(row, dense)
+    own = {
+        run.run_id: _baseline(run, same_seed.get(seed), collection) for seed, run in runs.items()
+    }
+    controls = {} if row.is_dense or row.is_control else _alike(row, control, exactly=True)
+    return Partners(
+        {run_id: base for run_id, base in own.items() if base is not None},
+        {run.run_id: controls[seed] for seed, run in runs.items() if seed in controls},
+    )
 
-    def unlike(other: RowSpec) -> int:
-        shared = {key for key in other.where if not key.startswith("sparsity.")}
-        return sum(row.where.get(key, other.where[key]) != other.where[key] for key in shared)
 
-    of_model = [(other, runs) for other, runs in dense if other.model == row.model]
-    return min(of_model, key=lambda each: unlike(each[0]))[1] if of_model else {}
+def _alike(row: RowSpec, others: _Rows, *, exactly: bool = False) -> dict[str, Run]:
+    """Returns the runs of a row's model in others; of several variants, those set up alike.
+
+    With `exactly`, only of one with the same network, data and recipe.
+    """
+
+    def unlike(other: RowSpec) -> list[str]:
+        shared = {k for k in other.where if not k.startswith("sparsity.") and k != "settings"}
+        return [key for key in shared if row.where.get(key, other.where[key]) != other.where[key]]
+
+    of_model = [(unlike(other), runs) for other, runs in others if other.model == row.model]
+    if exactly:
+        trained = ("model.", "dataset.", "training.")
+        of_model = [each for each in of_model if not any(k.startswith(trained) for k in each[0])]
+    return min(of_model, key=lambda each: len(each[0]))[1] if of_model else {}
 
 
 def _baseline(run: Run, same_seed: Run | None, collection: Collection) -> Run | None:
@@ -163,65 +160,3 @@ def _seed(seed: str) -> tuple[float, str]:
         return float(seed), seed
     except ValueError:
         return math.inf, seed
-
-
-def _entry(
-    row: RowSpec, runs: tuple[Run, ...], own: dict[str, Run], published: PublishedTable
-) -> Entry:
-    qualities = {run.run_id: run.quality for run in runs}
-    baselines = {run_id: base.quality for run_id, base in own.items()}
-    compared = {run.run_id: run for run in runs} if row.is_dense else own
-    return Entry(
-        spec=row,
-        runs=runs,
-        quality=mean_interval(list(qualities.values())) if runs else None,
-        difference=None if row.is_dense else paired_difference(qualities, baselines),
-        sparsity_prunable=_mean(runs, "sparsity/prunable"),
-        sparsity_all=_mean(runs, "sparsity/all"),
-        prunable_params=_mean(runs, "params/prunable"),
-        total_params=_mean(runs, "params/total"),
-        nonzero_params=_mean(runs, "params/nonzero"),
-        bytes_raw=_mean(runs, "size/tflite_bytes"),
-        bytes_gzip=_mean(runs, "size/tflite_gzip_bytes"),
-        gzip_reduction=_reduction(runs, compared, "size/tflite_gzip_bytes"),
-        train_seconds=_mean(runs, "time/train_seconds"),
-        step_ms=_mean(runs, "time/step_ms"),
-        flops_dense=_mean(runs, "flops/dense"),
-        flops_effective=_mean(runs, "flops/effective"),
-        latency_ms=_mean(runs, "latency/ms"),
-        latency_reduction=_reduction(runs, compared, "latency/ms"),
-        layers=_layers(runs),
-        published=published.get(row.model, row.sparsity),
-        published_baseline=None if row.is_dense else published.baseline(row.model, row.sparsity),
-    )
-
-
-def _mean(runs: tuple[Run, ...], metric: str) -> float | None:
-    values = [run.metrics[metric] for run in runs if is_finite(run.metrics.get(metric, math.nan))]
-    return statistics.fmean(values) if values else None
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """The order in which `conv2d_2` comes before `conv2d_10`."""
-    return [
-        (int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(_DIGITS.split(name))
-    ]
-
-
-def _layers(runs: tuple[Run, ...]) -> dict[str, float]:
-    names = {name for run in runs for name in run.metrics if name.startswith(_LAYER)}
-    means = {name.removeprefix(_LAYER): _mean(runs, name) for name in sorted(names, key=_natural)}
-    return {path: mean for path, mean in means.items() if mean is not None}
-
-
-def _reduction(runs: tuple[Run, ...], own: dict[str, Run], metric: str) -> float | None:
-    """Returns how many times smaller a metric is than that of its dense baseline."""
-    ratios = [
-        own[run.run_id].metrics[metric] / run.metrics[metric]
-        for run in runs
-        if run.run_id in own
-        and is_finite(run.metrics.get(metric, math.nan))
-        and run.metrics[metric] > 0
-        and is_finite(own[run.run_id].metrics.get(metric, math.nan))
-    ]
-    return statistics.fmean(ratios) if ratios else None

@@ -3,8 +3,9 @@
 import textwrap
 from dataclasses import replace
 
+from harness.report.escape import one_line
 from harness.report.layout import Grid, summary_grid
-from harness.report.render.caption import caption, one_line
+from harness.report.render.caption import caption
 from harness.report.tables import Table
 
 _RULE = "─"

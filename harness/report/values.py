@@ -20,11 +20,6 @@ def canonical(value: Any) -> str:
         return text.lower() if text.lower() in ("true", "false") else text
 
 
-def is_set(value: Any) -> bool:
-    """Whether a tag is there and not `false`."""
-    return canonical(value) not in ("", "false")
-
-
 def is_finite(value: float) -> bool:
     """Whether a metric is a number; MLflow stores an infinity as the largest double."""
     return math.isfinite(value) and abs(value) < 1e300

@@ -1,15 +1,15 @@
 """Runs planned cells, each in its own process, and survives whatever happens to one of them."""
 
 import time
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.run import close_abandoned, run_cell
 from harness.sweep import worker
 
-#: Seconds between two tries of a cell that another process is running.
+#: Seconds between two tries of a busy cell, where none are asked for.
 BUSY_WAIT = 2.0
 
 
@@ -36,6 +36,8 @@ def execute(
     *,
     parent_run: str | None = None,
     jobs: int = 1,
+    run: Callable[..., dict[str, Any]] = run_cell,
+    busy_wait: float = BUSY_WAIT,
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
@@ -45,6 +47,8 @@ def execute(
         listener: hears of starts, events and ends.
         parent_run: the sweep's run id.
         jobs: processes at once.
+        run: takes what `run_cell` does, in the cell's process; must be picklable.
+        busy_wait: seconds between two tries of a cell that another process is running.
 
     Returns:
         Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
@@ -59,7 +63,7 @@ def execute(
             for cell in _ready(waiting, outcomes, not_before)[: jobs - len(running)]:
                 waiting.remove(cell)
                 listener.started(cell)
-                job = worker.start(run_cell, (cell, parent_run), log_path(cell))
+                job = worker.start(run, (cell, parent_run), log_path(cell))
                 running[id(job)] = (job, cell)
             if not running:
                 time.sleep(0.1)
@@ -72,7 +76,7 @@ def execute(
                 del running[id(job)]
                 if news.status == "busy":
                     listener.waiting(cell)
-                    not_before[cell.id] = time.monotonic() + BUSY_WAIT
+                    not_before[cell.id] = time.monotonic() + busy_wait
                     waiting.insert(0, cell)
                     continue
                 if news.status == "failed":

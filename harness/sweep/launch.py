@@ -1,6 +1,5 @@
 """What `harness run` and `harness sweep` do: plan, run what is not finished, say how it went."""
 
-import shlex
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness import tasks
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.config import Config
@@ -15,14 +15,16 @@ from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
+from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.plan import plan
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
 from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
-from harness.sweep.table import quality_of, table_spec
+from harness.sweep.table import table_spec
+from harness.sweep.variant import variant
 from harness.tracking import cell_run, store, view
-from harness.tracking.finished import Finished, find_all
+from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.training.cluster import cluster
 
@@ -30,12 +32,16 @@ Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)
 
 
-def launch(configs: Configs, *, jobs: int = 1) -> int:
+def launch(
+    configs: Configs, *, jobs: int = 1, further: bool = True, program: tuple[str, ...] = ()
+) -> int:
     """Runs cells and their dense baselines.
 
     Args:
         configs: validated configs with the overrides that composed them.
         jobs: cells at once.
+        further: whether to end with what to do next.
+        program: what takes the overrides, if not `harness run`.
 
     Returns:
         The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
@@ -44,17 +50,22 @@ def launch(configs: Configs, *, jobs: int = 1) -> int:
         HarnessError: input that is refused before anything is spent.
     """
     _leads(configs, jobs)
-    cells = plan(configs)
+    cells = plan(configs, program)
     known = _finished(cells)
     _prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
-        view.save_view(tracking, quality_of(cells[0].config.model.name).metric)
+        view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
     outcomes = _run(cells, known, jobs, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
-    return _exit_code(cells, outcomes)
+    code = _exit_code(cells, outcomes)
+    if code == 0 and further:
+        tracking = cells[0].config.tracking
+        _console.print("\nTo look further:")
+        say_further(_console, tracking, report_of_cells(tracking), "a table of all its runs")
+    return code
 
 
 def _leads(configs: Configs, jobs: int) -> bool:
@@ -91,11 +102,13 @@ def launch_sweep(
     configs = sweep.configs(extra)
     if not _leads(configs, jobs):
         return launch(configs, jobs=jobs)
+    _spec(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
     known = _finished(cells)
     took = ""
-    if known.whole(sweep.name, [cell.id for cell in cells]):
+    made = variant(sweep, extra)
+    if known.whole(sweep.name, [cell.id for cell in cells], made):
         _nothing_to_do(cells, known.cells)
         _report(sweep, configs, extra, out)
         code = 0
@@ -107,11 +120,8 @@ def launch_sweep(
         took = f"{ran} {noun} in {minutes} min {seconds} s. " if ran else ""
     if code == 0:
         _console.print(f"\n{took}To look further:")
-        again = shlex.join(["harness", "report", sweep.name, *extra])
-        _console.print(f"  {again}    the table again", markup=False, soft_wrap=True)
-        look = shlex.join(["harness", "ui", sweep.name])
-        shown = f"  {look:{len(again)}}    every run in MLflow: metrics, models, plots"
-        _console.print(shown, soft_wrap=True)
+        again = report_of_sweep(sweep.file, extra, out)
+        say_further(_console, cells[0].config.tracking, again, "the table again")
     return code
 
 
@@ -126,9 +136,10 @@ def _run_below_parent(
 ) -> int:
     tracking = cells[0].config.tracking
     _prepare(cells, known)
-    command = shlex.join(["harness", "sweep", sweep.name, *extra])
-    with SweepRun.begin(tracking, sweep.name, sweep.title, command) as parent:
-        quality = _spec(sweep, configs, extra).quality.metric
+    spec = _spec(sweep, configs, extra)
+    made = variant(sweep, extra)
+    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
+        quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):

@@ -17,12 +17,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from harness import metrics
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
 from harness.config import Config, is_dense
-
-#: Metrics worth a place beside the bar, in this order.
-SHOWN = ("train/loss", "val/accuracy", "val/word_accuracy", "val/loss")
 
 
 class ProgressView:
@@ -73,9 +71,9 @@ class ProgressView:
         if event["kind"] == "stage":
             self._bar.update(task, note=f"[dim]{event['stage']}")
             return
-        metrics = self._metrics.setdefault(cell.id, {})
-        metrics.update(event["metrics"])
-        shown = " ".join(f"{key} {metrics[key]:.4g}" for key in SHOWN if key in metrics)
+        values = self._metrics.setdefault(cell.id, {})
+        values.update(event["metrics"])
+        shown = " ".join(f"{m.name} {v:.4g}" for m, v in metrics.present(metrics.BAR, values))
         self._done[cell.id] = event["step"] / event["total_steps"]
         self._bar.update(
             task,
@@ -96,8 +94,8 @@ class ProgressView:
         self._remove(cell)
         self._done[cell.id] = 1.0
         if outcome.status == "done":
-            metrics = outcome.value.get("metrics", {})
-            shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.items())
+            values = outcome.value.get("metrics", {})
+            shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
             self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}", soft_wrap=True)
         else:
             self._console.print(

@@ -1,6 +1,5 @@
 """What `harness report` does: which tables, from which runs, to which files."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,11 +8,10 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from harness import tasks
 from harness.config import compose
 from harness.errors import ConfigError, ReportError
 from harness.report import (
-    ACCURACY,
-    BLEU,
     FORMATS,
     ReportResult,
     Selection,
@@ -25,12 +23,11 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.pages import PAGE_NAMES
 from harness.report.report import check_formats
 from harness.report.tables import Table
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 
 #: Where tables go: a folder each.
 RESULTS = Path("results")
@@ -77,9 +74,9 @@ def print_reports(request: Request) -> list[ReportResult]:
     tables, left_out = _tables(specs, request)
     results = []
     for table, uri in tables:
-        folder = request.out or RESULTS / table.spec.name
+        folder = request.out or RESULTS / table.spec.folder
         if several:
-            folder = (request.out or RESULTS) / table.spec.name
+            folder = (request.out or RESULTS) / table.spec.folder
         result = write_table(
             table,
             uri=uri,
@@ -133,7 +130,7 @@ def write_report(spec: TableSpec, uri: str, out: Path | None) -> ReportResult:
         uri: the MLflow store.
         out: the folder of the files; None for `results/NAME`.
     """
-    return show(report(spec, uri=uri, out_dir=out or RESULTS / spec.name, width=_console.width))
+    return show(report(spec, uri=uri, out_dir=out or RESULTS / spec.folder, width=_console.width))
 
 
 def show(result: ReportResult) -> ReportResult:
@@ -169,20 +166,20 @@ def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
     """Tables of whatever cells an experiment holds: one a scale and measure, never mixed."""
     frame = read_runs(uri, experiment)
     scale = _column(frame, "tags.harness.scale")
-    is_bleu = _column(frame, f"metrics.{BLEU.metric}").notna()
+    quality = _column(frame, "params.model.name").map(lambda model: tasks.quality(str(model)))
     parts = {
-        (each, quality): rows
+        (each, measure): rows
         for each in sorted(scale.dropna().unique())
-        for quality, holds in ((ACCURACY, ~is_bleu), (BLEU, is_bleu))
-        if (rows := rows_from_runs(frame[(scale == each) & holds], PAGE_NAMES))
+        for measure in dict.fromkeys(quality)
+        if (rows := rows_from_runs(frame[(scale == each) & (quality == measure)]))
     }
     found = []
-    for (each, quality), rows in parts.items():
-        own = [re.sub(r"[^\w-]+", "_", experiment)]  # it names a folder
+    for (each, measure), rows in parts.items():
+        own = [experiment]
         own += [each] if len({scale for scale, _ in parts}) > 1 else []
-        own += [quality.name.lower()] if len({quality for _, quality in parts}) > 1 else []
+        own += [measure.heading.lower()] if len({measure for _, measure in parts}) > 1 else []
         spec = TableSpec(
-            "-".join(own), f"Experiment {experiment}", each, rows, quality, experiment=experiment
+            "-".join(own), f"Experiment {experiment}", each, rows, measure, experiment=experiment
         )
         found.append((spec, uri))
     if not found:

@@ -1,17 +1,24 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
-import re
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.config import Config, compose, expand, shipped
-from harness.errors import ConfigError
+from harness.config.folders import sweep_files
+from harness.config.hints import group_hint
+from harness.config.ignored import refuse_ignored
+from harness.config.names import need_name
+from harness.config.overrides import key_of
+from harness.errors import ConfigError, NotReadError
 from harness.options import need, one_of
+from harness.sweep.as_written import read
+from harness.sweep.listed import as_text, listed
+
+_Line = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Sweep:
         blocks: `(overrides, cells)`: overrides shared by a block's cells, and each cell's own.
         published: the file under `results/published/` to compare with, or None.
         aliases: short names that overrides on the command line may use -> the keys.
+        file: what it was asked for by: its name, or the path of its file.
     """
 
     name: str
@@ -35,6 +43,7 @@ class Sweep:
     blocks: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
     published: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
 
     def overrides(self, extra: Sequence[str] = ()) -> list[tuple[str, ...]]:
         """The overrides of every cell, in the table's order.
@@ -43,18 +52,21 @@ class Sweep:
             extra: what the user adds to every cell; `seed=…` replaces the file's seeds, and
                 `a=1,2` makes cells for both.
         """
-        extra = [self._unaliased(override) for override in extra]
+        return [(*before, *cell, *after) for before, cell, after in self._parts(extra)]
+
+    def _parts(self, extra: Sequence[str]) -> Iterator[tuple[_Line, _Line, _Line]]:
+        """The overrides of every cell: before its own, its own, and after them."""
+        extra = [self.unaliased(override) for override in extra]
         seeded = any(override.startswith("seed=") for override in extra)
         seeds = [()] if seeded else [(f"seed={seed}",) for seed in self.seeds]
         own = (f"scale={self.scale}", f"tracking.experiment={self.name}")
-        return [
-            (*shared, *cell, *own, *seed, *more)
-            for shared, cells in self.blocks
-            for cell in cells
-            for seed, more in product(seeds, expand(extra))
-        ]
+        for shared, cells in self.blocks:
+            for cell in cells:
+                for seed, more in product(seeds, expand(extra)):
+                    yield shared, cell, (*own, *seed, *more)
 
-    def _unaliased(self, override: str) -> str:
+    def unaliased(self, override: str) -> str:
+        """An override with its key's short name, if it is one, replaced."""
         key, equals, value = override.partition("=")
         return f"{self.aliases.get(key, key)}{equals}{value}"
 
@@ -64,43 +76,80 @@ class Sweep:
         Raises:
             ConfigError: names the cell's fault.
         """
-        return [(compose(overrides), overrides) for overrides in self.overrides(extra)]
+        refusals: dict[str, NotReadError] = {}
+        cells = [_composed(parts, refusals) for parts in self._parts(extra)]
+        reached = {override for _, overrides in cells for override in overrides}
+        for override, refusal in refusals.items():
+            if override not in reached:
+                raise refusal
+        refuse_ignored(cells)
+        return cells
+
+
+def _composed(
+    parts: tuple[_Line, _Line, _Line], refusals: dict[str, NotReadError]
+) -> tuple[Config, _Line]:
+    """A cell without those overrides of several that its own choices do not read.
+
+    Args:
+        parts: its overrides: of the block; its own, of which it reads all; of the whole sweep.
+        refusals: takes up the overrides left out, which some cell has to read.
+    """
+    before, cell, after = parts
+    overrides = (*before, *cell, *after)
+    try:
+        return compose(overrides), overrides
+    except NotReadError as error:
+        unread = {
+            each
+            for each in (*before, *after)
+            if key_of(each) == error.key or key_of(each).startswith(f"{error.key}.")
+        }
+        if not unread:
+            raise
+        refusals |= dict.fromkeys(unread, error)
+        kept = [tuple(each for each in part if each not in unread) for part in (before, after)]
+        return _composed((kept[0], cell, kept[1]), refusals)
 
 
 def names() -> list[str]:
-    """The sweeps that are shipped."""
-    return sorted(path.stem for path in shipped("sweeps").glob("*.yaml"))
+    """The sweeps that are known by name: the shipped ones, and the user's own."""
+    return sorted(path.stem for path in sweep_files())
 
 
 def load(name: str) -> Sweep:
-    """Reads a shipped sweep by name, or any sweep by the path of its YAML file.
+    """Reads a sweep by name, or any sweep by the path of its YAML file.
 
     Raises:
         ConfigError: there is no such sweep, or the file is not one.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else shipped("sweeps") / f"{name}.yaml"
-    if not path.is_file():
+    path = _file(name)
+    need_name(f"{path}", path.stem)
+    return _parse(name, path, read(path))
+
+
+def _file(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        found = path if os.path.isfile(path) else None  # False for a name too long, too
+    else:
+        found = next((path for path in sweep_files() if path.stem == name), None)
+    if found is None:
+        near = group_hint("sweep", name, names()).partition("=")[2]
+        hint = f"; did you mean {near}?" if near else ""
         raise ConfigError(
             f"sweep {name!r} does not exist; accepted: {', '.join(names())}, or a YAML file's path"
+            f"{hint}"
         )
-    if not re.fullmatch(r"\w[\w.-]*", path.stem):
-        raise ConfigError(
-            f"{path}: received a name that an experiment and a folder cannot have; accepted: "
-            "letters, digits, '.', '_' and '-'"
-        )
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    return _parse(path, content)
+    return found
 
 
 _KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases"}
 
 
-def _parse(path: Path, content: Any) -> Sweep:
+def _parse(name: str, path: Path, content: Any) -> Sweep:
     try:
-        return Sweep(name=path.stem, **_fields(content))
+        return Sweep(name=path.stem, file=name, **_fields(content))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -116,8 +165,11 @@ def _fields(content: Any) -> dict[str, Any]:
     for key in ("title", "scale"):
         need(key, content[key], isinstance(content[key], str), "a text")
     seeds = content.get("seeds", [1])
-    whole = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
-    need("seeds", seeds, whole and bool(seeds), "a list of whole numbers")
+    # as Python writes them: what 010 means, other programs do not agree on
+    whole = isinstance(seeds, list) and all(str(seed).isdecimal() for seed in seeds)
+    whole = whole and all(str(int(seed)) == str(seed) for seed in seeds)
+    accepted = "a list of whole numbers, written without leading zeros or other signs"
+    need("seeds", as_text(seeds), whole and bool(seeds), accepted)
     if content.get("published") is not None:
         tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
         one_of("published", content["published"], tables)
@@ -131,7 +183,7 @@ def _fields(content: Any) -> dict[str, Any]:
     return {
         "title": content["title"],
         "scale": content["scale"],
-        "seeds": tuple(seeds),
+        "seeds": tuple(map(int, seeds)),
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
         "aliases": aliases,
@@ -141,10 +193,7 @@ def _fields(content: Any) -> dict[str, Any]:
 def _block(key: str, block: Any) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     known = isinstance(block, dict) and set(block) <= {"overrides", "cells"}
     need(key, block, known, "a mapping with overrides and cells")
-    shared, cells = block.get("overrides") or [], block.get("cells") or []
-    for name, entries in {"overrides": shared, "cells": cells}.items():
-        texts = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
-        accepted = "a list of overrides (in quotes, if they have brackets)"
-        need(f"{key}.{name}", entries, texts, accepted)
-    need(f"{key}.cells", cells, bool(cells), "at least one cell")
-    return tuple(shared), tuple(tuple(cell.split()) for cell in cells)
+    cells = block.get("cells") or []
+    need(f"{key}.cells", cells, isinstance(cells, list) and bool(cells), "a list of cells")
+    shared = listed(f"{key}.overrides", block.get("overrides") or [])
+    return shared, tuple(listed(f"{key}.cells[{i}]", cell) for i, cell in enumerate(cells))

@@ -1,13 +1,17 @@
 """From a sweep's cells to the specification of its table."""
 
-import shlex
 from collections.abc import Sequence
 
+from harness import metrics, tasks
 from harness.config import Config
+from harness.config.folders import command
 from harness.config.label import params
-from harness.report import ACCURACY, Quality, TableSpec, rows_from_cells
-from harness.report.pages import PAGE_NAMES, page_tables
-from harness.sweep.spec import Sweep, names
+from harness.errors import ConfigError
+from harness.metrics import Metric
+from harness.report import TableSpec, rows_from_cells
+from harness.report.pages import page_tables
+from harness.sweep.spec import Sweep
+from harness.sweep.variant import folder_name, variant
 
 
 def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = ()) -> TableSpec:
@@ -20,30 +24,43 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         sweep: what names the table.
         configs: its cells, in the table's order.
         extra: the overrides that it was run with, to say how to run it again.
+
+    Raises:
+        ConfigError: its cells are not compared by one measure.
     """
     cells = [(params(config), config.seed) for config in configs]
-    rows = rows_from_cells(cells, PAGE_NAMES)
+    rows = rows_from_cells(cells)
     page = page_tables(sweep.scale).get(sweep.published or "")
     placed = {(row.model, row.sparsity) for row in page.rows} if page else set()
-    fits = any((row.model, row.sparsity) in placed for row in rows)
-    file = sweep.name if sweep.name in names() else f"{sweep.name}.yaml"
+    fits = any((row.published_row, row.sparsity) in placed for row in rows)
+    made = variant(sweep, extra)
     return TableSpec(
-        name=sweep.name,
-        title=sweep.title,
+        name=folder_name(sweep.name, made),
+        title=f"{sweep.title} ({made})" if made else sweep.title,
         scale=sweep.scale,
         rows=rows,
-        quality=page.quality if page else ACCURACY,
+        quality=_quality(sweep, configs, page),
         published=sweep.published,
         page=page.page if page and fits else (),
         source=page.source if page else "",
-        command=shlex.join(["harness", "sweep", file, *extra]),
+        command=command("sweep", sweep.file or sweep.name, *extra),
         experiment=configs[0].tracking.experiment,
     )
 
 
-def quality_of(model: str) -> Quality:
-    """What the runs of a model are compared by: as in the published tables, else accuracy."""
-    for page in page_tables().values():
-        if any(row.where.get("model.name") == model for row in page.rows):
-            return page.quality
-    return ACCURACY
+def _quality(sweep: Sweep, configs: Sequence[Config], page: TableSpec | None) -> Metric:
+    """What a sweep's cells are compared by.
+
+    Raises:
+        ConfigError: they have no measure in common, or another than the published table.
+    """
+    found = {tasks.quality(config.model.name).name: config.model.name for config in configs}
+    if page is not None:
+        found.setdefault(page.quality.name, f"published={sweep.published}")
+    if len(found) > 1:
+        each = ", ".join(f"{metric} of {what}" for metric, what in found.items())
+        raise ConfigError(
+            f"sweep {sweep.name}: received cells of several measures ({each}); accepted: one, for "
+            "a table compares one; make a sweep of each"
+        )
+    return page.quality if page else metrics.find(next(iter(found)))

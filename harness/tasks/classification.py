@@ -1,65 +1,61 @@
 """One class for each example: images, words heard, texts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import models
 from harness.config import Config
-from harness.export import Samples
-from harness.tasks import EXPORT_SAMPLES, Table, accuracy
-from harness.training import objective
+from harness.export import Artifact
+from harness.options import choice
+from harness.tasks.base import Table, Task, tested
+from harness.tasks.scores import accuracy
 
-#: The ranges of 8-bit activations are taken of so many training examples.
-CALIBRATION_SAMPLES = 256
+if TYPE_CHECKING:
+    from harness.training.objective import Objective
 
 
-class Classification:
+@choice
+@dataclass
+class Classification(Task):
     """A model of logits, one for each class."""
 
-    def require(self) -> None:
-        """Nothing beyond the harness's own packages."""
+    quality: ClassVar[str] = "test/accuracy"
 
-    def build(self, config: Config, data: Any) -> Any:
-        """The cell's model, a logit for each of the data's classes."""
-        return models.build(config.model, data.input_shape, data.num_classes)
+    name: str = "classification"
 
-    def objective(self, label_smoothing: float) -> objective.Objective:
+    def objective(self, label_smoothing: float) -> "Objective":
         """Cross-entropy and accuracy."""
+        from harness.training import objective
+
         return objective.classification(label_smoothing)
 
     def evaluate(self, model: Any, data: Any, config: Config) -> "ClassScores":
         """Accuracy on the test split."""
-        return ClassScores(accuracy.evaluate(model, data.test(config.training.batch_size)))
+        return ClassScores(accuracy.evaluate(model, tested(data, config)))
 
-    def samples(self, data: Any, config: Config) -> Samples:
-        """Test examples, and what some formats need besides."""
-        calibration = waveforms = None
-        if "tflite_int8" in config.export.formats:
-            count = min(CALIBRATION_SAMPLES, data.num_train)
-            calibration = _first_inputs(data.train(count, seed=config.seed))
-        if "tflite_waveform" in config.export.formats:
-            waveforms = data.waveforms(EXPORT_SAMPLES)
-        return Samples(_first_inputs(data.test(EXPORT_SAMPLES)), calibration, waveforms)
+    def inputs(self, data: Any, count: int) -> Any:
+        """The first batch of so many test examples."""
+        return next(data.test(count).as_numpy_iterator())[0]
 
     def rescore(
-        self, exported: Sequence[Any], data: Any, config: Config, scores: "ClassScores"
+        self, exported: Sequence[Artifact], data: Any, config: Config, scores: "ClassScores"
     ) -> dict[str, float]:
-        """How well the 8-bit model does on the test set, if there is one, beside the floats."""
-        from harness.export.tflite import Runner
-
+        """How well files of another arithmetic do on the test set, beside the model itself."""
         metrics: dict[str, float] = {}
+        formats = {each.kind: each for each in config.export.chosen()}
         for artifact in exported:
-            if artifact.kind == "tflite_int8":
-                runner = Runner(artifact.path.read_bytes(), artifact.path.name)
-                found = accuracy.evaluate_function(runner, data.test(config.training.batch_size))
+            prefix = formats[artifact.kind].scored if artifact.kind in formats else None
+            if prefix is not None:
+                runner = formats[artifact.kind].runner(artifact.path)
+                found = accuracy.evaluate_function(runner, tested(data, config))
                 difference = round(found.accuracy - scores.measured.accuracy, 6)
-                metrics = found.metrics("test_int8")
-                metrics["test_int8/accuracy_difference"] = difference
+                metrics |= found.metrics(prefix)
+                metrics[f"{prefix}/accuracy_difference"] = difference
         return metrics
 
 
 class ClassScores:
-    """`harness.tasks.accuracy.Accuracy` as the scores of a task."""
+    """`harness.tasks.scores.accuracy.Accuracy` as the scores of a task."""
 
     def __init__(self, measured: accuracy.Accuracy):
         self.measured = measured
@@ -77,7 +73,3 @@ class ClassScores:
     def tags(self) -> Mapping[str, str]:
         """None."""
         return {}
-
-
-def _first_inputs(batches: Any) -> Any:
-    return next(batches.as_numpy_iterator())[0]

@@ -1,42 +1,56 @@
 """Translating sentences."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
-from harness import models
 from harness.config import Config
-from harness.export import Samples
-from harness.tasks import EXPORT_SAMPLES, Scores, Table, beam
-from harness.tasks import bleu as translation
-from harness.tasks.bleu import Score
-from harness.training import objective
+from harness.options import choice
+from harness.tasks.base import Scores, Table, Task, tested
+from harness.tasks.scores import bleu
+from harness.tasks.scores.bleu import Score
+
+if TYPE_CHECKING:
+    from harness.training.objective import Objective
 
 
-class Translation:
+@choice
+@dataclass
+class Translation(Task):
     """A model of the next word's logits, at each word of a known translation."""
+
+    takes: ClassVar[tuple[str, ...]] = ("text pairs",)
+    quality: ClassVar[str] = "test/bleu"
+
+    name: str = "translation"
 
     def require(self) -> None:
         """Refuses to begin without sacrebleu."""
-        translation.require()
+        bleu.require()
 
     def build(self, config: Config, data: Any) -> Any:
         """The cell's model over the data's joint vocabulary."""
+        from harness import models
+
         return models.build(
             config.model, data.input_shape, data.num_classes, vocabulary=data.vocabulary
         )
 
-    def objective(self, label_smoothing: float) -> objective.Objective:
+    def objective(self, label_smoothing: float) -> "Objective":
         """Cross-entropy over all words, a sentence."""
+        from harness.training import objective
+
         return objective.words(label_smoothing)
 
     def evaluate(self, model: Any, data: Any, config: Config) -> Scores:
         """Perplexity of the references, and BLEU of what a beam search finds."""
-        batches = data.test(config.training.batch_size)
+        from harness.tasks.scores import beam
+        from harness.training import objective
+
+        batches = tested(data, config)
         decoding: Any = config.model
         sources = [
             row[row != objective.PAD].tolist()
@@ -46,7 +60,7 @@ class Translation:
         found = beam.translate(model, decoding.decoding, sources)
         said = [data.text(one.ids) for one in found]
         text = data.sentences("test")
-        scores = translation.score(
+        scores = bleu.score(
             [one.words for one in said],
             text.reference_words,
             [one.sentence for one in said],
@@ -58,15 +72,9 @@ class Translation:
         ]
         return _Scores(*_forced(model, batches), scores, rows)
 
-    def samples(self, data: Any, config: Config) -> Samples:
+    def inputs(self, data: Any, count: int) -> Any:
         """Sources and references of the first test examples."""
-        return Samples(data.first_test(EXPORT_SAMPLES))
-
-    def rescore(
-        self, exported: Sequence[Any], data: Any, config: Config, scores: Any
-    ) -> dict[str, float]:
-        """Nothing: the one file there is holds the model itself."""
-        return {}
+        return data.first_test(count)
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,9 @@ class _Scores:
 
 def _forced(model: Any, batches: Any) -> tuple[float, float]:
     """Mean nats of a word of the references, and the share that the model would have said."""
+    import tensorflow as tf
+
+    from harness.training import objective
 
     @tf.function(input_signature=[batches.element_spec], autograph=False)
     def batch(example: Any) -> Any:

@@ -46,7 +46,12 @@ class CellRun:
 
     @classmethod
     def begin(
-        cls, config: Config, cell_id: str, tags: Mapping[str, str], command: str = "harness run"
+        cls,
+        config: Config,
+        cell_id: str,
+        tags: Mapping[str, str],
+        command: str = "harness run",
+        name: str = "",
     ) -> "CellRun":
         """Takes up the cell's unfinished run, or makes it.
 
@@ -77,7 +82,8 @@ class CellRun:
                 mlflow_client.delete_tag(run.run_id, "harness.failure")
             run.set_tags({**all_tags, "harness.resumed_on": platform.node()})
         else:
-            made = mlflow_client.create_run(experiment, tags=all_tags, run_name=run_name(config))
+            name = name or run_name(config)
+            made = mlflow_client.create_run(experiment, tags=all_tags, run_name=name)
             run = cls(uri, made.info.run_id)
         run.log_params(params(config))
         return run
@@ -223,8 +229,18 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:
-    """Hangs finished runs below a sweep's run."""
+    """Hangs finished runs below a sweep's run, but for those that hang below another one's."""
+    from mlflow.exceptions import MlflowException
+
     mlflow_client = store.client(uri)
+    alive = {parent_run: True}
     for run_id in run_ids:
-        if mlflow_client.get_run(run_id).data.tags.get("mlflow.parentRunId") != parent_run:
+        parent = mlflow_client.get_run(run_id).data.tags.get("mlflow.parentRunId")
+        if parent is not None and parent not in alive:
+            try:
+                stage = mlflow_client.get_run(parent).info.lifecycle_stage
+            except MlflowException:  # it was deleted for good
+                stage = "deleted"
+            alive[parent] = stage == "active"
+        if parent is None or not alive[parent]:
             mlflow_client.set_tag(run_id, "mlflow.parentRunId", parent_run)

@@ -1,15 +1,9 @@
-"""Where `harness ui` leads to: the experiment of a sweep, and its saved view.
-
-An SQLite store is asked by a read-only query, so that the link is there at once; any other
-through MLflow's client.
-"""
+"""Where `harness ui` leads to: the experiment of a sweep, and its saved view."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from harness.errors import TrackingError
-from harness.tracking import store
-from harness.tracking.reader import NoRunsError, open_read_only
+from harness.tracking.backends import NoRunsError, opened
 from harness.tracking.view import KEY, TAG
 
 
@@ -39,18 +33,7 @@ class Landing:
             options["compareRunsMode"] = "CHART"
         # without workflowType a browser that is new to MLflow opens on its page for LLM traces
         options["workflowType"] = "machine_learning"
-        return f"{server}/#/experiments/{self.experiment}/runs?{urlencode(options)}"
-
-
-_QUERY = """
-SELECT experiment_id, experiments.name,
-  EXISTS (SELECT 1 FROM experiment_tags AS t
-          WHERE t.experiment_id = experiments.experiment_id AND t.key = ?)
-FROM experiments JOIN runs USING (experiment_id) JOIN tags USING (run_uuid)
-WHERE tags.key = 'harness.kind' AND runs.lifecycle_stage = 'active'
-  AND experiments.lifecycle_stage = 'active'
-ORDER BY runs.start_time DESC
-"""
+        return f"{server}/#/experiments/{quote(self.experiment)}/runs?{urlencode(options)}"
 
 
 def find_landing(uri: str, name: str | None) -> Landing:
@@ -64,7 +47,13 @@ def find_landing(uri: str, name: str | None) -> Landing:
         NoRunsError: nothing has been run in it yet.
         TrackingError: the store cannot be read.
     """
-    found = _from_client(uri) if store.sqlite_path(uri) is None else _from_sqlite(uri)
+    with opened(uri) as backend:
+        newest = [
+            (start, Landing(each.id, each.name, TAG in each.tags))
+            for each in backend.experiments()
+            if (start := backend.newest(each.id, "harness.kind")) is not None
+        ]
+    found = [landing for _, landing in sorted(newest, key=lambda pair: -pair[0])]
     for landing in found:
         if name in (None, landing.name):
             return landing
@@ -72,36 +61,3 @@ def find_landing(uri: str, name: str | None) -> Landing:
         raise NoRunsError(f"there are no runs at {uri} yet; `harness sweep demo` makes some")
     known = ", ".join(sorted(landing.name for landing in found))
     raise NoRunsError(f"received {name}, of which there are no runs at {uri}; accepted: {known}")
-
-
-def _from_sqlite(uri: str) -> list[Landing]:
-    """The experiments with runs of the harness, that of the newest run first."""
-    path = store.sqlite_path(uri)
-    assert path is not None
-    with open_read_only(path) as db:
-        rows = dict.fromkeys(db.execute(_QUERY, (TAG,)))
-    return [Landing(str(number), name, bool(viewed)) for number, name, viewed in rows]
-
-
-def _from_client(uri: str) -> list[Landing]:
-    store.check(uri)
-    client = store.client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        newest = []
-        for experiment in client.search_experiments():
-            runs = client.search_runs(
-                [experiment.experiment_id],
-                "tags.`harness.kind` LIKE '%'",
-                max_results=1,
-                order_by=["attributes.start_time DESC"],
-            )
-            if runs:
-                viewed = TAG in experiment.tags
-                landing = Landing(str(experiment.experiment_id), experiment.name, viewed)
-                newest.append((runs[0].info.start_time, landing))
-    except MlflowException as error:
-        first_line = str(error).partition("\n")[0]
-        raise TrackingError(f"the MLflow store {uri} cannot be read ({first_line})") from error
-    return [landing for _, landing in sorted(newest, key=lambda pair: -pair[0])]

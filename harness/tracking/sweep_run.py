@@ -24,14 +24,18 @@ class SweepRun:
         self.status = "FINISHED"
 
     @classmethod
-    def begin(cls, tracking: TrackingOptions, name: str, title: str, command: str) -> "SweepRun":
+    def begin(
+        cls, tracking: TrackingOptions, name: str, title: str, command: str, variant: str = ""
+    ) -> "SweepRun":
         """Finds or makes the sweep's run in its experiment.
 
         Args:
             tracking: the store and the experiment.
-            name: the sweep's; there is one run of it in an experiment.
+            name: the sweep's.
             title: its table's heading.
             command: what started it.
+            variant: the overrides that make its cells others than the file's; there is one run
+                for each in an experiment.
         """
         client = store.client(tracking.uri)
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
@@ -39,21 +43,25 @@ class SweepRun:
             **provenance_tags(command),
             "harness.kind": "sweep",
             "harness.sweep": name,
+            "harness.variant": variant,
         }
         heading = f"**{title}**\n\n`{command}`"
         with store.locked(tracking.uri):  # sweeps started at once share one run
-            found = client.search_runs(
-                [experiment],
-                f"tags.`harness.kind` = 'sweep' and tags.`harness.sweep` = '{name}'",
-                order_by=["attributes.start_time ASC"],
-                max_results=1,
+            run_id = next(
+                (
+                    run.info.run_id
+                    for run in _sweeps(client, experiment)
+                    if run.data.tags.get("harness.sweep") == name
+                    and run.data.tags.get("harness.variant", "") == variant
+                ),
+                None,
             )
-            if not found:
-                made = client.create_run(experiment, run_name=f"sweep · {name}", tags=tags)
+            if run_id is None:
+                run_name = " · ".join(filter(None, ("sweep", name, variant)))
+                made = client.create_run(experiment, run_name=run_name, tags=tags)
                 sweep = cls(client, experiment, made.info.run_id, heading)
                 sweep._describe()
                 return sweep
-        run_id = found[0].info.run_id
         client.update_run(run_id, status="RUNNING")
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
@@ -78,9 +86,15 @@ class SweepRun:
         self._client.set_tag(self.run_id, "mlflow.note.content", note)
 
     def summary(self) -> str:
-        """What its experiment's description says: the sweep, and where its run is."""
-        page = f"#/experiments/{self._experiment}/runs/{self.run_id}?workflowType=machine_learning"
-        return f"{self._heading}\n\n[Table, plots and child runs]({page})"
+        """What its experiment's description says: its sweeps, and where their runs are."""
+        parts = []
+        for run in _sweeps(self._client, self._experiment):
+            note = run.data.tags.get("mlflow.note.content", "")
+            heading = "\n\n".join(note.split("\n\n")[:2])
+            page = f"#/experiments/{self._experiment}/runs/{run.info.run_id}"
+            page += "?workflowType=machine_learning"
+            parts.append(f"{heading}\n\n[Table, plots and child runs]({page})")
+        return "\n\n".join(parts)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Logs metrics of the whole sweep."""
@@ -97,6 +111,18 @@ class SweepRun:
         trace: TracebackType | None,
     ) -> None:
         self._client.set_terminated(self.run_id, self.status if kind is None else "KILLED")
+
+
+def _sweeps(client: Any, experiment: str) -> list[Any]:
+    """The sweeps' runs in an experiment, oldest first."""
+    return list(
+        client.search_runs(
+            [experiment],
+            "tags.`harness.kind` = 'sweep'",
+            order_by=["attributes.start_time ASC"],
+            max_results=1000,
+        )
+    )
 
 
 def _first_table(markdown: str) -> str:

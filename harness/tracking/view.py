@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from harness import metrics
 from harness.config.schema import TrackingOptions
 from harness.tracking import store
 
@@ -22,11 +23,9 @@ KEY = "harness"
 TAG = f"mlflow.sharedViewState.{KEY}"
 #: What is drawn against quality.
 SPARSITY = "sparsity/prunable"
-BYTES = "size/tflite_gzip_bytes"
-#: Width of a metric's column: MLflow's own cuts these names off.
-_WIDTHS = {SPARSITY: 130, BYTES: 165, "params/nonzero": 120, "time/train_seconds": 140}
+BYTES = metrics.size("tflite", "gzip_bytes")
 #: Sections of the charts that follow, folded: metrics by the group in their name.
-_GROUPS = ("test", "val", "train", "sparsity", "size", "params", "latency", "time")
+_GROUPS = ("test", "val", "train", "sparsity", "size", "params", "time")
 _FIRST = "Sparsity against quality and size"
 _SECOND = "Training"
 
@@ -59,7 +58,9 @@ def encoded(view: dict[str, Any]) -> str:
 
 def state(quality: str) -> dict[str, Any]:
     """The state of MLflow's runs page: what is filtered, sorted, shown and drawn."""
-    widths = {f"metrics.`{name}`": width for name, width in {quality: 115, **_WIDTHS}.items()}
+    # MLflow's own widths cut these names off
+    columns = [metrics.find(quality), *metrics.shown(metrics.VIEW)]
+    widths = {f"metrics.`{metric.name}`": metric.width for metric in columns}
     widths |= {"params.`seed`": 70, "params.`model.name`": 120, "attributes.`Dataset`": 200}
     name, created = "attributes.`Run Name`", "runDateAndNestInfo"
     return {

@@ -2,23 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ConfigError
 from harness.training import jit
+from harness.training.length import Length
 from harness.training.objective import Objective
 from harness.training.options import PhaseOptions, TrainingOptions
-
-# Lengths -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long a phase is: optimizer steps in all, and in one pass over the data."""
-
-    total_steps: int
-    steps_per_epoch: int
 
 
 def length(phase: PhaseOptions, steps_per_epoch: int) -> Length:
@@ -38,9 +28,6 @@ def length(phase: PhaseOptions, steps_per_epoch: int) -> Length:
             f" {steps_per_epoch} an epoch"
         )
     return Length(total, steps_per_epoch)
-
-
-# Building ----------------------------------------------------------------------------
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cell.cell import work_path
 from harness.config import compose
-from harness.sweep.plan import plan, work_path
+from harness.sweep.plan import plan
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, command, environment, harness
 

@@ -12,7 +12,7 @@ import pytest
 
 from harness.cell.preview import describe
 from harness.config import compose
-from tests.settings import command, environment, harness, imported
+from tests.settings import command, environment, harness, imported, shell
 
 COMMANDS = ("run", "sweep", "report", "describe", "data", "ui")
 
@@ -83,7 +83,7 @@ def test_describe_says_why_a_weight_is_not_pruned():
 
 
 def test_describe_prints_json_and_nothing_else(tmp_path):
-    done = harness("describe", "sparsity=structured_2x4", "--json", cwd=tmp_path)
+    done = shell("describe", "sparsity=structured_2x4", "--json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     totals = ("total_params", "trainable_params", "prunable_params", "nonzero_params")

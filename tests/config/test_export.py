@@ -1,12 +1,11 @@
 """Formats of exported models: what goes with which data."""
 
 import pytest
-from harness.config.export import check_export
 
 from harness.config import compose
-from harness.config.schema import ExportConfig
 from harness.data.images.mnist import Mnist
 from harness.errors import ConfigError
+from harness.export import ExportOptions
 
 SPEECH = ["model=ds_cnn_l", "dataset=fsdd"]
 
@@ -44,10 +43,10 @@ def test_formats_that_a_model_cannot_have_are_refused(overrides, complaint):
 class Letters(Mnist):
     """Of another kind than pictures."""
 
-    holds = "text"
+    real = False
 
 
 def test_words_and_sentences_have_no_8_bit_form():
-    export = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])
+    export = ExportOptions(name="tflite_int8", formats=["tflite", "tflite_int8"])
     with pytest.raises(ConfigError, match="received tflite_int8 with dataset=letters"):
-        check_export(export, Letters(name="letters"))
+        export.check(Letters(name="letters"))

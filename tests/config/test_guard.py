@@ -8,7 +8,7 @@ import pytest
 from harness.config import compose
 from harness.config.guard import refuse_foreign
 from harness.errors import ConfigError
-from tests.settings import harness
+from tests.settings import shell
 
 MARK = "touched"
 
@@ -28,7 +28,7 @@ def attack(folder, *arguments, content=None):
     if content is not None:
         (folder / "own" / "mine.yaml").write_text(f"defaults: [config, _self_]\n{content}\n")
         arguments = ("--config-dir", "own", "--config-name", "mine", *arguments)
-    done = harness(*arguments, cwd=folder, module="harness.run")
+    done = shell(*arguments, cwd=folder, module="harness.run")
     assert not (folder / MARK).exists(), "code ran"
     assert done.returncode == 2, done.stderr[-2000:]
     lines = done.stderr.splitlines()
@@ -65,6 +65,15 @@ def attack(folder, *arguments, content=None):
             "hydra: {job_logging: {handlers: {console: {stream: ext://evil.x}}}}",
             "hydra.job_logging.handlers.console.stream: received 'ext://evil.x'",
         ),
+        (
+            "hydra: {job_logging: {handlers: {x: {class: logging.FileHandler, "
+            "filename: touched}}}}",
+            "hydra.job_logging.handlers.x.class: received 'logging.FileHandler'",
+        ),
+        (
+            "hydra: {run: {dir: touched}, output_subdir: .hydra}",
+            "hydra.run.dir: received 'touched'; accepted: a folder in the work folder",
+        ),
         ("hydra: {searchpath: [pkg://evil]}", "hydra.searchpath: received pkg://evil"),
         (
             "hydra: {job: {env_set: {PYTHONPATH: /evil}}}",
@@ -89,6 +98,13 @@ def test_a_malicious_file_runs_nothing(folder, content, complaint):
         ),
         (["hydra.searchpath=[pkg://evil]"], "hydra.searchpath: received pkg://evil"),
         (["--config-path", "pkg://evil"], "hydra.searchpath: received pkg://evil"),
+        (
+            ["hydra/job_logging=default"],
+            "hydra.job_logging.handlers.file.class: received 'logging.FileHandler'; accepted: ",
+        ),
+        (["-m", "hydra.sweep.dir=touched"], "hydra.sweep.dir: received 'touched'; accepted"),
+        (["-m", "hydra.sweep.subdir=../../touched"], "hydra.sweep.subdir: received '../../touc"),
+        (["hydra.output_subdir=../../touched"], "hydra.output_subdir: received '../../touched'"),
         (["--experimental-rerun", "config.pickle"], "--experimental-rerun: it unpickles a file"),
     ],
 )
@@ -115,6 +131,69 @@ def test_the_other_commands_are_guarded_too():
 )
 def test_launchers_and_sweepers_pass(target):
     refuse_foreign({"hydra": {"launcher": {"_target_": target, "n_jobs": 2}}})
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "${work_dir}",
+        "${work_dir}/hydra",
+        "${work_dir}/${now:%Y-%m-%d}/${hydra.job.num}",
+        "${work_dir}/..hidden",
+        "work/here",
+        "work",
+    ],
+)
+def test_hydra_writes_in_the_work_folder(folder):
+    for key in ("run", "sweep"):
+        refuse_foreign({"work_dir": "work", "hydra": {key: {"dir": folder}}})
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/etc",
+        "elsewhere",
+        "workshop",
+        "work/../elsewhere",
+        "${work_dir}/../elsewhere",
+        "${work_dir}shop",
+        "${work_dir}/${hydra.job.override_dirname}",
+        "${work_dir}/${oc.env:HOME}",
+        "${work_dir}/${seed}",
+        "${now:%Y}",
+        "${hydra.job.num}",
+        "~/x",
+        "",
+    ],
+)
+def test_and_nowhere_else(folder):
+    for key in ("run", "sweep"):
+        with pytest.raises(
+            ConfigError, match=rf"hydra\.{key}\.dir: received .* accepted: a folder in"
+        ):
+            refuse_foreign({"work_dir": "work", "hydra": {key: {"dir": folder}}})
+
+
+@pytest.mark.parametrize("key", ["hydra.sweep.subdir", "hydra.output_subdir"])
+def test_nor_do_the_folders_below_lead_out(key):
+    section, _, name = key.partition(".")[2].rpartition(".")
+    for below in (None, ".", ".hydra", "${hydra.job.num}", "${hydra:job.num}", "${now:%H}/x"):
+        hydra = {section: {name: below}} if section else {name: below}
+        refuse_foreign({"work_dir": "work", "hydra": hydra})
+    for below in ("..", "a/../../b", "/etc", "~", "${seed}", "${hydra.job.override_dirname}"):
+        hydra = {section: {name: below}} if section else {name: below}
+        with pytest.raises(ConfigError, match=rf"{key}: received"):
+            refuse_foreign({"work_dir": "work", "hydra": hydra})
+
+
+@pytest.mark.parametrize("key", ["setup", "teardown", "python", "srun_args"])
+def test_a_launcher_runs_the_cells_and_nothing_beside(key):
+    target = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+    refuse_foreign({"hydra": {"launcher": {"_target_": target, key: None}}})
+    for value in ("rm", ["rm"]):
+        with pytest.raises(ConfigError, match=rf"hydra\.launcher\.{key}.*: received"):
+            refuse_foreign({"hydra": {"launcher": {"_target_": target, key: value}}})
 
 
 @pytest.mark.parametrize(
@@ -166,8 +245,8 @@ def test_texts_that_make_more_than_texts_do_not(text):
 
 
 def test_the_shipped_configs_pass_with_every_logging(tmp_path):
-    for name in ("default", "disabled", "none", "stdout"):
-        done = harness(
+    for name in ("disabled", "none", "stdout"):
+        done = shell(
             "--cfg", "hydra", f"hydra/job_logging={name}", cwd=tmp_path, module="harness.run"
         )
         assert done.returncode == 0, done.stderr

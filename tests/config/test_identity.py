@@ -81,7 +81,9 @@ def ignored(config):
     """The fields that must not count in a cell."""
     paths = {path for path, _, _ in leaves(config)}
     if config.sparsity.pruned:
-        return NOTHING | ({"sparsity.target"} if config.sparsity.pattern.kind == "n_m" else set())
+        return NOTHING | (
+            {"sparsity.target"} if config.sparsity.pattern.kind in ("n_m", "gradual_n_m") else set()
+        )
     of_sparsity = {path for path in paths if path.startswith("sparsity.")}
     skipped = NOTHING | of_sparsity - {"sparsity.pattern.kind", "sparsity.finetuned"}
     if config.sparsity.finetuned:

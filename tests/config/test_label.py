@@ -44,7 +44,51 @@ def at(target):
 def test_labels(overrides, label):
     config = compose(overrides)
     assert sparsity_label(config) == label
-    assert run_name(config) == f"mnist_cnn · {label} · seed 1"
+    name = run_name(config)
+    assert name.startswith(f"mnist_cnn · {label} · ")
+    assert name.endswith(" · seed 1")
+
+
+SPARSE = ("sparsity=random",)
+EPOCHS = "training.finetune.epochs=3"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ((), "dense"),
+        (("seed=1", "work_dir=x", "training.log_every=3"), "dense"),
+        ((*SPARSE, EPOCHS), "random 50% · finetune.epochs=3"),
+        ((EPOCHS,), "dense"),  # which does not read it
+        ((*SPARSE, "sparsity.schedule.frequency=10"), "random 50% · frequency=10"),
+        (("training.mixed_precision=true",), "dense · mixed_precision=true"),
+        (("model.filters=[4,8]", "model.units=16"), "dense · units=16 filters=[4,8]"),
+        (("strategy=mirrored", "export=tflite_int8"), "dense · mirrored tflite_int8"),
+        (("dataset=cifar10", "training=cifar10_small"), "dense · cifar10_small"),
+    ],
+)
+def test_what_is_not_the_presets_stands_in_the_name(overrides, words):
+    if "dataset=cifar10" in overrides:
+        overrides = ("model=mobilenet_v1", "model.small_images=false", *overrides)
+        model = "mobilenet_v1"
+    else:
+        model = "mnist_cnn"
+    assert run_name(compose(overrides), overrides) == f"{model} · {words} · seed 1"
+
+
+def test_many_settings_are_counted_and_still_told_apart():
+    names = set()
+    for epochs in (3, 4):
+        for units in (16, 32):
+            overrides = (
+                *SPARSE, "model.filters=[4,8]", f"model.units={units}", "training.batch_size=32",
+                "training.dense.epochs=5", f"training.finetune.epochs={epochs}",
+            )  # fmt: skip
+            name = run_name(compose(overrides), overrides)
+            assert f" · finetune.epochs={epochs} dense.epochs=5 batch_size=32 +2 ~" in name
+            assert len(name) < 100
+            names.add(name)
+    assert len(names) == 4
 
 
 @given(st.integers(0, 999_999))

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from harness.config import cell_id, compose
-from harness.data.text.base import languages
+from harness.data.text.corpora.options import languages
 from harness.data.text.parallel_text import ParallelText
 from harness.errors import ConfigError
 

@@ -6,11 +6,10 @@ Training commands get a tiny network and a few steps; nothing else about them is
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 
-from tests.settings import ROOT, environment
+from tests.settings import ROOT, harness, shell
 
 TINY = [
     "model.filters=[2,4]",
@@ -38,16 +37,6 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
-def argv(command: str) -> list[str]:
-    words = shlex.split(command)
-    if words[0] == "harness":
-        words = [sys.executable, "-m", *words]
-    else:
-        assert words[:2] == ["python", "-m"], command
-        words[0] = sys.executable
-    return words + (TINY if command.startswith(TRAINING) else [])
-
-
 def test_the_readme_shows_commands():
     assert {"make demo", "make test"} <= set(README)
     kinds = {command.split()[1] for command in README if command.startswith("harness ")}
@@ -57,15 +46,12 @@ def test_the_readme_shows_commands():
 # `harness ui` does not end by itself: tests/cli/test_main.py starts it and looks at what it serves
 @pytest.mark.parametrize("command", [c for c in README if not c.startswith(("make", "harness ui"))])
 def test_readme_command(command, folder):
-    done = subprocess.run(
-        argv(command),
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    words = shlex.split(command) + (TINY if command.startswith(TRAINING) else [])
+    if words[0] == "harness":
+        done = harness(*words[1:], cwd=folder)
+    else:
+        assert words[:3] == ["python", "-m", "harness.run"], command
+        done = shell(*words[3:], cwd=folder, module="harness.run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stdout.strip()
@@ -89,5 +75,5 @@ def test_make_targets_exist_and_do_what_is_said(command):
 
 def test_ci_runs_the_readmes_test_command():
     lines = (ROOT / ".ci/run").read_text().splitlines()
-    assert "make test" in lines
+    assert {"make check", "make test", "make test-portable"} <= set(lines)
     assert "make test" in README

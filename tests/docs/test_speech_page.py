@@ -44,7 +44,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def shown(folder):
     """What each command printed: cells in processes of their own, as ever, the others here."""
-    pytest.importorskip("espeakng_loader")
     outputs = {}
     for command in PAGE:
         words = shlex.split(command)[1:]

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.config.schema import ExportConfig
 from harness.errors import ExportError
-from harness.export import export, tflite
+from harness.export import ExportOptions, export, tflite
 from harness.export.comparison import compare
 from tests.training import small
 
@@ -28,7 +27,7 @@ def model():
 
 
 def config(**options):
-    return ExportConfig(name="tflite", **options)
+    return ExportOptions(name="tflite", **options)
 
 
 def test_files_compute_what_the_model_does(tmp_path, model, samples):

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.config.schema import ExportConfig
 from harness.errors import ExportError
-from harness.export import Samples, export, int8, tflite
+from harness.export import ExportOptions, Samples, export, int8, tflite
 from harness.export.comparison import agreement
 from harness.models.layers.plain import plain
-from harness.tasks.accuracy import evaluate, evaluate_function
+from harness.tasks.scores.accuracy import evaluate, evaluate_function
 from tests.training import small
 
-CONFIG = ExportConfig(name="tflite_int8", formats=["tflite", "tflite_int8"])
+CONFIG = ExportOptions(name="tflite_int8", formats=["tflite", "tflite_int8"])
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,8 @@ def trained():
 @pytest.fixture(scope="module")
 def samples():
     inputs = next(small.data().test(10).as_numpy_iterator())[0]
-    return Samples(inputs, next(small.data().train(40, 0).as_numpy_iterator())[0])
+    calibration = next(small.data().train(40, 0).as_numpy_iterator())[0]
+    return Samples(inputs, {"calibration": calibration})
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,13 @@ def test_it_is_scored_on_the_test_set_batch_by_batch(files, trained):
 
 def test_the_same_model_and_examples_give_the_same_bytes(trained, samples):
     shipped = plain(trained)
-    first = int8.convert(shipped, samples.calibration)
-    assert int8.convert(shipped, samples.calibration) == first
+    first = int8.convert(shipped, samples.more["calibration"])
+    assert int8.convert(shipped, samples.more["calibration"]) == first
 
 
 def test_ranges_come_from_the_calibration(trained, samples, tmp_path):
     """Calibrated on far too faint examples, real ones saturate; the check finds it."""
-    faint = samples.calibration * 1e-3
+    faint = samples.more["calibration"] * 1e-3
     with pytest.raises(ExportError, match=r"model_int8\.tflite: .* class to .*% of the samples"):
         int8.to_int8(plain(trained), tmp_path / "model_int8.tflite", samples.inputs, faint)
     assert not list(tmp_path.iterdir())
@@ -97,7 +97,7 @@ def test_extremes_that_matter_little_do_not_take_the_range_of_the_inputs(samples
     layers = [keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(2)]
     model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
     path = tmp_path / "model_int8.tflite"
-    far = samples.calibration.copy()
+    far = samples.more["calibration"].copy()
     far[0] = -30.0
     int8.to_int8(model, path, samples.inputs, far)
     expected = model(samples.inputs).numpy()
@@ -110,7 +110,7 @@ def test_extremes_that_matter_little_do_not_take_the_range_of_the_inputs(samples
 
 def test_extremes_that_matter_keep_their_place(samples):
     model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
-    for examples in (samples.calibration, samples.calibration * 100 - 50):
+    for examples in (samples.more["calibration"], samples.more["calibration"] * 100 - 50):
         kept = int8._narrowed(model, examples)
         np.testing.assert_array_equal(kept, examples)
     assert int8._narrowed(model, np.ones((3, 6, 6, 1), np.float32)).min() == 1.0
@@ -125,7 +125,9 @@ def test_what_has_no_integer_form_is_told(samples, tmp_path):
     with pytest.raises(
         ExportError, match=r"model_int8\.tflite: cannot be all integers: .* of .* tensors"
     ):
-        int8.to_int8(model, tmp_path / "model_int8.tflite", samples.inputs, samples.calibration)
+        int8.to_int8(
+            model, tmp_path / "model_int8.tflite", samples.inputs, samples.more["calibration"]
+        )
 
 
 def test_agreement():

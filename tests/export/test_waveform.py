@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 
 from harness import data, models
-from harness.config.schema import ExportConfig
 from harness.data.speech.fsdd import Fsdd
 from harness.errors import ExportError
-from harness.export import Samples, export, tflite
+from harness.export import ExportOptions, Samples, export, tflite
 from harness.models.ds_cnn_l import DsCnnL
 from tests.data.speech.speech_files import write_fsdd
 
-CONFIG = ExportConfig(name="x", formats=["tflite_waveform"])
+CONFIG = ExportOptions(name="x", formats=["tflite_waveform"])
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def spotter(digits):
 @pytest.fixture(scope="module")
 def samples(digits):
     features = next(digits.test(8).as_numpy_iterator())[0]
-    return Samples(features, waveforms=digits.waveforms(8))
+    return Samples(features, {"waveforms": digits.waveforms(8)})
 
 
 def test_the_file_takes_sounds_and_gives_what_the_model_gives_for_their_features(
@@ -39,7 +38,7 @@ def test_the_file_takes_sounds_and_gives_what_the_model_gives_for_their_features
     _, made = export(spotter, CONFIG, tmp_path, samples)
     assert (made.kind, made.path.name) == ("tflite_waveform", "model_waveform.tflite")
     assert made.max_error < 1e-3
-    outputs = tflite.run(made.path.read_bytes(), samples.waveforms)
+    outputs = tflite.run(made.path.read_bytes(), samples.more["waveforms"])
     expected = spotter(samples.inputs).numpy()
     assert np.ptp(expected, axis=0).max() > 0, "the samples are told apart"
     np.testing.assert_allclose(outputs, expected, atol=1e-3 * np.abs(expected).max())
@@ -50,7 +49,7 @@ def test_the_file_takes_sounds_and_gives_what_the_model_gives_for_their_features
 
 
 def test_features_of_other_sounds_are_noticed(tmp_path, spotter, samples):
-    mixed = Samples(samples.inputs, waveforms=samples.waveforms[::-1])
+    mixed = Samples(samples.inputs, {"waveforms": samples.more["waveforms"][::-1]})
     with pytest.raises(ExportError, match=r"model_waveform\.tflite: .* outputs differ"):
         export(spotter, CONFIG, tmp_path, mixed)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

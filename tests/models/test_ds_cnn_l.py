@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from harness import models
 from harness.config import compose
-from harness.config.schema import ExportConfig
 from harness.errors import ConfigError
-from harness.export import export, tflite
+from harness.export import ExportOptions, export, tflite
 from harness.models.ds_cnn_l import DsCnnL
 from harness.models.layers.front_end import Mfcc, with_front_end
 from harness.models.layers.plain import plain
@@ -155,6 +154,6 @@ class TestFrontEnd:
 
     def test_a_model_of_waveforms_passes_the_checks_of_export(self, sounds, tmp_path):
         model = models.build(config(filters=4), (16_000,), 3)
-        artifacts = export(model, ExportConfig(name="tflite"), tmp_path, sounds)
+        artifacts = export(model, ExportOptions(name="tflite"), tmp_path, sounds)
         assert [artifact.kind for artifact in artifacts] == ["keras", "tflite"]
         assert all(artifact.max_error < 1e-3 for artifact in artifacts)

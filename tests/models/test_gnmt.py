@@ -44,6 +44,7 @@ def full_size(monkeypatch, layers):
     return build(Gnmt("gnmt", layers), (None,), 36_548)
 
 
+@pytest.mark.anywhere
 def test_published_counts(monkeypatch):
     model = full_size(monkeypatch, 4)
     assert model.count_params() == 210_880_513

@@ -13,6 +13,8 @@ from harness.models.layers.plain import plain
 from harness.models.layers.standard import BatchNorm
 from harness.models.layers.weights import load_file
 
+pytestmark = pytest.mark.anywhere
+
 SIDES = {"inception_v3": 299, "mobilenet_v1": 224, "mobilenet_v2": 224}
 TARGETS = (0.5, 0.75, 0.875)
 #: Counted with Keras 3.15 from `keras.applications`: total, trainable; then by policy the

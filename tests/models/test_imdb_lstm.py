@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 from harness.export import tflite
 from harness.models.imdb_lstm import ImdbLstm
 from harness.models.layers.plain import plain
-from harness.tasks.accuracy import evaluate
+from harness.tasks.scores.accuracy import evaluate
 from harness.training import loop
 from tests.training import small
 

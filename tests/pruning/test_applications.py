@@ -6,6 +6,8 @@ import pytest
 
 from harness.pruning import NM, Constant, Pruner, Unstructured
 
+pytestmark = pytest.mark.anywhere
+
 apps = keras.applications
 # The smallest member of each family, on the smallest image it takes.
 FAMILIES = {

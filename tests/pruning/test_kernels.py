@@ -17,6 +17,8 @@ from harness.pruning import (
     register,
 )
 
+pytestmark = pytest.mark.anywhere
+
 
 def model_of(layer, *shape, dtype="float32"):
     return keras.Sequential([keras.Input(shape, dtype=dtype), layer])

@@ -7,6 +7,8 @@ from keras import layers
 import harness.models.layers.standard
 from harness.pruning import OneShot, Pruner, PruningError, Unstructured, XNNPACKLatency
 
+pytestmark = pytest.mark.anywhere
+
 
 def network(stride=2, pad=1, body=None, pooling=True, size=32, library=layers):
     x = inputs = keras.Input((size, size, 3))

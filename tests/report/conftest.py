@@ -7,8 +7,8 @@ from harness.report.collect import collect
 from harness.report.pages import page_tables
 from harness.report.published import PublishedTable, read_published
 from harness.report.tables import build_table
-from harness.tracking.reader import read_runs
-from tests.report.store import Store
+from harness.tracking.runs import read_runs
+from tests.report.store import Store, label
 
 SPARSITIES = [
     ("dense", None),
@@ -27,7 +27,7 @@ NASTY = "a_b|c <script>alert(1)</script> 50% & $x$ `y` #{z}~^\\\nnext"
 
 def cells(sparsities=SPARSITIES, seeds=SEEDS):
     return [
-        ({"model.name": "mnist_cnn", "sparsity.name": name, "sparsity.target": target}, seed)
+        ({"model.name": "mnist_cnn", "sparsity.label": label(name, target)}, seed)
         for name, target in sparsities
         for seed in seeds
     ]
@@ -128,7 +128,7 @@ def keywords(stores):
         store.cell(sparsity, target, 1, accuracy, params=params, tags=tags)
     spec = page_tables("small")["keyword_spotting"]
     last = spec.rows[1]
-    where = {**last.where, "sparsity.target": "0.75"}
+    where = {**last.where, "sparsity.label": "random 75%"}
     rows = (*spec.rows, replace(last, sparsity="random 75%", where=where))
     spec = replace(spec, name="keyword_spotting_small", rows=rows)
     runs = read_runs(stores["uri"], spec.reads)

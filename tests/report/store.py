@@ -29,6 +29,12 @@ DENSE_METRICS = {
 }
 
 
+def label(sparsity: str, target: float | None) -> str:
+    """The sparsity in words, as a cell's run has it among its parameters."""
+    named = {"structured_2x4": "2 by 4", "block_1x4": "block 1 by 4"}.get(sparsity, sparsity)
+    return named if target is None else f"{named} {100 * target:g}%"
+
+
 class Store:
     """One experiment of a store, and how to add a run to it."""
 
@@ -55,7 +61,7 @@ class Store:
         self._clock += 1000
         all_params = {
             **PARAMS,
-            "sparsity.name": sparsity,
+            "sparsity.label": label(sparsity, target),
             "sparsity.target": str(target),
             "seed": str(seed),
             **(params or {}),

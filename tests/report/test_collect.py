@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.report.collect import collect
 from harness.report.values import canonical
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 
 
 @pytest.fixture(scope="module")

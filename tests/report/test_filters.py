@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import ReportError
 from harness.report.filters import Selection, parse_filter, parse_since
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def runs(stores):
         ("sparsity.target>0.5", 2),
         ("sparsity.target>=0.5", 5),
         ("sparsity.target=None", 4),
-        ("sparsity.name=dense", 3),
+        ("sparsity.label=dense", 3),
         ("test/accuracy<0.97", 2),
         ("metrics.test/accuracy>=0.98", 5),
         ("scale=small", 9),
@@ -32,8 +32,8 @@ def runs(stores):
         ("harness.git_dirty=false", 9),
         ("status=FINISHED", 9),
         ("seed==1", 4),
-        ("sparsity.name = 'dense'", 3),
-        ('params.`sparsity.name`="dense"', 3),
+        ("sparsity.label = 'dense'", 3),
+        ('params.`sparsity.label`="dense"', 3),
     ],
 )
 def test_a_comparison_with_a_parameter_metric_or_tag(runs, text, count):

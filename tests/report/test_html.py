@@ -11,7 +11,7 @@ from harness.report.plots import draw_plots
 from harness.report.published import PublishedTable
 from harness.report.render import to_html
 from harness.report.tables import build_table
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 from tests.report.conftest import NASTY
 
 #: Elements without an end tag.

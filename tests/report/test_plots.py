@@ -10,7 +10,7 @@ from harness.report.plots import draw_plots
 from harness.report.plots.trade import front
 from harness.report.published import PublishedTable, read_published
 from harness.report.tables import build_table
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 
 POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
 

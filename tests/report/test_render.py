@@ -16,12 +16,17 @@ from harness.report.render import (
     escape_latex,
     escape_markdown,
     to_csv,
+    to_html,
     to_latex,
     to_markdown,
 )
 from harness.report.tables import build_table
 from harness.report.terminal import to_text
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
+
+
+def csv_rows(table):
+    return list(csv.DictReader(io.StringIO(to_csv(table))))
 
 
 def markdown_rows(text):
@@ -62,7 +67,7 @@ def test_markdown_shows_sizes_beside_their_denominators_and_the_cost(table):
 
 def test_flops_and_latency_show_once_they_are_logged(stores, demo_spec):
     runs = read_runs(stores["uri"], "demo")
-    dense = runs["params.sparsity.name"] == "dense"
+    dense = runs["params.sparsity.label"] == "dense"
     runs = runs.assign(
         **{
             "metrics.flops/dense": 2e6,
@@ -84,7 +89,7 @@ def test_markdown_names_every_run(table, stores):
 
 
 def test_csv_is_unrounded_and_never_blank(table):
-    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    rows = csv_rows(table)
     assert [row["sparsity"] for row in rows] == [e.spec.sparsity for e in table.entries]
     assert float(rows[1]["mean"]) == pytest.approx(98.0)
     assert float(rows[1]["sparsity_all"]) == pytest.approx(0.4998)
@@ -97,7 +102,7 @@ def test_csv_is_unrounded_and_never_blank(table):
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)"])
 def test_no_name_is_a_formula_in_a_spreadsheet(table, name):
     first = replace(table.entries[0], spec=replace(table.entries[0].spec, model=name, variant=name))
-    (row,) = csv.DictReader(io.StringIO(to_csv(replace(table, entries=(first,)))))
+    (row,) = csv_rows(replace(table, entries=(first,)))
     assert row["model"] == row["variant"] == f"'{name}"
     assert float(row["mean"]) == pytest.approx(98.2)
 
@@ -123,9 +128,23 @@ def test_the_page_keeps_its_layout_before_any_run(page):
     assert [row.split(" | ")[5] for row in rows[2:7]] == ["50%", "75%", "87.5%", "50%", "50%"]
     assert rows[2] == (
         "| InceptionV3 | 78.1% | not run | 78.0% (−0.10) | not run | 50% "
-        "| 75.8% (−2.02) | not run | 2 by 4 |"
+        "| 75.8% (−2.02) dense 77.82% 50% 77.47% | not run | 2 by 4 |"
     )
     assert rows[3] == "|  |  |  | 76.1% (−2.00) | not run | 75% |  |  |  |"
+
+
+def test_what_was_published_beside_a_value_stands_beside_it(page):
+    text = to_markdown(page)
+    rows = {tuple(row.split(" | ")[:2]): row for row in grid_rows(text, "Results")}
+    assert rows["| InceptionV3", "2 by 4"].endswith("| −2.02 | dense 77.82%, 50% 77.47% |")
+    assert rows["| MobilenetV2 224", "2 by 4"].endswith("| −5.02 | – |")
+    assert "InceptionV3, random 50%: 77.47% by Arm, <https://github.com/" in text
+    assert "is by Arm, who measured dense 77.82%, 50% 77.47% with it" in caption(page)
+    (row,) = [r for r in csv_rows(page) if (r["model"], r["sparsity"]) == ("InceptionV3", "2 by 4")]
+    assert (row["published_by"], row["published_dense"]) == ("Arm", "77.82")
+    assert row["published_beside"] == "dense: 77.82; random 50%: 77.47"
+    for drawn in (to_latex(page), to_html(page)):
+        assert "77.47" in drawn
 
 
 def test_scales_never_share_a_column(keywords):

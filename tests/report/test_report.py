@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -81,7 +80,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(stores, demo_spec, tmp_p
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("mortal")
 def test_a_read_only_folder_is_one_clear_line(stores, demo_spec, tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(ReportError, match="cannot be written to"):
@@ -116,7 +115,7 @@ assert not heavy, heavy
 
 
 def test_only_the_runs_asked_for_are_shown(stores, demo_spec, tmp_path):
-    selection = Selection((parse_filter("seed>=2"), parse_filter("sparsity.name!=dense")))
+    selection = Selection((parse_filter("seed>=2"), parse_filter("sparsity.label!=dense")))
     result = report(
         demo_spec, uri=stores["uri"], out_dir=tmp_path, plots=False, selection=selection
     )
@@ -127,9 +126,9 @@ def test_only_the_runs_asked_for_are_shown(stores, demo_spec, tmp_path):
     assert half.gzip_reduction == pytest.approx(1 / 0.58, rel=1e-6)
     assert {e.reason: len(e.run_ids) for e in result.excluded} == {
         "left out by --filter seed>=2": 4,
-        "left out by --filter sparsity.name!=dense": 2,
+        "left out by --filter sparsity.label!=dense": 2,
     }
-    assert "Only runs seed>=2, sparsity.name!=dense." in result.text
+    assert "Only runs seed>=2, sparsity.label!=dense." in result.text
 
 
 def test_several_tables_get_an_index(stores, demo_spec, tmp_path):

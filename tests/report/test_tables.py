@@ -1,15 +1,13 @@
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.report import rows_from_runs
 from harness.report.collect import collect
 from harness.report.pages import page_tables
 from harness.report.published import Published, PublishedTable
 from harness.report.tables import build_table
-from harness.tracking.reader import read_runs
+from harness.tracking.runs import read_runs
 from tests.report.conftest import DENSE, HALF, NINETY
 from tests.report.store import Store
 
@@ -18,7 +16,7 @@ from tests.report.store import Store
 def clean(stores, demo_spec):
     published = PublishedTable(
         {
-            ("mnist_cnn", c): Published("mnist_cnn", c, v, str(v), "%", "https://x", "")
+            ("mnist_cnn", c): Published("mnist_cnn", c, v, str(v), "%", "us", "https://x", "")
             for c, v in (("dense", 99.0), ("random 50%", 98.5))
         }
     )
@@ -138,10 +136,9 @@ def recipes(stores):
     store = Store(stores["uri"], "recipes")
     dense = store.cell(params={"training.finetune.epochs": 1})
     for seed, epochs in ((1, 2), (2, 4)):
-        params = {"training.finetune.epochs": epochs, "dataset.cache_dir": f"cache{seed}"}
+        params = {"training.finetune.epochs": epochs}
         store.cell("random", 0.5, seed, 0.97, params=params, tags={"harness.dense_run_id": dense})
-    pattern = {f"sparsity.pattern.{k}": v for k, v in (("kind", "n_m"), ("n", 1), ("m", 4))}
-    other = store.cell("structured_2x4", None, 1, 0.9, params=pattern)
+    other = store.cell("structured_2x4", None, 1, 0.9, params={"sparsity.label": "1 by 4"})
     spec = page_tables("small")["examples"]
     collection = collect(read_runs(stores["uri"], "recipes"), spec)
     return build_table(spec, collection, PublishedTable({})), other
@@ -163,17 +160,9 @@ def test_a_pattern_that_was_overridden_is_not_the_one_its_group_is_named_for(rec
     assert exclusion.experiment_id
 
 
-def test_where_files_are_kept_makes_no_row_of_its_own(stores, recipes):
-    runs = read_runs(stores["uri"], "recipes")
-    runs = runs[runs["params.training.finetune.epochs"] != "4"]
-    again = runs.assign(**{"params.dataset.cache_dir": "elsewhere", "params.seed": "5"})
-    rows = rows_from_runs(pd.concat([runs, again], ignore_index=True))
-    assert [row.sparsity for row in rows].count("random 50%") == 1
-
-
 def test_other_data_are_flagged_beside_a_variant_too(stores, demo_spec):
     runs = read_runs(stores["uri"], "demo")
-    sparse = runs["params.sparsity.name"] != "dense"
+    sparse = runs["params.sparsity.label"] != "dense"
     runs.loc[sparse, "tags.harness.data_fingerprint"] = "e" * 64
     rows = tuple(r if r.is_dense else replace(r, variant="epochs=3") for r in demo_spec.rows)
     spec = replace(demo_spec, rows=rows)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.images.mnist_files import write_idx
 from tests.runs import runs
-from tests.settings import TINY, harness, imported
+from tests.settings import TINY, harness, imported, shell
 
 
 def unused_port():
@@ -102,7 +102,7 @@ def test_every_command_refuses_alike(tmp_path, arguments):
     ],
 )
 def test_the_hydra_application_refuses_alike(tmp_path, arguments, complaint):
-    done = harness(*arguments, cwd=tmp_path, module="harness.run")
+    done = shell(*arguments, cwd=tmp_path, module="harness.run")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("harness: ")
@@ -171,7 +171,7 @@ def test_a_sweep_prints_its_table_and_what_to_do_next(swept):
 
 def test_a_multirun_is_ordinary_hydra_over_the_same_cells(swept):
     before = {run.id for run in runs(swept.uri)}
-    done = harness(
+    done = shell(
         "--multirun",
         *TINY,
         "sparsity=dense,structured_2x4",

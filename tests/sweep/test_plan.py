@@ -4,10 +4,11 @@ import shlex
 
 import pytest
 
-from harness.config import compose
+from harness.cell.cell import work_path
+from harness.config import compose, expand
 from harness.data.images import mnist
 from harness.errors import ConfigError, DataError
-from harness.sweep.plan import plan, work_path
+from harness.sweep.plan import plan
 from tests.data.images.mnist_files import write_idx
 from tests.settings import imported
 
@@ -52,6 +53,40 @@ def test_the_command_composes_the_same_cell():
         overrides = tuple(shlex.split(cell.command)[2:])
         assert compose(overrides) == cell.config
         assert plan([(compose(overrides), overrides)])[-1].id == cell.id
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            "tracking.experiment=a,b",
+            r"tracking\.experiment: received several values \(a, b\); accept",
+        ),
+        ("sparsity=dense,random tracking=local,server", r"tracking\.uri: received several values"),
+        ("seed=1,2 work_dir=a,b", r"work_dir: received several values \(a, b\)"),
+        ("training.checkpoint_epochs=1,2", r"training\.checkpoint_epochs: received several"),
+        (
+            "training.finetune.epochs=3,4",
+            r"training\.finetune\.epochs: received several values \(3",
+        ),
+    ],
+)
+def test_several_values_of_what_makes_no_other_cells_are_refused(line, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        planned(*(" ".join(each) for each in expand(line.split())))
+
+
+def test_what_a_cell_ignores_may_have_several_values_where_another_reads_it():
+    lines = expand(["sparsity=dense,random", "training.finetune.epochs=3,4"])
+    assert len(planned(*(" ".join(each) for each in lines))) == 3
+
+
+def test_a_program_of_its_own_is_what_runs_the_cell_again():
+    overrides = ("sparsity=random",)
+    program = ("python", "-m", "harness.run", "--config-name", "mine")
+    dense, sparse = plan([(compose(overrides), overrides)], program)
+    assert sparse.command == "python -m harness.run --config-name mine sparsity=random"
+    assert dense.command == "python -m harness.run --config-name mine sparsity=dense"
 
 
 def test_a_data_set_is_read_once(monkeypatch):
@@ -104,7 +139,7 @@ def test_the_work_folder_is_the_configs_and_the_experiments_own(tmp_path):
 
 def test_planning_imports_neither_tensorflow_nor_mlflow():
     code = """
-from harness.config import compose
+from harness.config import compose, expand
 from harness.sweep.plan import plan
 assert len(plan([(compose(["sparsity=random"]), ("sparsity=random",))])) == 2
 """

@@ -1,5 +1,7 @@
 """Sweeps: the shipped files, how they expand, and what is no sweep."""
 
+import re
+
 import pytest
 
 from harness.config import is_dense, shipped
@@ -94,6 +96,8 @@ def test_what_the_user_adds_comes_last_and_replaces_the_seeds(tmp_path):
 def test_a_name_that_is_no_sweep_says_which_there_are():
     with pytest.raises(ConfigError, match=r"sweep 'demos' does not exist; accepted: .*demo"):
         load("demos")
+    with pytest.raises(ConfigError, match=r"did you mean keyword_spotting_small\?"):
+        load("keyword_spoting_small")
     with pytest.raises(ConfigError, match="does not exist"):
         load("no/such/file.yaml")
 
@@ -111,22 +115,42 @@ def without(key):
         ("{", "not YAML"),
         (without("title"), r"missing \['title'\]; accepted keys: aliases, blocks, published"),
         (GOOD + "sedes: [1]", r"unknown \['sedes'\]"),
-        (GOOD.replace("A table", "[1]"), r"title: received \[1\]; accepted: a text"),
-        (GOOD.replace("[1, 2]", "3"), "seeds: received 3; accepted: a list of whole numbers"),
-        (GOOD.replace("[1, 2]", "[]"), r"seeds: received \[\]"),
-        (GOOD.replace("[1, 2]", "[true]"), r"seeds: received \[True\]"),
+        (GOOD.replace("A table", "[1]"), r"title: received \['1'\]; accepted: a text"),
+        (GOOD.replace("[1, 2]", "3"), "seeds: received '3'; accepted: a list of whole numbers"),
+        (GOOD.replace("[1, 2]", "[]"), r"seeds: received '\[\]'"),
+        *(
+            (GOOD.replace("[1, 2]", f"[{seed}]"), rf"seeds: received '\[{re.escape(seed)}\]'; acc")
+            for seed in (
+                "true",
+                "010",
+                "1_000",
+                "0x10",
+                "+1",
+                "-1",
+                "1.0",
+                "1e1",
+                "null",
+                "[1]",
+                "１",
+            )
+        ),
+        (GOOD + "title: another", "title is there twice"),
         (GOOD + "published: nothing", "published: received 'nothing'; accepted: examples"),
-        ("title: t\nscale: small\nblocks: 3", "blocks: received 3"),
+        ("title: t\nscale: small\nblocks: 3", "blocks: received '3'"),
         ("title: t\nscale: small\nblocks: []", r"blocks: received \[\]"),
         (
             "title: t\nscale: small\nblocks: [3]",
-            r"blocks\[0\]: received 3; accepted: a mapping with overrides and cells",
+            r"blocks\[0\]: received '3'; accepted: a mapping with overrides and cells",
         ),
         ("title: t\nscale: small\nblocks: [{cells: []}]", r"blocks\[0\]\.cells: received \[\]"),
         ("title: t\nscale: small\nblocks: [{cells: a=1}]", r"blocks\[0\]\.cells: received 'a=1'"),
         (
-            "title: t\nscale: small\nblocks: [{overrides: [a: 1], cells: [b=1]}]",
-            r"blocks\[0\]\.overrides: received .*in quotes",
+            "title: t\nscale: small\nblocks: [{cells: [b=1, [[c=1]]]}]",
+            r"blocks\[0\]\.cells\[1\]\[0\]: received \[c=1\]; accepted: KEY=VALUE",
+        ),
+        (
+            "title: t\nscale: small\nblocks: [{cells: [~]}]",
+            r"cells\[0\]: received null; acc.*in quotes",
         ),
     ],
 )
@@ -157,8 +181,11 @@ def test_bad_cells_are_refused_as_elsewhere(tmp_path, change, complaint):
 
 
 def test_a_name_that_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"it's mine\.yaml: received a name"):
-        sweep(tmp_path, name="it's mine")
+    for name in ("it's mine", "a ", "é" * 101):
+        with pytest.raises(ConfigError, match=r"\.yaml: received .*; accepted: (let|a na)"):
+            sweep(tmp_path, name=name)
+    with pytest.raises(ConfigError, match="does not exist; accepted"):
+        load(f"{'a' * 5000}.yaml")
 
 
 def test_a_table_beside_a_published_one_takes_its_names_and_layout():
@@ -178,4 +205,64 @@ def test_a_sweep_may_give_a_key_a_short_name(tmp_path):
         sweep(tmp_path, GOOD + "aliases: [width]\n")
     loaded = load("translation_small")
     directions = [config.dataset.direction for config, _ in loaded.configs(["direction=de_en"])]
-    assert directions == ["de_en"] * 4
+    assert set(directions) == {"de_en"}
+
+
+WRITTEN = """
+title: 2026-11-27
+scale: small
+seeds: [10, 8]
+aliases: {on: model.units}
+blocks:
+  - overrides: {model.units: 16, tracking.uri: 'sqlite:///a, b.db', dataset.data_dir: ~}
+    cells:
+      - sparsity=random sparsity.target=0.75 model.filters=[32, 64]
+      - "sparsity.scope={include: [a], exclude: []} work_dir=my runs (1) sparsity=random"
+      - [sparsity=random, "model.filters=[4, 8]", sparsity.target: .5]
+      - {sparsity: random, sparsity.scope: {include: [no, 1e3, "a,b"]}, work_dir: 2026_11_27}
+      - {training.dense.epochs: null, training.dense.steps: 12, training.dense.optimizer.name: sgd}
+"""
+
+
+def test_a_cell_is_a_line_a_list_or_a_mapping_read_as_written(tmp_path):
+    loaded = sweep(tmp_path, WRITTEN)
+    assert (loaded.title, loaded.seeds, loaded.aliases) == (
+        "2026-11-27",
+        (10, 8),
+        {"on": "model.units"},
+    )
+    shared, cells = loaded.blocks[0]
+    assert shared == ("model.units=16", "tracking.uri='sqlite:///a, b.db'", "dataset.data_dir=null")
+    assert cells == (
+        ("sparsity=random", "sparsity.target=0.75", "model.filters=[32, 64]"),
+        (
+            "sparsity.scope={include: [a], exclude: []}",
+            "work_dir=my runs (1)",
+            "sparsity=dense",
+        ),
+        ("sparsity=random", "model.filters=[4, 8]", "sparsity.target=.5"),
+        ("sparsity=random", "sparsity.scope.include=[no,1e3,'a,b']", "work_dir=2026_11_27"),
+        (
+            "training.dense.epochs=null",
+            "training.dense.steps=12",
+            "training.dense.optimizer.name=sgd",
+        ),
+    )
+    configs = [config for config, _ in loaded.configs(["seed=1"])]
+    assert configs[0].model.filters == [32, 64]
+    assert configs[1].work_dir == "my runs (1)"
+    assert configs[3].sparsity.scope.include == ["no", "1e3", "a,b"]
+    assert configs[3].work_dir == "2026_11_27"
+    assert configs[4].training.dense.epochs is None
+    assert {config.tracking.uri for config in configs} == {"sqlite:///a, b.db"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_says_its_encoding_by_its_mark(tmp_path, encoding):
+    (tmp_path / "mine.yaml").write_text(GOOD.replace("A table", "Größe"), encoding)
+    assert load(str(tmp_path / "mine.yaml")).title == "Größe"
+
+
+def test_a_sweep_named_by_a_date_keeps_its_name(tmp_path):
+    loaded = sweep(tmp_path, name="2026_11_27")
+    assert {config.tracking.experiment for config, _ in loaded.configs()} == {"2026_11_27"}

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from harness.config import compose
-from harness.sweep.spec import Sweep
+from harness.report.published import read_published
+from harness.sweep.spec import Sweep, load, names
 from harness.sweep.table import table_spec
 
 SWEEP = Sweep("s", "A title", "small", (1,), ())
@@ -92,3 +93,22 @@ def test_a_method_is_a_row_of_its_own():
     # Runs logged before there were methods have no such parameter.
     key = "sparsity.method.kind"
     assert (plain.where[key], permuted.where[key]) == ("None", "permutation")
+
+
+@pytest.mark.parametrize("name", [name for name in names() if load(name).scale == "full"])
+def test_a_table_at_full_scale_has_every_row_that_was_published(name):
+    loaded = load(name)
+    spec = table_spec(loaded, [config for config, _ in loaded.configs()])
+    shown = {(row.model, row.sparsity) for row in spec.rows}
+    assert set(read_published(loaded.published).values) <= shown
+
+
+def test_networks_at_small_scale_are_called_by_what_they_are():
+    loaded = load("image_classification_small")
+    spec = table_spec(loaded, [config for config, _ in loaded.configs()])
+    assert {(row.model, row.published_row) for row in spec.rows} == {
+        ("InceptionV3, width 0.25, 32 pixels", "InceptionV3"),
+        ("MobilenetV1, width 0.5, 32 pixels", "MobilenetV1 224"),
+        ("MobilenetV2, width 0.5, 32 pixels", "MobilenetV2 224"),
+    }
+    assert spec.page, "they stand in the guide's layout"

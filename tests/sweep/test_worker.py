@@ -15,12 +15,6 @@ from tests.runs import runs
 from tests.settings import python
 
 
-@pytest.fixture(autouse=True)
-def _light_server(monkeypatch):
-    """A fork server without TensorFlow, which these jobs do not need."""
-    monkeypatch.setattr(worker, "PRELOAD", ("harness.sweep.worker",))
-
-
 def run(function, *arguments, log):
     """A job's events and outcome."""
     job = worker.start(function, arguments, log)

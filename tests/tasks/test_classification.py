@@ -8,15 +8,17 @@ from harness.config import compose
 from harness.errors import ExportError
 from harness.export import Artifact, int8
 from harness.models.layers.plain import plain
-from harness.tasks.accuracy import evaluate
 from harness.tasks.classification import Classification, ClassScores
+from harness.tasks.scores.accuracy import evaluate
 from tests.training import small
 
 
 def rescored(path, scores):
     size = path.stat().st_size
     artifact = Artifact("tflite_int8", path, size, size, 0.0)
-    return Classification().rescore([artifact], small.data(), compose(), scores)
+    return Classification().rescore(
+        [artifact], small.data(), compose(["export=tflite_int8"]), scores
+    )
 
 
 def test_the_difference_of_an_8_bit_file_is_shown_without_rounding_errors(tmp_path):

@@ -4,10 +4,6 @@ import csv
 
 import pytest
 
-pytest.importorskip("sacrebleu")
-pytest.importorskip("sentencepiece")
-pytest.importorskip("sacremoses")
-
 from harness.config import compose
 from harness.errors import ConfigError
 from tests.data.text.pair_files import write_multi30k
@@ -99,5 +95,5 @@ def test_a_model_in_mixed_precision_trained_by_tokens_is_translated_with(tmp_pat
 
 
 def test_tflite_is_refused_before_anything_runs():
-    with pytest.raises(ConfigError, match=r"received \['tflite'\] with dataset=multi30k.*export=k"):
+    with pytest.raises(ConfigError, match=r"received tflite with dataset=multi30k.*export=k"):
         compose([*CELL, "export=tflite"])

@@ -10,7 +10,8 @@ from harness.config import compose
 from harness.errors import TrackingError
 from harness.tracking import cell_run
 from harness.tracking.cell_run import CellRun
-from harness.tracking.finished import find_all
+from harness.tracking.runs import find_all
+from tests.tracking.test_runs import by_client_only
 
 CELL = "c" * 64
 
@@ -177,7 +178,6 @@ def test_long_tags_are_cut_rather_than_refused(run):
 
 
 def test_what_is_finished_is_the_same_by_sql_and_by_the_client(uri, config, monkeypatch):
-    from harness.tracking import finished
     from harness.tracking.sweep_run import SweepRun
 
     with SweepRun.begin(config.tracking, "s", "title", "command") as parent:
@@ -193,8 +193,9 @@ def test_what_is_finished_is_the_same_by_sql_and_by_the_client(uri, config, monk
     MlflowClient(tracking_uri=uri).delete_run(deleted.run_id)
 
     name = config.tracking.experiment
-    by_sql, by_client = find_all(uri, name), finished._from_client(uri, name)
-    assert by_sql == by_client
+    by_sql = find_all(uri, name)
+    by_client_only(monkeypatch)
+    assert find_all(uri, name) == by_sql
     assert by_sql.cells.keys() == {f"{number}" * 64 for number in (1, 2, 3)}
     assert by_sql.sweeps == {"s": parent_id}
     assert set(by_sql.parents.values()) == {parent_id}
@@ -203,9 +204,7 @@ def test_what_is_finished_is_the_same_by_sql_and_by_the_client(uri, config, monk
     assert not by_sql.whole("other", ["1" * 64])
 
 
-def test_of_duplicates_the_newest_counts_in_both(uri, config):
-    from harness.tracking import finished
-
+def test_of_duplicates_the_newest_counts_in_both(uri, config, monkeypatch):
     client = MlflowClient(tracking_uri=uri)
     run = CellRun.begin(config, CELL, {})
     run.finish("")
@@ -216,8 +215,9 @@ def test_of_duplicates_the_newest_counts_in_both(uri, config):
     client.set_terminated(newer.info.run_id, "FINISHED")
     name = config.tracking.experiment
     assert find_all(uri, name).cells == {CELL: newer.info.run_id}
-    assert finished._from_client(uri, name) == find_all(uri, name)
     assert cell_run.find_finished(config.tracking, CELL) == newer.info.run_id
+    by_client_only(monkeypatch)
+    assert find_all(uri, name).cells == {CELL: newer.info.run_id}
 
 
 def test_where_there_is_no_store_nothing_is_finished_and_nothing_is_made(tmp_path):

@@ -8,10 +8,10 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.config.schema import TrackingOptions
-from harness.tracking import landing
+from harness.tracking.backends import NoRunsError
 from harness.tracking.landing import find_landing
-from harness.tracking.reader import NoRunsError
 from harness.tracking.view import TAG, save_view, state
+from tests.tracking.test_runs import by_client_only
 
 
 @pytest.fixture
@@ -26,11 +26,12 @@ def store(store_uri):
     return store_uri
 
 
-def test_the_newest_is_found_or_the_one_that_is_named(store):
+def test_the_newest_is_found_or_the_one_that_is_named(store, monkeypatch):
     newest, named = find_landing(store, None), find_landing(store, "old")
     assert (newest.name, newest.viewed) == ("new", False)
     assert (named.name, named.viewed) == ("old", True)
-    assert landing._from_client(store) == [newest, named] == landing._from_sqlite(store)
+    by_client_only(monkeypatch)
+    assert [find_landing(store, None), find_landing(store, "old")] == [newest, named]
 
 
 def test_the_links(store):

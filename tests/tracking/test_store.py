@@ -1,6 +1,5 @@
 """Stores: opened, shared by processes that start at once, and refused in one clear line."""
 
-import os
 import socket
 import sqlite3
 import subprocess
@@ -98,7 +97,7 @@ def test_a_damaged_database(tmp_path):
     assert "cannot be read" in refusal(f"sqlite:///{path}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("mortal")
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
     try:

@@ -7,6 +7,8 @@ import pytest
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 
+pytestmark = pytest.mark.anywhere
+
 
 def state(step=3):
     variables = [np.arange(6.0, dtype=np.float32).reshape(2, 3), np.array([7, 8], np.int64)]

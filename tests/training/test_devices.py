@@ -2,9 +2,12 @@
 
 from types import SimpleNamespace
 
+import pytest
 import tensorflow as tf
 
 from harness.training import devices
+
+pytestmark = pytest.mark.anywhere
 
 
 def test_a_machine_without_accelerators_computes_on_its_cpu(monkeypatch):

@@ -11,6 +11,8 @@ from harness.pruning.pattern.none import NoPatternOptions
 from harness.training import jit
 from tests.training import small
 
+pytestmark = pytest.mark.anywhere
+
 
 @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
 def test_settings_and_devices_decide(monkeypatch, gpus):

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.anywhere
 
 
 def test_killed_runs_end_with_the_same_bits(tmp_path):

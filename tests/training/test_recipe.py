@@ -9,12 +9,12 @@ from harness.training import objective, recipe
 from harness.training.decay.base import DECAYS
 from harness.training.decay.exponential import ExponentialDecayOptions
 from harness.training.decay.rewind import RewindOptions
+from harness.training.length import Length
 from harness.training.optimizer.adam import AdamOptions
 from harness.training.optimizer.adamw import AdamWOptions
 from harness.training.optimizer.rmsprop import RMSpropOptions
 from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import PhaseOptions, TrainingOptions
-from harness.training.recipe import Length
 
 
 def phase(**options):

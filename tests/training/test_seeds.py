@@ -4,11 +4,14 @@ import random
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.training import seeds
 from tests.training import small
+
+pytestmark = pytest.mark.anywhere
 
 
 @given(seed=st.integers(-(2**40), 2**80), stream=st.text())

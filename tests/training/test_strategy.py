@@ -30,17 +30,21 @@ def run(check, folder):
 
 
 def test_two_devices_train_the_model_that_one_does(tmp_path):
-    """With batch normalization, dropout, an L2 penalty and pruning; not so by its own moments."""
+    """With batch normalization, dropout, an L2 penalty and pruning; not so by its own moments.
+
+    In float64, where summing over devices in another order cannot show; in mixed precision within
+    ten roundings of bfloat16 of the way that the weights went, in a few steps.
+    """
     found = run("share", tmp_path)
     assert found["replicas"] == 2
-    assert found["moved"] > 0.5
-    for precision, tolerance in (("float32", 1e-5), ("mixed", 0.02)):
-        assert max(found[precision][key] for key in ("weights", "history")) < tolerance
-    assert found["float32"]["same_masks"]
-    assert found["mixed"]["zeros"] == found["float32"]["zeros"]
-    assert found["float32"]["zeros"] > 150
+    exact, mixed = found["exact"], found["mixed"]
+    assert exact["same_masks"]
+    assert mixed["zeros"] == exact["zeros"] > 150
+    assert min(exact["moved"], mixed["moved"]) > 0.3
+    for one, tolerance in ((exact, 1e-12), (mixed, 10 * 2**-8 * mixed["moved"])):
+        assert max(one[key] for key in ("weights", "history")) < tolerance
     for apart in ("apart", "mixed_apart"):
-        assert min(found[apart][key] for key in ("weights", "history")) > 0.1
+        assert min(found[apart][key] for key in ("weights", "history")) > 0.05
     assert "batch_size=7: does not divide among 2 devices" in found["refused"]
 
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.anywhere
+
 WAIT = 600
 
 
@@ -67,14 +69,17 @@ def assert_alike(some, others, tolerance):
 
 
 def test_two_processes_train_what_one_device_does():
-    """Normalized by moments of the batch, with dropout, pruned on the way, with an L2 penalty."""
-    chief, other = cluster("small", "pruned", "full")
-    alone = result(start("single", "small", "pruned", "full"))
+    """Normalized by moments of the batch, with dropout, pruned on the way, with an L2 penalty.
+
+    In float64, where summing in another order cannot show.
+    """
+    chief, other = cluster("small", "pruned", "exact")
+    alone = result(start("single", "small", "pruned", "exact"))
     assert (chief["replicas"], alone["replicas"]) == (2, 1)
     assert (chief["chief"], other["chief"]) == (True, False)
     assert {**chief, "chief": None} == {**other, "chief": None}
     assert chief["zeros"] > 500
-    assert_alike(chief, alone, 1e-5)
+    assert_alike(chief, alone, 1e-12)
 
 
 @pytest.mark.slow

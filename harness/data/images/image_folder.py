@@ -15,8 +15,8 @@ import numpy as np
 from harness.data import subset
 from harness.data.base import data_folder, stratified
 from harness.data.images.photos import folders as photo_folders
-from harness.data.images.photos.base import Found, Part, PhotoOptions
-from harness.data.images.photos.pipeline import FilePhotos
+from harness.data.images.photos.base import Found, PhotoOptions
+from harness.data.images.photos.pipeline import FilePhotos, Part
 from harness.errors import DataError
 from harness.options import choice, need
 

@@ -25,7 +25,8 @@ from harness.data.images.photos import folders as photo_folders
 from harness.data.images.photos import index as photo_index
 from harness.data.images.photos import records as photo_records
 from harness.data.images.photos import tars as photo_tars
-from harness.data.images.photos.base import Found, Part, PhotoOptions
+from harness.data.images.photos.base import Found, PhotoOptions
+from harness.data.images.photos.pipeline import Part
 from harness.errors import DataError
 from harness.options import choice, need
 

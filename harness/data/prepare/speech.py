@@ -17,10 +17,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from harness.data.prepare import Prepared, espeak
+from harness.data.prepare import espeak
+from harness.data.prepare.base import Prepared, Preparer
 from harness.data.prepare.espeak import ACCENTS, Library, Say
 from harness.data.prepare.noises import background
 from harness.data.speech.sound import wav
@@ -28,8 +30,7 @@ from harness.data.speech.sound.noise import NOISE
 from harness.data.speech.sound.recordings import CLIP
 from harness.data.speech.speech_commands import which_split
 from harness.errors import DataError
-
-HELP = "synthetic speech (espeak-ng) in the layout of Speech Commands"
+from harness.options import choice
 
 #: The ten commands, and ten auxiliary words of the archive's first version, for unknown.
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -47,54 +48,66 @@ prepared.json says from what and how it was made.
 """
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Adds what can be chosen."""
-    parser.add_argument("--seed", type=int, default=0, help="decides every clip (default 0)")
-    parser.add_argument("--voices", type=int, help="how many (default: all, about a hundred)")
-    parser.add_argument("--takes", type=int, default=4, help="of a word by a voice (default 4)")
-    parser.add_argument(
-        "--words",
-        type=lambda text: tuple(text.split(",")),
-        default=WORDS,
-        metavar="WORD,WORD",
-        help=f"default: {','.join(WORDS)}",
-    )
+@choice
+@dataclass
+class SyntheticSpeech(Preparer):
+    """Words spoken by espeak-ng."""
 
+    help: ClassVar[str] = "synthetic speech (espeak-ng) in the layout of Speech Commands"
 
-def write(folder: Path, given: argparse.Namespace) -> Prepared:
-    """Fills a folder.
+    name: str = "speech"
 
-    Raises:
-        DataError: The package is missing, an option is out of range, or espeak-ng failed.
-    """
-    library = espeak.installed()
-    voices = list(_voices(library, given.seed, _checked(given, library)))
-    for place in (*given.words, NOISE):
-        (folder / place).mkdir()
-    for name, sound in background(_NOISE_SECONDS, given.seed):
-        (folder / NOISE / f"{name}.wav").write_bytes(wav.write(sound))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            versions = set(pool.map(lambda voice: _record(folder, voice, given, library), voices))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    version = f"espeak-ng {versions.pop()}"
-    for split in (1, 2):
-        (folder / _LISTS[split]).write_text("".join(f"{n}\n" for n in _names(voices, split, given)))
-    (folder / "README.md").write_text(_README.format(version=version))
-    return Prepared(
-        source=f"synthetic speech ({version})",
-        overrides=("model=ds_cnn_l", *_dataset(given.words)),
-        facts={
-            "synthetic": True,
-            **library.facts(),
-            "seed": given.seed,
-            "takes": given.takes,
-            "words": list(given.words),
-            "voices": {voice.id: voice.name for voice in voices},
-        },
-    )
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """Adds what can be chosen."""
+        parser.add_argument("--seed", type=int, default=0, help="decides every clip (default 0)")
+        parser.add_argument("--voices", type=int, help="how many (default: all, about a hundred)")
+        parser.add_argument("--takes", type=int, default=4, help="of a word by a voice (default 4)")
+        parser.add_argument(
+            "--words",
+            type=lambda text: tuple(text.split(",")),
+            default=WORDS,
+            metavar="WORD,WORD",
+            help=f"default: {','.join(WORDS)}",
+        )
+
+    def write(self, folder: Path, given: argparse.Namespace) -> Prepared:
+        """Fills a folder.
+
+        Raises:
+            DataError: The package is missing, an option is out of range, or espeak-ng failed.
+        """
+        library = espeak.installed()
+        voices = list(_voices(library, given.seed, _checked(given, library)))
+        for place in (*given.words, NOISE):
+            (folder / place).mkdir()
+        for name, sound in background(_NOISE_SECONDS, given.seed):
+            (folder / NOISE / f"{name}.wav").write_bytes(wav.write(sound))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                versions = set(
+                    pool.map(lambda voice: _record(folder, voice, given, library), voices)
+                )
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        version = f"espeak-ng {versions.pop()}"
+        for split in (1, 2):
+            (folder / _LISTS[split]).write_text(
+                "".join(f"{n}\n" for n in _names(voices, split, given))
+            )
+        (folder / "README.md").write_text(_README.format(version=version))
+        return Prepared(
+            source=f"synthetic speech ({version})",
+            overrides=("model=ds_cnn_l", *_dataset(given.words)),
+            facts={
+                "synthetic": True,
+                **library.facts(),
+                "seed": given.seed,
+                "takes": given.takes,
+                "words": list(given.words),
+                "voices": {voice.id: voice.name for voice in voices},
+            },
+        )
 
 
 def _dataset(words: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Two sources: the raw archive, unpacked (`word/speaker_nohash_n.wav`, `_background_noise_`),
 and TensorFlow Datasets. Classes in the order of Arm's models: silence, unknown, then the
-wanted words, https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m).
+wanted words, https://github.com/ARM-software/ML-examples/tree/69cc53c~1/tflu-kws-cortex-m.
 
 Raw files are split by the hash of their speaker's name, a tenth each for validation and
 test. To each split are added silence (clips of zeros, which in training get noise mixed in

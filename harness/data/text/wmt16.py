@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from harness.data import cache, tfds_files
 from harness.data.base import Data
-from harness.data.text.base import PairOptions
+from harness.data.text.base import PairFileOptions
 from harness.data.text.corpora import tokens
 from harness.errors import DataError
 from harness.options import NOTHING, choice, decides
@@ -38,7 +38,7 @@ _VERSION = "1.0.0"
 
 @choice
 @dataclass
-class Wmt16(PairOptions):
+class Wmt16(PairFileOptions):
     """WMT16's English and German, from text files or TFDS."""
 
     sources: ClassVar[tuple[str, ...]] = ("files", "tfds")

@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 
-from harness.models.image_model import ImageModelOptions
 from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
 
 #: Layer of Keras -> ours, of the same arguments, weights and outputs.
@@ -28,7 +27,7 @@ _OURS: dict[type, type] = {
 _HEAD = ("conv_preds", "reshape_2", "predictions")
 
 
-def clone(options: ImageModelOptions, shape: tuple[int, ...], classes: int) -> keras.Model:
+def clone(options: Any, shape: tuple[int, ...], classes: int) -> keras.Model:
     """A model of `keras.applications`, with fresh weights and logits out.
 
     Args:
@@ -56,7 +55,7 @@ def clone(options: ImageModelOptions, shape: tuple[int, ...], classes: int) -> k
     )
 
 
-def _clone(layer: keras.layers.Layer, name: str, options: ImageModelOptions) -> keras.layers.Layer:
+def _clone(layer: keras.layers.Layer, name: str, options: Any) -> keras.layers.Layer:
     config = {**layer.get_config(), "name": name}
     if isinstance(layer, keras.layers.BatchNormalization):
         config["momentum"] = options.momentum or config["momentum"]

@@ -3,7 +3,7 @@
 One layer computes it wherever it is needed, in the input pipeline and in exported models,
 so that training, evaluation and deployment cannot drift apart. Window, stride and
 coefficients after Arm's keyword spotting example,
-https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training).
+https://github.com/ARM-software/ML-examples/tree/69cc53c~1/tflu-kws-cortex-m/Training.
 """
 
 from typing import Any

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.options import UNNAMED, Options, Room, one_of
 
 if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
     from harness.pruning.schedule.base import Schedule
 
 METHODS = Room("sparsity/method", "harness.pruning.method")
@@ -110,12 +109,12 @@ class MethodOptions(Options):
     scored: ClassVar[bool] = True
     kind: str = UNNAMED
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Refuses options out of range, and axes that the method does not go with.
 
         Args:
             key: where the options stand in the config.
-            sparsity: the cell's, its other axes checked.
+            sparsity: the cell's `SparsityOptions`, its other axes checked.
             start: `training.finetune.start`: dense or scratch.
 
         Raises:

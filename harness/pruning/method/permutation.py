@@ -10,7 +10,6 @@ from harness.options import choice
 from harness.pruning.method.base import MethodOptions
 
 if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
     from harness.pruning.permutation.permutation import PermutationReport
 
 
@@ -23,7 +22,7 @@ class PermutationOptions(MethodOptions):
     patterns: ClassVar[tuple[str, ...] | None] = ("n_m", "gradual_n_m")
     kind: str = "permutation"
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Needs trained channels."""
         super().check(key, sparsity, start)
         if start != "dense":

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.errors import ConfigError
 from harness.options import choice, need
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method, MethodOptions
-
-if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
 
 
 @choice
@@ -27,7 +24,7 @@ class RigLOptions(MethodOptions):
     kind: str = "rigl"
     alpha: float = 0.3
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Needs a network that is sparse from its first step on, and an end."""
         super().check(key, sparsity, start)
         need(f"{key}.alpha", self.alpha, 0 < self.alpha <= 1, "a share in (0, 1]")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.options import choice, need
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import MethodOptions
 from harness.pruning.method.straight_through import StraightThrough
-
-if TYPE_CHECKING:
-    from harness.pruning.options import SparsityOptions
 
 
 @choice
@@ -25,7 +22,7 @@ class SRSTEOptions(MethodOptions):
     kind: str = "sr_ste"
     decay: float = 2e-4
 
-    def check(self, key: str, sparsity: SparsityOptions, start: str) -> None:
+    def check(self, key: str, sparsity: Any, start: str) -> None:
         """Fading has a direction."""
         super().check(key, sparsity, start)
         need(f"{key}.decay", self.decay, self.decay >= 0, "0 or more")

@@ -1,104 +1,88 @@
 """Quality against sparsity: measured with intervals, and as published."""
 
+from typing import Any
+
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.report.names import family, nominal
-from harness.report.plots.style import (
-    MUTED,
-    colour,
-    is_plotted,
-    legend,
-    marker,
-    reached,
-    render,
-    title,
-)
-from harness.report.tables import Entry, Table
+from harness.report.frame import lines, sparse, tell
+from harness.report.plots.style import MUTED, colour, legend, marker
 
-_DENSE = "dense"
+#: Rows that are no points but lines with bands -> how these are drawn.
+_LINES: dict[str, Any] = {"dense": "--", "control": ":"}
 _ASIDE = 1.0  # of the axis' 100
 
 
-def against_sparsity(table: Table, name: str) -> dict[str, bytes]:
+def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
     """Draws quality against the sparsity reached.
 
-    One colour a model; a dashed line and a band are its dense baseline and interval, a
-    filled marker with a bar is a row of the table and its interval. Hollow markers are
-    published values, at the sparsity that they are published for.
+    One colour a model; a dashed line and a band are its dense baseline and interval, a dotted
+    one its control, a filled marker with a bar is a row of the table and its interval. Hollow
+    markers are published values, at the sparsity that they are published for.
+
+    Args:
+        axes: Where to.
+        frame: From `harness.report.frame.to_frame`, or `table.csv`.
+        label: Of the axis of quality.
     """
-    width = 6.4 if len(_models(table)) == 1 else 7.8
-    return render(name, lambda figure: _draw(figure, table), (width, 4.2))
-
-
-def axis_label(table: Table) -> str:
-    """Names the measure of quality, with its unit."""
-    quality = table.spec.quality
-    return f"test {quality.name}" + (f" ({quality.unit})" if quality.unit else "")
-
-
-def _models(table: Table) -> list[str]:
-    return list(dict.fromkeys(e.spec.model for e in table.entries if e.quality is not None))
-
-
-def _draw(figure: Figure, table: Table) -> None:
-    axes = figure.add_subplot()
-    models = _models(table)
+    rows = tell(frame)
+    models = list(dict.fromkeys(rows.loc[rows["mean"].notna(), "model"]))
     for i, model in enumerate(models):
-        entries = [entry for entry in table.entries if entry.spec.model == model]
+        own = rows[rows["model"] == model]
         shade = colour(i) if len(models) > 1 else None
-        _draw_model(axes, entries, shade)
-        _draw_published(axes, entries, shade)
+        _draw_model(axes, own, shade)
+        _draw_published(axes, own, shade)
     axes.set_xlabel("sparsity reached (% of prunable weights)")
-    axes.set_ylabel(axis_label(table))
-    title(axes, f"{table.spec.title} ({table.spec.scale} scale)")
+    axes.set_ylabel(label)
     axes.set_xlim(0, 100)
     low, high = axes.get_ylim()
-    if table.spec.quality.unit == "%" and high > 100:  # no axis beyond what can be
+    if (rows["unit"] == "%").all() and high > 100:  # no axis beyond what can be
         axes.set_ylim(low, 100 + 0.02 * (100 - low))
-    _draw_legend(axes, table, models)
+    _draw_legend(axes, rows, models)
 
 
-def _draw_legend(axes: Axes, table: Table, models: list[str]) -> None:
+def _kinds(rows: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(sparse(rows)["family"]))
+
+
+def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     """Colours are models (of a single one, families), shapes are families of sparsities."""
     several = len(models) > 1
-    kinds = list(dict.fromkeys(family(e.spec.sparsity) for e in table.entries if is_plotted(e)))
+    kinds = _kinds(rows)
+    measured = rows[rows["mean"].notna()]
+    baselines = [name for name in _LINES if name == "dense" or name in set(measured["sparsity"])]
     handles = [Line2D([], [], color=colour(i), lw=3) for i, _ in enumerate(models) if several]
-    handles.append(Line2D([], [], color=MUTED, linestyle="--", lw=1.2))
+    handles += [Line2D([], [], color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
     handles += [
         Line2D([], [], linestyle="none", **marker(kind, MUTED if several else colour(i)))
         for i, kind in enumerate(kinds)
     ]
-    labels = [*(models if several else []), _DENSE, *kinds]
-    if any(e.published for e in table.entries if e.spec.model in models):
+    labels = [*(models if several else []), *baselines, *kinds]
+    if rows.loc[rows["model"].isin(models), "published_full_scale"].notna().any():
         hollow = {**marker("random", MUTED, hollow=True), "linestyle": "none"}
         handles.append(Line2D([], [], **hollow))
         labels.append("hollow: published, full scale")
-    has_intervals = any(e.quality.half_width for e in table.entries if e.quality)
+    has_intervals = (measured["half_width_95"].fillna(0) != 0).any()
     note = "bars, band: 95% interval over seeds" if has_intervals else None
-    place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if several else {}
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if several else {}
     legend(axes, handles, labels, title=note, **place)
 
 
-def _draw_model(axes: Axes, entries: list[Entry], shade: str | None) -> None:
+def _draw_model(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
     """Draws one model: in one colour, or (None) in a colour a family of sparsities."""
-    for entry in entries:
-        if entry.is_dense and entry.quality is not None:
-            mean, half = entry.quality.mean, entry.quality.half_width
-            line = shade or MUTED
-            axes.axhline(mean, color=line, linestyle="--", lw=1.2)
-            if half is not None:
-                axes.axhspan(mean - half, mean + half, color=line, alpha=0.1, lw=0)
-    points = [entry for entry in entries if is_plotted(entry)]
+    for row in lines(rows[rows["sparsity"].isin(_LINES) & rows["mean"].notna()]):
+        line = shade or MUTED
+        axes.axhline(row.mean, color=line, linestyle=_LINES[row.sparsity], lw=1.2)
+        if pd.notna(row.half_width_95):
+            low, high = row.mean - row.half_width_95, row.mean + row.half_width_95
+            axes.axhspan(low, high, color=line, alpha=0.1, lw=0)
     taken: list[float] = []
-    for i, kind in enumerate(dict.fromkeys(family(entry.spec.sparsity) for entry in points)):
-        members = sorted(
-            (entry for entry in points if family(entry.spec.sparsity) == kind), key=reached
-        )
-        xs = [_free(reached(entry), taken) for entry in members]
+    for i, (kind, group) in enumerate(sparse(rows).groupby("family", sort=False)):
+        members = group.sort_values("reached", kind="stable")
+        xs = [_free(x, taken) for x in members["reached"]]
         taken += xs
-        _draw_family(axes, members, xs, shade or colour(i), kind)
+        _draw_family(axes, members, xs, shade or colour(i), str(kind))
 
 
 def _free(x: float, taken: list[float]) -> float:
@@ -108,15 +92,15 @@ def _free(x: float, taken: list[float]) -> float:
     return x
 
 
-def _draw_family(axes: Axes, members: list[Entry], xs: list[float], shade: str, kind: str) -> None:
-    estimates = [entry.quality for entry in members if entry.quality is not None]
-    halves = [estimate.half_width or 0.0 for estimate in estimates]
+def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, kind: str) -> None:
+    halves = members["half_width_95"].fillna(0.0).tolist()
+    joined = len(members) > 1 and not members["variant"].fillna("").any()
     axes.errorbar(
         xs,
-        [estimate.mean for estimate in estimates],
+        members["mean"].tolist(),
         yerr=halves if any(halves) else None,
         color=shade,
-        linestyle="-" if len(members) > 1 and not any(e.spec.variant for e in members) else "none",
+        linestyle="-" if joined else "none",
         lw=1.5,
         capsize=3,
         zorder=3,
@@ -124,22 +108,17 @@ def _draw_family(axes: Axes, members: list[Entry], xs: list[float], shade: str, 
     )
 
 
-def _draw_published(axes: Axes, entries: list[Entry], shade: str | None) -> None:
+def _draw_published(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
     """Draws what was published of the rows of a model, measured or not."""
-    kinds = list(dict.fromkeys(family(e.spec.sparsity) for e in entries if is_plotted(e)))
-    seen = set()
-    for entry in entries:
-        at = nominal(entry.spec.sparsity)
-        if entry.published is None or at is None or entry.published in seen:
-            continue
-        seen.add(entry.published)
-        kind = family(entry.spec.sparsity)
-        own = colour(kinds.index(kind)) if kind in kinds else MUTED
+    kinds = _kinds(rows)
+    known = rows[rows["published_full_scale"].notna() & rows["nominal"].notna()]
+    for row in lines(known.drop_duplicates(["sparsity", "published_full_scale"])):
+        own = colour(kinds.index(row.family)) if row.family in kinds else MUTED
         axes.plot(
-            [at],
-            [entry.published.value],
+            [row.nominal],
+            [float(row.published_full_scale)],
             linestyle="none",
             zorder=2,
             clip_on=False,
-            **marker(kind, shade or own, hollow=True),
+            **marker(row.family, shade or own, hollow=True),
         )

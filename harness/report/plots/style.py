@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from harness.report.tables import Entry
+from harness.report.escape import one_line
 
 #: Okabe and Ito's colours, told apart by readers of every colour vision:
 #: https://jfly.uni-koeln.de/color/
@@ -90,22 +90,13 @@ def render(
 
 def title(axes: Axes, text: str) -> None:
     """Sets a title; a name with dollar signs is not a formula."""
-    axes.set_title(text, parse_math=False)
+    axes.set_title(one_line(text), parse_math=False)
 
 
 def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:
     """Draws a legend without taking names for formulas."""
     place = {"framealpha": 0.9, "edgecolor": "none", "fontsize": 9, "alignment": "left"}
-    drawn = axes.legend(handles, labels, title_fontsize=8, **{**place, **options})
+    names = [one_line(label) for label in labels]
+    drawn = axes.legend(handles, names, title_fontsize=8, **{**place, **options})
     for text in drawn.get_texts():
         text.set_parse_math(False)
-
-
-def reached(entry: Entry) -> float:
-    """The sparsity that a row reached, in % of its prunable weights."""
-    return 100 * (entry.sparsity_prunable or 0.0)
-
-
-def is_plotted(entry: Entry) -> bool:
-    """Whether a row is a measured sparse one."""
-    return entry.quality is not None and not entry.is_dense and entry.sparsity_prunable is not None

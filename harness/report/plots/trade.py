@@ -1,21 +1,20 @@
 """Quality against what it costs to ship or to run: bytes, milliseconds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.report.names import amount, family
-from harness.report.plots.quality import axis_label
-from harness.report.plots.style import INK, MUTED, colour, legend, marker, render, title
-from harness.report.tables import Entry, Table
+from harness.report.escape import one_line
+from harness.report.frame import lines, tell
+from harness.report.names import amount
+from harness.report.plots.style import INK, MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
 #: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
 _WIDE = 5.0
-Cost = Callable[[Entry], float | None]
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -39,43 +38,36 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
     return chosen
 
 
-def against_cost(table: Table, name: str, cost: Cost, label: str) -> dict[str, bytes]:
+def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str = "quality") -> None:
     """Draws quality with its intervals against a cost, and the Pareto front of the means.
 
     Args:
-        table: The table.
-        name: Of the files.
-        cost: What a row costs; None leaves it out.
-        label: Of the cost's axis.
+        axes: Where to.
+        frame: From `harness.report.frame.to_frame`, or `table.csv`.
+        cost: The column of what a row costs.
+        label: Of the axis of quality.
     """
-    return render(name, lambda figure: _draw(figure, table, cost, label), (7.4, 4.2))
-
-
-def _draw(figure: Figure, table: Table, cost: Cost, label: str) -> None:
-    axes = figure.add_subplot()
-    found = [
-        (entry, x, entry.quality)
-        for entry in table.entries
-        if entry.quality is not None and (x := cost(entry)) is not None
-    ]
-    models = list(dict.fromkeys(entry.spec.model for entry, _, _ in found))
-    best = front([(x, quality.mean) for _, x, quality in found])
-    for i, (entry, x, quality) in enumerate(found):
-        shade = colour(models.index(entry.spec.model))
+    rows = tell(frame)
+    rows = rows[rows["mean"].notna() & rows[cost].notna()]
+    models = list(dict.fromkeys(rows["model"]))
+    best = front(list(zip(rows[cost], rows["mean"], strict=True)))
+    for i, row in enumerate(lines(rows)):
+        x, shade = getattr(row, cost), colour(models.index(row.model))
+        half = row.half_width_95
         axes.errorbar(
             [x],
-            [quality.mean],
-            yerr=[quality.half_width] if quality.half_width else None,
+            [row.mean],
+            yerr=[half] if pd.notna(half) and half else None,
             color=shade,
             capsize=3,
             linestyle="none",
             zorder=3,
-            **marker(family(entry.spec.sparsity), shade),
+            **marker(row.family, shade),
         )
-        if i in best or len(found) <= _FEW:
+        if i in best or len(rows) <= _FEW:
             axes.annotate(
-                amount(entry.spec.sparsity),
-                (x, quality.mean),
+                one_line(amount(row.sparsity)),
+                (x, row.mean),
                 xytext=(6, 5),
                 textcoords="offset points",
                 fontsize=8,
@@ -83,25 +75,30 @@ def _draw(figure: Figure, table: Table, cost: Cost, label: str) -> None:
                 parse_math=False,
             )
     axes.plot(
-        [found[i][1] for i in best],
-        [found[i][2].mean for i in best],
+        [rows[cost].iloc[i] for i in best],
+        [rows["mean"].iloc[i] for i in best],
         color=MUTED,
         lw=1.2,
         drawstyle="steps-post",
         zorder=1,
     )
-    costs = [x for _, x, _ in found]
-    if min(costs) > 0 and max(costs) >= _WIDE * min(costs):
+    if rows[cost].min() > 0 and rows[cost].max() >= _WIDE * rows[cost].min():
         axes.set_xscale("log")
     axes.margins(x=0.12)  # room for the names
-    axes.set_xlabel(label)
-    axes.set_ylabel(axis_label(table))
-    title(axes, f"{table.spec.title} ({table.spec.scale} scale)")
-    _draw_legend(axes, [entry for entry, _, _ in found], models)
+    axes.set_xlabel(_axis(rows, cost))
+    axes.set_ylabel(label)
+    _draw_legend(axes, list(dict.fromkeys(rows["family"])), models)
 
 
-def _draw_legend(axes: Axes, entries: list[Entry], models: list[str]) -> None:
-    kinds = list(dict.fromkeys(family(entry.spec.sparsity) for entry in entries))
+def _axis(rows: pd.DataFrame, cost: str) -> str:
+    """What a cost's axis says."""
+    if cost != "gzip_bytes":
+        return cost.replace("_", " ")
+    files = list(dict.fromkeys(rows["file"]))
+    return f"bytes of {files[0] if len(files) == 1 else 'the exported file'}, gzipped"
+
+
+def _draw_legend(axes: Axes, kinds: list[str], models: list[str]) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
     handles += [Line2D([], [], linestyle="none", **marker(kind, MUTED)) for kind in kinds]
     handles.append(Line2D([], [], color=MUTED, lw=1.2))

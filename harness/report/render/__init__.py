@@ -3,11 +3,12 @@
 Names come from configs and stores, so every format escapes what it is given.
 """
 
-from harness.report.render.caption import caption, one_line
+from harness.report.escape import escape_html, escape_latex, escape_markdown, one_line
+from harness.report.render.caption import caption
 from harness.report.render.csv_file import to_csv
-from harness.report.render.html_page import escape_html, to_html
-from harness.report.render.latex import escape_latex, to_latex
-from harness.report.render.markdown import escape_markdown, to_markdown
+from harness.report.render.html import to_html, to_index
+from harness.report.render.latex import to_latex
+from harness.report.render.markdown import to_markdown
 
 __all__ = [
     "caption",
@@ -17,6 +18,7 @@ __all__ = [
     "one_line",
     "to_csv",
     "to_html",
+    "to_index",
     "to_latex",
     "to_markdown",
 ]

@@ -1,15 +1,10 @@
 """What every format says of a table's numbers."""
 
-from harness.report.layout import takes
+from harness import metrics
+from harness.report.frame import file_of
+from harness.report.layout import beside_texts, takes
 from harness.report.statistics import CONFIDENCE
 from harness.report.tables import Table
-
-
-def one_line(text: str) -> str:
-    """Replaces what does not print, line breaks among it, by spaces."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def caption(table: Table) -> str:
@@ -20,28 +15,32 @@ def caption(table: Table) -> str:
 def sentences(table: Table) -> list[str]:
     """The caption, sentence by sentence; scale and data come first."""
     quality = table.spec.quality
+    name = quality.heading
+    controls = (
+        " and from the control, that baseline fine-tuned alike at 0 %" if table.has_controls else ""
+    )
     parts = [
         f"Scale: {table.spec.scale}. Data: {data_text(table)}.",
-        f"{quality.name.capitalize() if quality.name.islower() else quality.name} on the test "
+        f"{name.capitalize() if name.islower() else name} on the test "
         f"split{f' in {quality.unit}' if quality.unit else ''}: mean ± {CONFIDENCE:.0%} interval "
         "over seeds (Student t; n seeds).",
-        "Differences are from a run's own dense baseline, paired by seed.",
+        f"Differences are from a run's own dense baseline{controls}, paired by seed.",
+        *_beside(table),
         *_scales(table),
         *_beyond(table),
     ]
-    if prunable := _denominators(table, "prunable_params"):
-        parts.append(f"Prunable weights: {prunable}.")
-    if total := _denominators(table, "total_params"):
-        parts.append(f"All parameters: {total}.")
-    if any(entry.bytes_raw for entry in table.entries):
-        parts.append("Bytes are of the TensorFlow Lite file.")
-    if any(entry.train_seconds for entry in table.entries):
+    parts += [
+        f"{metrics.find(metric.of).label.capitalize()}: {counts}."
+        for metric in metrics.shown(metrics.SIZE)
+        if metric.of and (counts := _denominators(table, metric.of))
+    ]
+    if files := _files(table):
+        parts.append(f"Bytes are of {files}.")
+    if any(entry.values.get("time/train_seconds") for entry in table.entries):
         parts.append(
             "Training is the seconds in a run's own steps: a sparse run's dense baseline is not "
             "in them."
         )
-    if any(entry.flops_effective for entry in table.entries):
-        parts.append("FLOPs without zeros leave out what is multiplied by a pruned weight.")
     if table.selection:
         parts.append(f"Only runs {', '.join(table.selection)}.")
     return parts
@@ -51,6 +50,16 @@ def data_text(table: Table) -> str:
     """The data sets in their own words, data that a program made marked as such."""
     words = "; ".join(table.data) or "nothing measured yet"
     return f"SYNTHETIC, {words}" if table.is_synthetic else words
+
+
+def _beside(table: Table) -> list[str]:
+    """Says what published values are to be compared with that others than the guide measured."""
+    return [
+        f"The published {e.spec.model} {e.spec.sparsity} is by {e.published.by}, who measured "
+        f"{', '.join(beside_texts(e))} with it: these are what to compare it with."
+        for e in table.entries
+        if e.published and e.published_beside
+    ]
 
 
 def _scales(table: Table) -> list[str]:
@@ -72,10 +81,22 @@ def _beyond(table: Table) -> list[str]:
     return [f"Beyond the guide's columns, in the grid of results: {names}."]
 
 
-def _denominators(table: Table, name: str) -> str:
+def _files(table: Table) -> str:
+    """Says of which file bytes are; of several, of which models' each is."""
+    models: dict[str, list[str]] = {}
+    for entry in table.entries:
+        for metric in metrics.shown(metrics.SIZE):
+            if (file := file_of(entry, metric)) and entry.spec.model not in models.get(file, []):
+                models.setdefault(file, []).append(entry.spec.model)
+    if len(models) < 2:
+        return "".join(models)
+    return ", of ".join(f"{file} ({', '.join(names)})" for file, names in models.items())
+
+
+def _denominators(table: Table, metric: str) -> str:
     counts: dict[str, set[int]] = {}
     for entry in table.entries:
-        count = getattr(entry, name)
+        count = entry.values.get(metric)
         if count:
             counts.setdefault(entry.spec.model, set()).add(round(count))
     return ", ".join(

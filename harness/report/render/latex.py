@@ -1,32 +1,12 @@
 """A table's grids as LaTeX tables (booktabs)."""
 
+from harness.report.escape import escape_latex, one_line
 from harness.report.layout import Column, Grid, Place, grids
-from harness.report.render.caption import caption, one_line
+from harness.report.render.caption import caption
 from harness.report.tables import Table
 
-_SIGNS = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "–": "--",
-    "·": r"$\cdot$",
-    "…": r"\dots{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line's end they would be its options
-}
 #: Grids wider than this are set smaller, with less between the columns.
 _WIDE = 7
-
-
-def escape_latex(text: str) -> str:
-    """Escapes LaTeX's special characters, and spells the signs the tables use."""
-    return "".join(_SIGNS.get(sign, sign) for sign in one_line(text))
 
 
 def to_latex(table: Table) -> str:

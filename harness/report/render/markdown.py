@@ -1,18 +1,12 @@
 """A table as a Markdown page."""
 
-import re
 from collections.abc import Sequence
 
+from harness.report.escape import escape_markdown, markdown_code
 from harness.report.layout import NOT_AVAILABLE, Grid, grids
-from harness.report.render.caption import caption, one_line
+from harness.report.published import Published
+from harness.report.render.caption import caption
 from harness.report.tables import Table
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
-
-
-def escape_markdown(text: str) -> str:
-    """Escapes what Markdown, and the HTML in it, would take for markup."""
-    return _MARKUP.sub(r"\\\1", one_line(text))
 
 
 def to_markdown(table: Table, plots: Sequence[str] = ()) -> str:
@@ -33,8 +27,8 @@ def to_markdown(table: Table, plots: Sequence[str] = ()) -> str:
     if plots:
         parts.append("## Plots")
         parts += [f"![{escape_markdown(plot_title(plot))}]({plot})" for plot in plots]
-    if sources := _sources(table):
-        parts += ["## Published values", sources]
+    if table.sources:
+        parts += ["## Published values", "\n".join(map(_source, table.sources))]
     parts += ["## How to reproduce", _reproduce(table)]
     return "\n\n".join(parts) + "\n"
 
@@ -58,35 +52,29 @@ def _grid(grid: Grid) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _sources(table: Table) -> str:
-    lines = dict.fromkeys(
-        f"- {escape_markdown(p.row)}, {escape_markdown(p.column)}: {p.text}{p.unit}, <{p.source}>"
-        + (f" ({escape_markdown(p.notes)})" if p.notes else "")
-        for entry in table.entries
-        for p in (entry.published, entry.published_baseline)
-        if p is not None
+def _source(p: Published) -> str:
+    by = f" by {escape_markdown(p.by)}"
+    notes = f" ({escape_markdown(p.notes)})" if p.notes else ""
+    return (
+        f"- {escape_markdown(p.row)}, {escape_markdown(p.column)}: {p.text}{p.unit}{by}, "
+        f"<{p.source}>{notes}"
     )
-    return "\n".join(lines)
 
 
 def _reproduce(table: Table) -> str:
     """The command of every run, and of the rows that no run is behind."""
-    command = f"All rows: {_code(table.spec.command)}" if table.spec.command else ""
+    command = markdown_code(table.spec.command)
+    whole = f"All rows: {command}" if command else ""
     if not any(entry.runs for entry in table.entries):
-        return command or "No row was run yet."
+        return whole or "No row was run yet."
     lines = ["| model | sparsity | seed | run id | command |", "| :-- | :-- | --: | :-- | :-- |"]
     for entry in table.entries:
         names = f"{escape_markdown(entry.spec.model)} | {escape_markdown(entry.spec.name)}"
         lines += [
-            f"| {names} | {escape_markdown(run.seed)} | `{run.run_id}` "
-            f"| {_code(run.tags.get('harness.command', ''))} |"
+            f"| {names} | {escape_markdown(run.seed)} | {markdown_code(run.run_id)} "
+            f"| {markdown_code(run.tags.get('harness.command', '')) or NOT_AVAILABLE} |"
             for run in entry.runs
         ]
         if not entry.runs:
-            lines.append(f"| {names} | – | not run | {_code(table.spec.command)} |")
-    return f"{command}\n\n" * bool(command) + "\n".join(lines)
-
-
-def _code(command: str) -> str:
-    text = one_line(command).replace("|", r"\|")
-    return f"`{text}`" if text and "`" not in text else escape_markdown(text) or NOT_AVAILABLE
+            lines.append(f"| {names} | – | not run | {command or NOT_AVAILABLE} |")
+    return f"{whole}\n\n" * bool(whole) + "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import re
 
+from harness.report.escape import escape_html
 from harness.report.plots.style import INK, MUTED, PAPER, RULE
 
 _COLOURS = {
@@ -19,7 +20,7 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
     Args:
         svg: What matplotlib drew.
         prefix: Goes before its ids: those of two plots on one page must differ.
-        label: What the plot shows, escaped, for those who do not see it.
+        label: What the plot shows, for those who do not see it.
     """
     text = svg.decode()
     text = text[text.index("<svg") :]
@@ -29,4 +30,4 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
         text = text.replace(colour, variable)
     opening, _, rest = text.partition(">")
     opening = re.sub(r' (width|height)="[^"]*"', "", opening)
-    return f'{opening} role="img" aria-label="{label}">{rest}'
+    return f'{opening} role="img" aria-label="{escape_html(label)}">{rest}'

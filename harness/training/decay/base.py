@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.options import UNNAMED, Options, Room
-
-if TYPE_CHECKING:
-    from harness.training.recipe import Length
+from harness.training.length import Length
 
 DECAYS = Room("training/decay", "harness.training.decay")
 

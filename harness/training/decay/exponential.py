@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.options import choice, need
 from harness.training.decay.base import DecayOptions
-
-if TYPE_CHECKING:
-    from harness.training.recipe import Length
+from harness.training.length import Length
 
 
 @choice

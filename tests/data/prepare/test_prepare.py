@@ -2,38 +2,40 @@
 
 import argparse
 import json
-import sys
-import types
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.cli.commands import main
 from harness.data import prepare
-from harness.data.prepare import MARKER, Prepared, marker_of, source_of
+from harness.data.prepare import MARKER, Prepared, Preparer, marker_of, source_of
 from harness.errors import DataError
+from harness.options import choice
 
 
 @pytest.fixture(autouse=True)
 def numbers(monkeypatch):
     """A data set of as many files as are asked for; of none it cannot be made."""
-    made = types.ModuleType("numbers_made")
-    made.HELP = "numbers, one a file"
 
-    def options(parser):
-        parser.add_argument("--count", type=int, default=3)
+    @dataclass
+    class Numbers(Preparer):
+        help = "numbers, one a file"
+        name: str = "numbers"
 
-    def write(folder, given):
-        for number in range(given.count):
-            (folder / f"{number}.txt").write_text(str(number))
-        if not given.count:
-            (folder / "half").write_text("written")
-            raise DataError("--count=0: accepted: 1 or more")
-        return Prepared("counted numbers", ("dataset=numbers",), {"count": given.count})
+        def options(self, parser):
+            parser.add_argument("--count", type=int, default=3)
 
-    made.options, made.write = options, write
-    monkeypatch.setitem(sys.modules, "numbers_made", made)
-    monkeypatch.setitem(prepare.PREPARERS, "numbers", "numbers_made")
+        def write(self, folder, given):
+            for number in range(given.count):
+                (folder / f"{number}.txt").write_text(str(number))
+            if not given.count:
+                (folder / "half").write_text("written")
+                raise DataError("--count=0: accepted: 1 or more")
+            return Prepared("counted numbers", ("dataset=numbers",), {"count": given.count})
+
+    monkeypatch.setattr(prepare.PREPARERS, "_choices", dict(prepare.PREPARERS))
+    choice(Numbers)
 
 
 def count(number):
@@ -99,14 +101,14 @@ def test_other_peoples_files_are_never_replaced(tmp_path):
 
 
 def test_a_folder_that_is_used_meanwhile_is_not_replaced(tmp_path, monkeypatch):
-    out, write = tmp_path / "out", prepare.module("numbers").write
+    out, write = tmp_path / "out", prepare.PREPARERS.find("numbers").write
 
-    def slow(folder, given):
+    def slow(self, folder, given):
         out.mkdir()
         (out / "thesis.tex").touch()
-        return write(folder, given)
+        return write(self, folder, given)
 
-    monkeypatch.setattr(prepare.module("numbers"), "write", slow)
+    monkeypatch.setattr(prepare.PREPARERS.find("numbers"), "write", slow)
     with pytest.raises(DataError, match="holds other files"):
         prepare.prepare("numbers", out, count(1))
     assert names(out) == ["thesis.tex"]

@@ -20,8 +20,6 @@ from harness.data.speech.speech_commands import SpeechCommands, which_split
 from harness.data.speech.speech_folder import SpeechFolder
 from harness.errors import DataError
 
-pytest.importorskip("espeakng_loader")
-
 OPTIONS = ["--voices", "5", "--takes", "2", "--words", "yes,no,bed"]
 
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from harness.data.base import Split
-from harness.data.speech.base import AugmentationOptions
 from harness.data.speech.sound.augment import Variation, _resampled
 from harness.data.speech.sound.clips import SpeechData, scaled
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.errors import ConfigError
 from harness.models.layers.front_end import Mfcc
 from tests.data.speech.speech_files import noise, tone

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.data.speech.base import ClipOptions
 from harness.data.speech.fsdd import Fsdd
+from harness.data.speech.sound.options import ClipOptions
 from harness.errors import DataError
 from tests.data.speech.speech_files import write, write_fsdd
 

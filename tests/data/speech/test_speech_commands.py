@@ -8,8 +8,8 @@ import pytest
 
 from harness import data
 from harness.config import compose
-from harness.data.speech.base import AugmentationOptions
 from harness.data.speech.sound.noise import NOISE
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.speech_commands import (
     SILENCE,
     TFDS_CLASSES,

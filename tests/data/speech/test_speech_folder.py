@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.data.speech.base import AugmentationOptions
 from harness.data.speech.sound.noise import NOISE
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.speech_folder import SpeechFolder
 from harness.errors import DataError
 from tests.data.speech.speech_files import tone, write, write_fsdd, write_words

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data import DATASETS
-from harness.data.text.base import PairOptions
+from harness.data.text.base import PairFileOptions
 
 WORDS = {
     "dog": "Hund",
@@ -56,7 +56,7 @@ def write_multi30k(folder: Path, count: int = 60) -> Path:
     return folder
 
 
-def config(folder: Path, **options) -> PairOptions:
+def config(folder: Path, **options) -> PairFileOptions:
     """Multi30k's config with a vocabulary that fits these files; the cache is beside them."""
     given = {
         "name": "multi30k",

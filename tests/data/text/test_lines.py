@@ -54,6 +54,19 @@ def test_bytes_that_are_not_utf_8_are_refused_by_line_and_byte(folder):
         data.require(config(folder))
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_other_unicode_is_named_as_what_it_is(folder, encoding, zipped):
+    path, content = unzipped(folder, "train.de")
+    marked = content.decode().encode(encoding)
+    name = path.with_name("train.de.gz") if zipped else path
+    name.write_bytes(gzip.compress(marked) if zipped else marked)
+    general = encoding.removesuffix("-le").removesuffix("-be")
+    with pytest.raises(DataError, match=rf"train\.de.*iconv -f {general} -t utf-8") as caught:
+        data.check(config(folder))
+    assert "latin1" not in str(caught.value)
+
+
 def test_an_empty_line_to_test_on_is_refused_and_one_to_train_on_is_counted(folder):
     path, content = unzipped(folder, "train.en")
     rows = content.split(b"\n")

@@ -87,7 +87,7 @@ def test_preparing_writes_text_files_that_load(root, tmp_path, monkeypatch):
         info=types.SimpleNamespace(splits=infos),
     )
     monkeypatch.setattr(wmt16, "builder", lambda data_dir: built)
-    prepared = preparer.write(folder, types.SimpleNamespace(tfds_dir=None))
+    prepared = preparer.Wmt16Files().write(folder, types.SimpleNamespace(tfds_dir=None))
     assert prepared.facts["pairs"] == SPLITS
     assert prepared.overrides == ("dataset=wmt16", "dataset.source=files")
     loaded = data.load(config(folder, "files"))

@@ -3,28 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from harness.data.base import Data
 from harness.data.images.base import CropOptions, ImageOptions
 from harness.data.images.photos import pipeline
-from harness.data.images.photos.pipeline import Photos
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some of a set's photographs, by their numbers."""
-
-    photos: Photos
-    index: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Class of each."""
-        return np.asarray(self.photos.labels, np.int64)[self.index]
+from harness.data.images.photos.pipeline import Part, Photos
 
 
 @dataclass(frozen=True)

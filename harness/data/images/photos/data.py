@@ -6,8 +6,7 @@ from typing import Any
 from harness.data.base import Data
 from harness.data.images.base import CropOptions
 from harness.data.images.photos import file as photo_file
-from harness.data.images.photos.base import Part
-from harness.data.images.photos.pipeline import Photos
+from harness.data.images.photos.pipeline import Part, Photos
 from harness.data.stream import batch_order, steps
 
 

@@ -206,3 +206,19 @@ def _read(path: str, begin: int, size: int) -> bytes:
             return content
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a set's photographs, by their numbers."""
+
+    photos: Photos
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each."""
+        return np.asarray(self.photos.labels, np.int64)[self.index]

@@ -1,9 +1,9 @@
 """Training clips varied in the graph: shift, speed, equalizer, gain, background noise.
 
 Shift and noise as Arm's keyword spotting example has them,
-https://github.com/ARM-software/ML-examples (tflu-kws-cortex-m/Training/data.py); speed, which
-moves pitch and formants like another speaker's, after Ko et al., Audio augmentation for
-speech recognition, Interspeech 2015.
+https://github.com/ARM-software/ML-examples/tree/69cc53c~1/tflu-kws-cortex-m/Training/data.py;
+speed, which moves pitch and formants like another speaker's, after Ko et al., Audio augmentation
+for speech recognition, Interspeech 2015.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from harness.data.speech.base import AugmentationOptions
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.recordings import CLIP
 from harness.data.speech.sound.wav import SAMPLE_RATE
 

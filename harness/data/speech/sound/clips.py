@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.base import ArrayData, Split
-from harness.data.speech.base import AugmentationOptions
+from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.recordings import CLIP
 
 _CHUNK = 256  # clips whose features are computed together

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from harness.data.base import digest
-from harness.data.speech.base import ClipOptions
 from harness.data.speech.sound import wav
+from harness.data.speech.sound.options import ClipOptions
 from harness.errors import DataError
 
 #: A clip: one second.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.data.base import data_folder
+from harness.data.encoding import marked
 from harness.errors import DataError
 
 
@@ -133,10 +134,17 @@ def read(path: Path) -> Iterator[bytes]:
     """The lines of a file, unpacked, with their newlines, without a byte-order mark.
 
     Raises:
-        DataError: it is damaged.
+        DataError: it is damaged, or its byte-order mark says that it is not UTF-8.
     """
     with _open(path) as file:
-        first = file.readline().removeprefix(BOM_UTF8)
+        first = file.readline()
+        encoding = marked(first[:4])
+        if encoding not in (None, "utf-8"):
+            raise DataError(
+                f"{path}: its byte-order mark says {encoding}; accepted: UTF-8 (convert it: iconv "
+                f"-f {encoding} -t utf-8)"
+            )
+        first = first.removeprefix(BOM_UTF8)
         yield from chain([first] if first else [], file)
 
 
@@ -153,12 +161,18 @@ def decoded(line: bytes, path: Path, number: int) -> str:
     """A line as text.
 
     Raises:
-        DataError: it is not UTF-8; the message names the line and the byte in it.
+        DataError: it is not UTF-8, or has a zero byte, as UTF-16 does, whose text is UTF-8 as
+            well; the message names the line and the byte in it.
     """
     try:
-        return line.decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: line {number} is not UTF-8 (byte {line[error.start]:#04x} at {error.start});"
-            " convert it, e.g. with: iconv -f latin1 -t utf-8"
-        ) from None
+        wrong = f"is not UTF-8 (byte {line[error.start]:#04x} at {error.start})"
+    else:
+        if "\0" not in text:
+            return text
+        wrong = f"has a zero byte, at {line.index(0)}, as UTF-16 has"
+    likely = "utf-16" if 0 in line else "latin1"
+    raise DataError(
+        f"{path}: line {number} {wrong}; convert it, e.g. with: iconv -f {likely} -t utf-8"
+    )

@@ -4,9 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.data import cache
-from harness.data.text.base import PairOptions, languages
 from harness.data.text.corpora import corpus, lines, tokens, vocabulary, words
 from harness.data.text.corpora.lines import Pair
+from harness.data.text.corpora.options import PairOptions, languages
 from harness.data.text.corpora.pairs import PairData
 from harness.data.text.corpora.vocabulary import Vocabulary
 from harness.data.text.corpora.words import Rules

@@ -14,10 +14,10 @@ import numpy as np
 
 from harness.data.base import Data
 from harness.data.stream import steps_from
-from harness.data.text.base import PairOptions, languages
 from harness.data.text.corpora import buckets, tokens, words
 from harness.data.text.corpora.buckets import Batches
 from harness.data.text.corpora.corpus import Side
+from harness.data.text.corpora.options import PairOptions, languages
 from harness.data.text.corpora.vocabulary import BOS, EOS, Vocabulary
 
 

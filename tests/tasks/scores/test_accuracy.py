@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.tasks.accuracy import evaluate
+from harness.tasks.scores.accuracy import evaluate
 from harness.training.objective import make_loss
 
 

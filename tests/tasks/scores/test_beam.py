@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.models.gnmt import Decoding
-from harness.tasks.beam import Search, translate
+from harness.tasks.scores.beam import Search, translate
 from tests.models.gnmt_reference import EOS, Reference
 from tests.models.test_gnmt import padded, sentences, small
 

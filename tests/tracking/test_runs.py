@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -18,8 +17,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from harness.errors import TrackingError
-from harness.tracking import reader
-from harness.tracking.reader import NoRunsError, read_histories, read_runs
+from harness.tracking import backends
+from harness.tracking import store as stores
+from harness.tracking.backends import NoRunsError
+from harness.tracking.runs import read_histories, read_runs
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,11 @@ def store(tmp_path_factory):
     return uri
 
 
+def by_client_only(monkeypatch):
+    """Has an SQLite store read as any other is."""
+    monkeypatch.setattr(stores, "sqlite_path", lambda uri: None)
+
+
 def _searched(uri, experiment):
     """What mlflow.search_runs finds, in the reader's columns."""
     before = mlflow.get_tracking_uri()
@@ -88,8 +94,10 @@ def test_equals_search_runs(store):
 
 
 def test_the_client_gives_the_same_frame_page_by_page(store, monkeypatch):
-    monkeypatch.setattr(reader, "_PAGE", 2)
-    pd.testing.assert_frame_equal(reader._read_client(store, "kinds"), read_runs(store, "kinds"))
+    by_sql = read_runs(store, "kinds")
+    monkeypatch.setattr(backends, "_PAGE", 2)
+    by_client_only(monkeypatch)
+    pd.testing.assert_frame_equal(read_runs(store, "kinds"), by_sql)
 
 
 def test_the_last_value_is_the_last_step_then_the_last_time(store):
@@ -107,11 +115,13 @@ def test_histories_are_those_asked_for_step_by_step_the_later_value_of_a_step(st
     assert read_histories(store, [nan], ["test/accuracy"]) == {}
 
 
-def test_the_client_gives_the_same_histories(store):
+def test_the_client_gives_the_same_histories(store, monkeypatch):
     ids = list(read_runs(store, "kinds")["run_id"])
     keys = ["loss", "test/accuracy"]
-    found = sorted(step for step in reader._client_steps(store, ids, keys) if step[3] == step[3])
-    assert found == sorted(reader._sqlite_steps(Path(store.removeprefix("sqlite:///")), ids, keys))
+    by_sql = read_histories(store, ids, keys)
+    assert by_sql
+    by_client_only(monkeypatch)
+    assert read_histories(store, ids, keys) == by_sql
 
 
 def test_newest_first(store):
@@ -135,10 +145,11 @@ def test_reading_changes_nothing(store):
         assert file.read() == before
 
 
-def test_a_missing_experiment_says_which_there_are(store):
-    for read in (read_runs, reader._read_client):
+def test_a_missing_experiment_says_which_there_are(store, monkeypatch):
+    for _ in range(2):
         with pytest.raises(NoRunsError, match=r"no experiment 'none' \(it has: .*empty, kinds"):
-            read(store, "none")
+            read_runs(store, "none")
+        by_client_only(monkeypatch)
 
 
 def test_a_missing_store_is_not_made(tmp_path):
@@ -159,7 +170,7 @@ def test_an_unreachable_server_is_refused_at_once():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(TrackingError, match="cannot be reached"):
+    with pytest.raises(TrackingError, match="no MLflow server answers"):
         read_runs(f"http://127.0.0.1:{port}", "demo")
 
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-pytest.importorskip("sacrebleu")
-
 from harness.errors import DataError
-from harness.tasks.bleu import score
+from harness.tasks.scores.bleu import score
 
 REFERENCES = [
     "Ein Mann, der etwas anstarrt.",

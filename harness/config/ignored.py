@@ -1,0 +1,61 @@
+"""Settings that were asked for and that no cell reads."""
+
+from collections.abc import Sequence
+
+from harness.config.identity import flat, identity, is_dense
+from harness.config.kinds import decides_nothing, kinds
+from harness.config.overrides import key_of
+from harness.config.schema import Config
+from harness.errors import ConfigError
+
+
+def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
+    """Refuses an override that every cell which has it ignores: it was meant to do something.
+
+    The recipe of the fine-tuning may stand with a dense cell, whose sparse ones share it.
+
+    Args:
+        cells: what was asked for, each with its overrides.
+
+    Raises:
+        ConfigError: names the key, the value, and the choice that ignores it.
+    """
+    reading: dict[str, bool] = {}
+    last: dict[str, Config] = {}
+    for config, overrides in cells:
+        decided = [key for key, _ in flat(identity(config, fingerprint=""))]
+        for override in overrides:
+            reading[override] = reading.get(override, False) or _reads(config, decided, override)
+            last[override] = config
+    for override, read in reading.items():
+        if not read:
+            key, value = key_of(override), override.partition("=")[2]
+            raise ConfigError(f"{key}: received {value} {_why(last[override], key)}")
+
+
+def _reads(config: Config, decided: Sequence[str], override: str) -> bool:
+    key, value = key_of(override), override.partition("=")[2]
+    if "." not in key or not kinds(key) or key.startswith("hydra.") or decides_nothing(key):
+        return True
+    if value == "null" or key == "sparsity.target":  # nothing is set; refused where it cannot be
+        return True
+    if key.startswith("training.finetune") and is_dense(config):
+        return True
+    return any(each == key or each.startswith(f"{key}.") for each in decided)
+
+
+def _why(config: Config, key: str) -> str:
+    """The choice beside a key (or above it) that has no use for it."""
+    section, value = key.rpartition(".")[0], None
+    while section and value is None:
+        part: object = config
+        for name in section.split("."):
+            part = getattr(part, name)
+        tag = "kind" if getattr(part, "kind", None) is not None else "name"
+        value = getattr(part, tag, None)
+        if value is None:
+            section = section.rpartition(".")[0]
+    if section.startswith("sparsity.") and is_dense(config):
+        section, value, tag = "sparsity", config.sparsity.name, "name"
+    said = section if tag == "name" and "." not in section else f"{section}.{tag}"
+    return f"with {said}={value}, which does not read it; accepted: another {said}, or without it"

@@ -1,0 +1,169 @@
+"""What every format of an exported model offers, and what a cell asks for.
+
+A format is one file of this folder: a dataclass below `Format`, announced by
+`@harness.options.choice`. TensorFlow is imported where a file is written or run, not before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.errors import ConfigError
+from harness.options import (
+    MEASUREMENT,
+    NOTHING,
+    UNNAMED,
+    Options,
+    Room,
+    decides,
+    need,
+    one_of,
+)
+
+FORMATS = Room("export.formats", "harness.export")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Real examples to compare outputs on: random ones leave most of a trained network idle.
+
+    Attributes:
+        inputs: the model's, [n, ...] (or a tuple of such).
+        more: what the formats need besides, by name (`Format.needs`).
+    """
+
+    inputs: Any
+    more: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported file.
+
+    Attributes:
+        kind: keras, or a format of the config.
+        path: Where it was written.
+        bytes: Its size.
+        gzip_bytes: Its size gzipped: what it weighs to send, and where zeros pay.
+        max_error: Largest difference between its outputs and the model's on the samples,
+            relative to the model's largest output.
+        agreement: Share of the samples to which it gives the model's class; of integers only.
+    """
+
+    kind: str
+    path: Path
+    bytes: int
+    gzip_bytes: int
+    max_error: float
+    agreement: float | None = None
+
+
+@dataclass
+class Format(Options):
+    """A kind of file that a trained model is shipped as.
+
+    Attributes:
+        file: the file's name.
+        scored: the prefix of its own metrics on the test split, for a file that does not give
+            what the model gives; None for the others.
+        kind: what a config calls it.
+    """
+
+    room: ClassVar[Room] = FORMATS
+    file: ClassVar[str]
+    scored: ClassVar[str | None] = None
+
+    kind: str = UNNAMED
+
+    def check(self, dataset: Any) -> None:
+        """Refuses data whose models cannot have this format.
+
+        Args:
+            dataset: the cell's `harness.data.DatasetOptions`.
+
+        Raises:
+            ConfigError: names `export.formats`, what was received and what is accepted.
+        """
+
+    def needs(self, data: Any, count: int, seed: int) -> dict[str, np.ndarray]:
+        """What is to be known of the data beside the inputs that outputs are compared on.
+
+        Args:
+            data: a `harness.data.Data`.
+            count: how many test examples the outputs are compared on, from the first.
+            seed: the cell's.
+        """
+        return {}
+
+    def write(
+        self, model: Any, path: Path, samples: Samples, tolerance: float
+    ) -> tuple[float, float | None]:
+        """Writes the file, reads it back and compares its outputs with the model's.
+
+        Args:
+            model: of Keras' own layers (`harness.models.layers.plain`).
+            path: the file to write, whole or not at all.
+            samples: with what `needs` gave.
+            tolerance: the largest difference accepted, relative to the largest output.
+
+        Returns:
+            The largest difference, and the share of samples that get the model's class where
+            that is what was compared.
+
+        Raises:
+            ExportError: it cannot be written, does not run, or strays too far.
+        """
+        raise NotImplementedError
+
+    def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
+        """A function from a batch of inputs to the file's outputs; of `scored` formats."""
+        raise NotImplementedError
+
+
+@dataclass
+class ExportOptions(Options):
+    """Which files are made of a trained model and measured in bytes, beside `model.keras`.
+
+    `tolerance` bounds the difference between a converted model's outputs and the Keras
+    model's, relative to the largest output; a conversion beyond it is refused. Files of
+    8-bit integers have a check of their own (`harness.export.int8`).
+    """
+
+    name: str = decides(NOTHING, UNNAMED)
+    formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
+    tolerance: float = decides(MEASUREMENT, 1e-3)
+
+    def check(self, dataset: Any) -> None:
+        """Refuses unknown formats, and those that a model of such data cannot have.
+
+        Args:
+            dataset: the cell's `harness.data.DatasetOptions`.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+        for kind in self.formats:
+            one_of("export.formats", kind, FORMATS.names())
+        formats = list(self.formats)
+        need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
+        need("export.tolerance", self.tolerance, self.tolerance > 0, "a number above 0")
+        for each in self.chosen():
+            each.check(dataset)
+
+    def chosen(self) -> list[Format]:
+        """The formats, in order."""
+        return [FORMATS.find(kind)() for kind in self.formats]
+
+
+def refusal(kind: str, given: str, accepted: str) -> ConfigError:
+    """The line for a format that some data's models cannot have.
+
+    Args:
+        kind: the format's.
+        given: what does not go with it.
+        accepted: what does, or what to choose instead.
+    """
+    return ConfigError(f"export.formats: received {kind} with {given}; accepted: {accepted}")

@@ -1,0 +1,196 @@
+"""The numbers that runs log: what each is called, how it is written, where it is shown.
+
+A metric has its one home here. The run's page, the terminal, MLflow's saved view, tables, CSV
+files and plots read it, and what is computed from a thing measured once, at a cell's end, is
+computed here too. Adding such a metric is adding it to `METRICS`.
+
+Names are `group/name`: slashes group them in MLflow's interface.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+HIGHER, LOWER = "higher", "lower"
+
+#: Where metrics are shown, each place in the order of `METRICS`.
+PAGE = "page"  # the description of a run
+FIRST = "first"  # its first line: MLflow's box shows little more before it is opened
+LINE = "line"  # of a finished cell, in the terminal
+BAR = "bar"  # beside the progress bar of a cell under way
+VIEW = "view"  # columns of the runs in MLflow
+SIZE, COST = "size", "cost"  # grids of a table
+SUMMARY = "summary"  # a table in the terminal
+
+#: What is measured once, at a cell's end: a `harness.pruning.Summary`, a `PermutationReport`, a
+#: `harness.training.loop.FitResult`.
+PRUNED, PERMUTED, FITTED = "summary", "permutation", "fitted"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that runs log.
+
+    Attributes:
+        name: Under which it is logged.
+        label: In words, its unit among them unless that is %.
+        unit: What tables and plots write behind it: % or nothing.
+        digits: Behind the point.
+        factor: From the value logged to the one shown: 100 for a fraction shown in %.
+        better: `HIGHER`, `LOWER`, or empty where neither is.
+        shown: Where it is shown.
+        heading: Of its column in tables, and on axes.
+        column: Of `table.csv`.
+        of: The metric that is its denominator, and stands beside it in a table's grids.
+        ratio: How tables head the column that says how many times less than its dense baseline a
+            cell has of it, and the same in `table.csv`; empty for none.
+        instead: The metric in its place for models of which no run has logged it.
+        file: Of an exported file: which, in words.
+        width: Of its column in MLflow, pixels.
+        by: What computes it: a module, or a source (`PRUNED`, …) with `value`.
+        value: Its value, of what was measured; None where there is none.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    digits: int = 2
+    factor: float = 1.0
+    better: str = ""
+    shown: tuple[str, ...] = ()
+    heading: str = ""
+    column: str = ""
+    of: str = ""
+    ratio: tuple[str, str] | None = None
+    instead: str = ""
+    file: str = ""
+    width: int = 0
+    by: str = ""
+    value: Callable[[Any], float | None] | None = None
+
+    def text(self, value: float) -> str:
+        """A value as the run's page shows it.
+
+        Example:
+            >>> find("test/accuracy").text(0.98765)
+            '98.77%'
+        """
+        return f"{value * self.factor:,.{self.digits}f}{'%' if self.unit == '%' else ''}"
+
+
+def _share(name: str, label: str, **options: Any) -> Metric:
+    """A fraction, shown in %."""
+    return Metric(name, label, **{"unit": "%", "factor": 100.0, **options})
+
+
+def _count(name: str, label: str, **options: Any) -> Metric:
+    return Metric(name, label, digits=0, **options)
+
+
+def size(kind: str, what: str) -> str:
+    """The name of a metric of an exported file: `size/tflite_gzip_bytes`."""
+    return f"size/{kind}_{what}"
+
+
+_TESTS = "harness.tasks"
+_LOOP = "harness.training.loop"
+_FILES = "harness.export"
+_TFLITE, _KERAS = "the TensorFlow Lite file", "model.keras"
+
+METRICS: tuple[Metric, ...] = (
+    _share("test/accuracy", "test accuracy", better=HIGHER, shown=(PAGE, FIRST, LINE),
+           heading="accuracy", width=115, by=_TESTS),
+    _share("test/top5_accuracy", "test top-5 accuracy", better=HIGHER, shown=(PAGE,), by=_TESTS),
+    Metric("test/bleu", "test BLEU, tokenised", better=HIGHER, shown=(PAGE, FIRST, LINE),
+           heading="BLEU", width=115, by=_TESTS),
+    Metric("test/bleu_13a", "test BLEU, detokenised, 13a", better=HIGHER, shown=(PAGE, LINE),
+           by=_TESTS),
+    Metric("test/chrf", "test chrF", better=HIGHER, shown=(PAGE,), by=_TESTS),
+    Metric("test/perplexity", "test perplexity", better=LOWER, shown=(PAGE,), by=_TESTS),
+    _share("test/word_accuracy", "right words in the test", better=HIGHER, by=_TESTS),
+    Metric("test/loss", "test loss", digits=4, better=LOWER, shown=(PAGE,), by=_TESTS),
+    Metric("train/loss", "training loss", digits=4, better=LOWER, shown=(BAR,), by=_LOOP),
+    _share("val/accuracy", "validation accuracy", better=HIGHER, shown=(BAR,), by=_LOOP),
+    _share("val/word_accuracy", "right words in validation", better=HIGHER, shown=(BAR,), by=_LOOP),
+    Metric("val/loss", "validation loss", digits=4, better=LOWER, shown=(BAR,), by=_LOOP),
+    _share("sparsity/scheduled", "zeros scheduled", by=_LOOP),
+    _share("sparsity/reached", "zeros reached", by=_LOOP),
+    _share("sparsity/prunable", "zeros among prunable weights", of="params/prunable",
+           shown=(PAGE, FIRST, LINE, VIEW, SIZE, SUMMARY), heading="zeros of prunable (%)",
+           column="sparsity_prunable", width=130, by=PRUNED, value=lambda s: round(s.sparsity, 6)),
+    _share("sparsity/all", "zeros among all weights", of="params/total", shown=(PAGE, SIZE),
+           heading="zeros of all (%)", column="sparsity_all",
+           by=PRUNED, value=lambda s: round(s.sparsity_of_all, 6)),
+    _count("params/prunable", "prunable weights", heading="prunable weights",
+           column="prunable_params", by=PRUNED, value=lambda s: s.prunable_params),
+    _count("params/total", "all parameters", heading="all parameters",
+           column="total_params", by=PRUNED, value=lambda s: s.total_params),
+    _count("params/trainable", "trainable parameters",
+           by=PRUNED, value=lambda s: s.trainable_params),
+    _count("params/nonzero", "non-zero trainable weights", better=LOWER,
+           shown=(PAGE, VIEW, SIZE, SUMMARY), heading="non-zeros", column="nonzero_params",
+           width=120, by=PRUNED, value=lambda s: s.nonzero_params),
+    _share("permutation/kept_before", "magnitude kept before reordering", by=PERMUTED,
+           value=lambda report: round(report.kept_before, 6)),
+    _share("permutation/kept_after", "magnitude kept after reordering", better=HIGHER,
+           by=PERMUTED, value=lambda report: round(report.kept_after, 6)),
+    _count(size("tflite", "bytes"), "TFLite file, bytes", better=LOWER, shown=(PAGE, SIZE),
+           heading="bytes", column="bytes", instead=size("keras", "bytes"), file=_TFLITE,
+           by=_FILES),
+    _count(size("tflite", "gzip_bytes"), "TFLite file gzipped, bytes", better=LOWER,
+           shown=(PAGE, FIRST, VIEW, SIZE, SUMMARY), heading="gzip bytes", column="gzip_bytes",
+           ratio=("× smaller (gzip)", "gzip_reduction"), instead=size("keras", "gzip_bytes"),
+           file=_TFLITE, width=165, by=_FILES),
+    _count(size("keras", "bytes"), "Keras file, bytes", better=LOWER, file=_KERAS, by=_FILES),
+    _count(size("keras", "gzip_bytes"), "Keras file gzipped, bytes", better=LOWER, shown=(PAGE,),
+           file=_KERAS, by=_FILES),
+    _share("test_int8/accuracy", "test accuracy in 8-bit integers", better=HIGHER, shown=(PAGE,),
+           by=_TESTS),
+    _count(size("tflite_int8", "bytes"), "TFLite file of 8-bit integers, bytes", better=LOWER,
+           shown=(PAGE,), by=_FILES),
+    Metric("time/train_seconds", "training, seconds", digits=1, better=LOWER,
+           shown=(PAGE, VIEW, COST, SUMMARY), heading="training (s a run)", column="train_seconds",
+           width=140, by=FITTED, value=lambda fitted: round(fitted.seconds, 3)),
+    Metric("time/step_ms", "a training step, milliseconds", digits=1, better=LOWER, shown=(COST,),
+           heading="a step (ms)", column="step_ms", by=FITTED,
+           value=lambda fitted: None if fitted.step_ms is None else round(fitted.step_ms, 3)),
+)  # fmt: skip
+
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def find(name: str) -> Metric:
+    """A metric by the name under which it is logged.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _BY_NAME[name]
+
+
+def shown(place: str) -> list[Metric]:
+    """The metrics that are shown in a place, in order."""
+    return [metric for metric in METRICS if place in metric.shown]
+
+
+def present(place: str, values: Mapping[str, float]) -> list[tuple[Metric, float]]:
+    """The metrics of a place that a run has, with its values."""
+    return [(metric, values[metric.name]) for metric in shown(place) if metric.name in values]
+
+
+def in_tables() -> list[Metric]:
+    """The metrics of which tables have means over seeds, in the order of `table.csv`."""
+    return [metric for metric in METRICS if metric.column]
+
+
+def measured(source: str, thing: Any) -> dict[str, float]:
+    """What a source tells, by name.
+
+    Args:
+        source: `PRUNED`, `PERMUTED` or `FITTED`.
+        thing: What was measured; None where there is nothing to tell.
+    """
+    if thing is None:
+        return {}
+    found = {m.name: m.value(thing) for m in METRICS if m.by == source and m.value}
+    return {name: float(value) for name, value in found.items() if value is not None}

@@ -1,0 +1,123 @@
+"""A table as one tidy frame: what `table.csv` holds, and what plots are drawn from."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from harness import metrics
+from harness.report.entries import Entry
+from harness.report.names import family, nominal
+from harness.report.spec import TableSpec
+from harness.report.statistics import Estimate
+from harness.report.tables import Table
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """Returns a line a row of the table, unrounded; None or NaN for what there is not.
+
+    Sparsities are fractions, quality is in the table's unit. The columns are those of
+    `table.csv`, which can be read back with `pandas.read_csv(path, na_values=["n/a", "not run"])`.
+    """
+    return pd.DataFrame([_line(table.spec, e, table.has_controls) for e in table.entries])
+
+
+def layer_frame(table: Table) -> pd.DataFrame:
+    """Returns a line a row of the table and pruned weight, with the sparsity reached there."""
+    return pd.DataFrame(
+        [
+            {**_names(e), "weight": path, "sparsity_reached": share}
+            for e in table.entries
+            for path, share in e.layers.items()
+        ],
+        columns=["model", "sparsity", "variant", "weight", "sparsity_reached"],
+    )
+
+
+def _names(entry: Entry) -> dict[str, Any]:
+    spec = entry.spec
+    return {"model": spec.model, "sparsity": spec.sparsity, "variant": spec.variant}
+
+
+def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
+    published, baseline = entry.published, entry.published_baseline
+    data = {run.tags.get("harness.data", "") for run in entry.runs}
+    return {
+        **_names(entry),
+        "scale": spec.scale,
+        "metric": spec.quality.name,
+        "unit": spec.quality.unit,
+        "seeds": len(entry.runs),
+        "seeds_planned": len(entry.spec.seeds) or None,
+        **_estimate(entry.quality, "mean", "half_width_95"),
+        **_difference(entry.difference, "dense"),
+        **(_difference(entry.control, "control") if controls else {}),
+        **_values(entry),
+        "published_full_scale": published.text if published else None,
+        "published_difference_from_dense": entry.published_difference,
+        "published_dense": baseline.text if baseline else None,
+        "published_beside": "; ".join(f"{p.column}: {p.text}" for p in entry.published_beside),
+        "published_by": published.by if published else None,
+        "published_source": published.source if published else None,
+        "data": "; ".join(sorted(data)),
+        "run_ids": " ".join(run.run_id for run in entry.runs),
+    }
+
+
+def _estimate(estimate: Estimate | None, mean: str, half_width: str) -> dict[str, float | None]:
+    return {
+        mean: estimate.mean if estimate else None,
+        half_width: estimate.half_width if estimate else None,
+    }
+
+
+def _difference(estimate: Estimate | None, whom: str) -> dict[str, float | None]:
+    of = "" if whom == "dense" else f"{whom}_"
+    return {
+        **_estimate(estimate, f"difference_from_{whom}", f"{of}difference_half_width_95"),
+        f"{of}difference_pairs": estimate.n if estimate else None,
+    }
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for metric in metrics.in_tables():
+        found[metric.column] = entry.values.get(metric.name)
+        if metric.ratio:
+            found[metric.ratio[1]] = entry.reductions.get(metric.name)
+            found["file"] = file_of(entry, metric)
+    return found
+
+
+def file_of(entry: Entry, metric: metrics.Metric) -> str | None:
+    """Returns of which file a row's bytes are, in words; None where it has none."""
+    if metric.name not in entry.values:
+        return None
+    return metrics.find(entry.files.get(metric.name, metric.name)).file
+
+
+def sparse(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the measured sparse rows of a frame, with what plots tell them by.
+
+    `family` is a sparsity's name without its amount, `nominal` the share of zeros that the
+    name promises and `reached` that of the prunable weights, both in %, `name` the whole name.
+    """
+    told = tell(frame)
+    measured = told["mean"].notna() & told["sparsity_prunable"].notna()
+    return told[measured & ~told["sparsity"].isin(["dense", "control"])]
+
+
+def tell(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns a frame with the columns that `sparse` names."""
+    variant = frame["variant"].fillna("")
+    return frame.assign(
+        family=frame["sparsity"].map(family),
+        nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
+        reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),
+        name=frame["sparsity"] + variant.map(lambda text: f" ({text})" if text else ""),
+    )
+
+
+def lines(frame: pd.DataFrame) -> Iterator[Any]:
+    """Returns the lines of a frame, the columns their attributes."""
+    return iter(frame.itertuples(index=False))
