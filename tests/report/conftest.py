@@ -65,7 +65,6 @@ def _trouble(store):
         "failed": store.cell("random", 0.5, 2, status="FAILED"),
         "killed": store.cell("random", 0.5, 2, status="KILLED"),
         "incomplete": store.cell("random", 0.5, 2, tags={"harness.complete": None}),
-        "superseded": store.cell("random", 0.5, 2, tags={"harness.superseded": "true"}),
         "former format": store.cell("random", 0.5, 2, tags={"harness.format": "3"}),
         "no format": store.cell("random", 0.5, 2, tags={"harness.format": None}),
         "scale": store.cell("random", 0.5, 2, tags={"harness.scale": "full"}),

@@ -26,7 +26,6 @@ def _reason(collection, run_id):
         ("failed", "failed"),
         ("killed", "failed"),
         ("incomplete", "incomplete"),
-        ("superseded", "superseded"),
         ("former format", "another format than"),
         ("no format", "another format than"),
         ("scale", "another scale than small"),
