@@ -108,9 +108,10 @@ def sparse(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tell(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns a frame with the columns that `sparse` names."""
-    variant = frame["variant"].fillna("")
+    """Returns a frame with the columns that `sparse` names; no variant is an empty text."""
+    variant = frame["variant"].map(lambda text: text if isinstance(text, str) else "")
     return frame.assign(
+        variant=variant,
         family=frame["sparsity"].map(family),
         nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
         reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),

@@ -72,7 +72,7 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
 
 
 def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
-    """Makes rows from whatever cells an experiment holds, dense ones first.
+    """Makes rows from whatever cells an experiment holds: dense ones first, then controls.
 
     Args:
         frame: Runs, as `harness.tracking.runs.read_runs` returns them.
@@ -94,6 +94,6 @@ def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
     return tuple(
         sorted(
             (replace(row, seeds=()) for row in rows),
-            key=lambda row: (row.model, not row.is_dense, row.sparsity, row.variant),
+            key=lambda r: (r.model, not r.is_dense, not r.is_control, r.sparsity, r.variant),
         )
     )

@@ -65,7 +65,6 @@ def _trouble(store):
         "failed": store.cell("random", 0.5, 2, status="FAILED"),
         "killed": store.cell("random", 0.5, 2, status="KILLED"),
         "incomplete": store.cell("random", 0.5, 2, tags={"harness.complete": None}),
-        "superseded": store.cell("random", 0.5, 2, tags={"harness.superseded": "true"}),
         "scale": store.cell("random", 0.5, 2, tags={"harness.scale": "full"}),
         "nan": store.cell("random", 0.5, 2, float("nan")),
         "infinite": store.cell("random", 0.5, 2, float("inf")),

@@ -1,6 +1,6 @@
 """Writes small MLflow stores the way a sweep writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow import MlflowClient
@@ -56,6 +56,7 @@ class Store:
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str | None] | None = None,
         metrics: Mapping[str, float] | None = None,
+        without: Sequence[str] = (),
     ) -> str:
         """Adds a cell's run, later than those before it; returns its id."""
         self._clock += 1000
@@ -70,6 +71,7 @@ class Store:
         all_tags = {**TAGS, "harness.cell_id": cell_id, **(tags or {})}
         run_id = self.client.create_run(self.id, start_time=self._clock).info.run_id
         values = {**DENSE_METRICS, **(metrics or {})}
+        values = {key: value for key, value in values.items() if key not in without}
         if accuracy is not None:
             values["test/accuracy"] = accuracy
         self.client.log_batch(

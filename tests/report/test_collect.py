@@ -26,7 +26,6 @@ def _reason(collection, run_id):
         ("failed", "failed"),
         ("killed", "failed"),
         ("incomplete", "incomplete"),
-        ("superseded", "superseded"),
         ("scale", "another scale than small"),
         ("nan", "finite test/accuracy"),
         ("infinite", "finite test/accuracy"),

@@ -1,5 +1,8 @@
 import html.parser
 import re
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -13,6 +16,7 @@ from harness.report.render import to_html
 from harness.report.tables import build_table
 from harness.tracking.runs import read_runs
 from tests.report.conftest import NASTY
+from tests.settings import ROOT
 
 #: Elements without an end tag.
 VOID = {"meta", "br", "img", "link", "path", "use", "rect", "image"}
@@ -172,3 +176,12 @@ def test_runs_that_are_not_shown_are_linked_though_none_is_shown(stores, demo_sp
     assert any(
         link.endswith(f"/{stores['clean'].id}/runs/{gone}") for link in Page(to_html(found)).links
     )
+
+
+def test_an_installed_package_has_the_templates(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    templates = ROOT / "harness" / "report" / "render" / "templates"
+    assert {path.relative_to(ROOT).as_posix() for path in templates.iterdir()} <= packed

@@ -32,11 +32,10 @@ def test_the_front_is_what_no_other_point_beats(points):
 
 @pytest.fixture(scope="module")
 def full(stores, demo_spec):
-    """The demo with all that plots can show: latency, layers, published values, histories."""
+    """The demo with all that plots can show: layers, published values, histories."""
     runs = read_runs(stores["uri"], "demo")
     runs = runs.assign(
         **{
-            "metrics.latency/ms": runs["metrics.size/tflite_gzip_bytes"] / 1e6,
             "metrics.sparsity/layer/conv_2/kernel": runs["metrics.sparsity/prunable"],
             "metrics.sparsity/layer/conv_10/kernel": runs["metrics.sparsity/prunable"],
         }
@@ -57,7 +56,7 @@ def test_plots_are_pictures_and_the_same_each_time(full):
     first, second = draw_plots(full, _histories(full)), draw_plots(full, _histories(full))
     names = {name.partition(".")[0] for name in first}
     assert names == {
-        *("accuracy_vs_sparsity", "accuracy_vs_bytes", "accuracy_vs_latency"),
+        *("accuracy_vs_sparsity", "accuracy_vs_bytes"),
         *("layer_sparsity", "sparsity_schedule"),
     }
     assert first == second

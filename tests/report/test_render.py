@@ -65,23 +65,6 @@ def test_markdown_shows_sizes_beside_their_denominators_and_the_cost(table):
     assert cost[3] == "| mnist\\_cnn | random 50% | 3 | 41.5 | n/a |"
 
 
-def test_flops_and_latency_show_once_they_are_logged(stores, demo_spec):
-    runs = read_runs(stores["uri"], "demo")
-    dense = runs["params.sparsity.label"] == "dense"
-    runs = runs.assign(
-        **{
-            "metrics.flops/dense": 2e6,
-            "metrics.flops/effective": dense.map({True: 2e6, False: 1e6}),
-            "metrics.latency/ms": dense.map({True: 4.0, False: 2.0}),
-        }
-    )
-    table = build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
-    cost = grid_rows(to_markdown(table), "Cost")
-    assert cost[0].endswith("| FLOPs, dense | FLOPs, without zeros | latency (ms) | × faster |")
-    assert cost[3].endswith("| 2,000,000 | 1,000,000 | 2.000 | 2.00× |")
-    assert "FLOPs without zeros" in caption(table)
-
-
 def test_markdown_names_every_run(table, stores):
     text = to_markdown(table)
     for runs in stores["ids"].values():

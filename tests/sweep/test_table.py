@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.config import compose
+from harness.errors import ConfigError
 from harness.report.published import read_published
 from harness.sweep.spec import Sweep, load, names
 from harness.sweep.table import table_spec
@@ -18,7 +19,7 @@ def rows(*cells):
 
 def test_a_dense_row_is_that_of_every_fine_tuning_recipe():
     (row,) = rows("training.finetune.epochs=3")
-    (same,) = rows("training.finetune.optimizer={name:sgd,momentum:0.9}")
+    (same,) = rows("training.finetune.optimizer.name=sgd training.finetune.optimizer.momentum=0.9")
     (other,) = rows("training.dense.epochs=3")
     assert row.where == same.where != other.where
     assert "training.dense.optimizer.name" in row.where
@@ -33,7 +34,7 @@ def test_rows_are_told_by_settings_left_out():
     )
     assert plain.where != momentum.where
     key = "training.finetune.optimizer.momentum"
-    assert (plain.where[key], momentum.where[key]) == ("None", "0.9")
+    assert (plain.where.get(key), momentum.where[key]) == (None, "0.9")
 
 
 def test_cells_that_are_one_are_one_row_with_each_seed_once():
@@ -90,9 +91,8 @@ def test_a_method_is_a_row_of_its_own():
     )
     assert [plain.sparsity, permuted.sparsity] == ["2 by 4", "2 by 4 permuted"]
     assert rigl.sparsity == "random RigL 50%"
-    # Runs logged before there were methods have no such parameter.
     key = "sparsity.method.kind"
-    assert (plain.where[key], permuted.where[key]) == ("None", "permutation")
+    assert (plain.where[key], permuted.where[key]) == ("none", "permutation")
 
 
 @pytest.mark.parametrize("name", [name for name in names() if load(name).scale == "full"])
@@ -112,3 +112,23 @@ def test_networks_at_small_scale_are_called_by_what_they_are():
         ("MobilenetV2, width 0.5, 32 pixels", "MobilenetV2 224"),
     }
     assert spec.page, "they stand in the guide's layout"
+
+
+GNMT = "model=gnmt dataset=multi30k training=gnmt_small export=keras"
+
+
+def test_a_table_of_translations_is_compared_by_bleu_though_nothing_was_published():
+    spec = table_spec(SWEEP, [compose(GNMT.split())])
+    assert (spec.quality.name, spec.quality.heading) == ("test/bleu", "BLEU")
+
+
+@pytest.mark.parametrize(
+    ("sweep", "cells"),
+    [
+        (SWEEP, (GNMT, "model=mnist_cnn")),
+        (replace(SWEEP, published="image_classification"), (GNMT,)),
+    ],
+)
+def test_a_table_of_several_measures_is_refused(sweep, cells):
+    with pytest.raises(ConfigError, match=r"several measures \(test/bleu of gnmt, test/accuracy"):
+        table_spec(sweep, [compose(cell.split()) for cell in cells])

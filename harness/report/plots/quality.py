@@ -94,7 +94,7 @@ def _free(x: float, taken: list[float]) -> float:
 
 def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, kind: str) -> None:
     halves = members["half_width_95"].fillna(0.0).tolist()
-    joined = len(members) > 1 and not members["variant"].fillna("").any()
+    joined = len(members) > 1 and not members["variant"].any()
     axes.errorbar(
         xs,
         members["mean"].tolist(),
