@@ -34,7 +34,7 @@ test: setup ## run the tests
 
 test-portable: setup ## run the numeric tests with kernels that this machine would not choose
 	$(OTHER_KERNELS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow and not anywhere" \
-		tests/models tests/pruning tests/training tests/tasks/test_beam.py
+		tests/models tests/pruning tests/training tests/tasks/scores/test_beam.py
 
 test-slow: setup ## run the long checks on real data, too
 	$(BIN)/python -m pytest $(AT_ONCE) -m "slow or not slow"

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from benchmarks.pruning_models import MODELS, compile_model
 from benchmarks.timing import interleave, steps
-from harness.pruning import NM, Constant, OneShot, Pruner, Unstructured, allocation, threshold
+from harness.pruning import NM, Constant, OneShot, Pruner, Unstructured, threshold
+from harness.pruning.allocation.base import settle
 
 NEVER = 10**6
 
@@ -46,7 +47,7 @@ def first_step(name: str, options: dict[str, Any], variant: str) -> float:
     keras.backend.clear_session()
     # Functions traced once in a process: forgotten, so that each time pays for them.
     threshold._radix_select.cache_clear()
-    allocation._settle.cache_clear()
+    settle.cache_clear()
     gc.collect()
     begin = time.perf_counter()
     _stepper(name, options, variant)()

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
     """
+    folder = os.environ.get("HARNESS_CONFIG_DIR")
     try:
         parsed = _parse(arguments)
         return int(parsed.command(parsed))
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    finally:  # a program that calls several commands
+        os.environ["HARNESS_CONFIG_DIR"] = folder or ""
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

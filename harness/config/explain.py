@@ -1,7 +1,7 @@
 """One line for an error of Hydra's or OmegaConf's: the key, what was received, accepted."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -14,25 +14,37 @@ from omegaconf.errors import (
 
 from harness.config import choices, kinds
 from harness.config.hints import group_hint, key_hint
-from harness.config.overrides import quoted_form, several_line, unread
+from harness.config.overrides import key_of, quoted_form, several_line, unread
 from harness.errors import ConfigError, NotReadError
 
 
-def refusal(error: Exception, options: Callable[[str], Sequence[str]]) -> ConfigError:
+def refusal(
+    error: Exception,
+    options: Callable[[str], Sequence[str]],
+    overrides: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
+) -> ConfigError:
     """What to raise for an error of composing a config; arguments as for `explain`."""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
-    line = explain(error, options)
+    line = explain(error, options, overrides, config)
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         return NotReadError(line, str(cause.full_key))
     return ConfigError(line)
 
 
-def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
+def explain(
+    error: Exception,
+    options: Callable[[str], Sequence[str]],
+    overrides: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
+) -> str:
     """Puts an error of composing a config into one line.
 
     Args:
         error: Hydra's or OmegaConf's.
         options: group -> the names it accepts.
+        overrides: as they were typed, to repeat a value so.
+        config: plain values, to say what its choices accept.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
@@ -48,7 +60,7 @@ def explain(error: Exception, options: Callable[[str], Sequence[str]]) -> str:
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         return _unknown_key(cause)
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return _wrong_value(cause, str(error))
+        return _wrong_value(cause, str(error), overrides, config)
     return " ".join(str(error).split())
 
 
@@ -74,16 +86,24 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
     return f"{line}; did you mean {meant}?" if meant else line
 
 
-def _wrong_value(error: OmegaConfBaseException, outer: str) -> str:
+def _wrong_value(
+    error: OmegaConfBaseException,
+    outer: str,
+    overrides: Sequence[str],
+    config: Mapping[str, Any] | None,
+) -> str:
     key = re.sub(r"\[\d+\]", "", str(error.full_key))
     message = str(error.msg or error).splitlines()[0]
-    accepted = kinds.accepted(key)
+    accepted = kinds.accepted(key, config)
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: received nothing; accepted: {accepted}"
-    override = re.match(r"Error merging override [^=]+=(.*)", outer.splitlines()[0])
-    value = override or re.match(r"Value '(.*)' (?:of type|is not)", message)
-    if value and value[1].lower() in ("null", "none") and kinds.is_text(key):
+    typed = [each.partition("=")[2] for each in overrides if key_of(each) == key]
+    found = re.match(r"Error merging override [^=]+=(.*)", outer.splitlines()[0]) or re.match(
+        r"(?:Value|Incompatible value) '(.*?)' (?:of type|is not|for field)", message
+    )
+    if not accepted or not (typed or found):
+        return f"{key}: {message}"
+    value = typed[-1] if typed else str(found and found[1])
+    if value.lower() in ("null", "none") and kinds.is_text(key):
         accepted += f" (the text null in quotes, {quoted_form(f'{key}=null')})"
-    if value and accepted:
-        return f"{key}: received {value[1] or 'nothing'}; accepted: {accepted}"
-    return f"{key}: {message}"
+    return f"{key}: received {value or 'nothing'}; accepted: {accepted}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -96,9 +96,24 @@ def decides_nothing(key: str) -> bool:
     return bool(found) and all(decides == NOTHING for _, decides in found)
 
 
-def accepted(key: str) -> str:
-    """What a key accepts, in words; empty if there is no such key."""
-    found = kinds(key)
+def accepted(key: str, config: Mapping[str, Any] | None = None) -> str:
+    """What a key accepts, in words; empty if there is no such key.
+
+    Args:
+        key: dotted.
+        config: plain values, whose choices count where several have the key.
+    """
+    *sections, name = key.split(".")
+    section: Any = config or {}
+    for each in sections:
+        section = section.get(each) if isinstance(section, Mapping) else None
+    tags = (section.get("name"), section.get("kind")) if isinstance(section, Mapping) else ()
+    chosen = [
+        kind
+        for kind in kinds(".".join(sections))
+        if getattr(kind, "name", getattr(kind, "kind", None)) in tags
+    ]
+    found = [inner for kind in chosen for inner in _inside(kind, name)] or kinds(key)
     return _words(found[0]) if found else ""
 
 

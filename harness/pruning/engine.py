@@ -227,29 +227,26 @@ class Engine:
                 if not weight.variable.trainable:  # a layer frozen since then stays as it is
                     continue
                 gradient = gradients.get(weight.index)
-                before = tf.convert_to_tensor(weight.mask)
+                learned = self._learned(weight)
+                before: Any = tf.convert_to_tensor(weight.mask) if learned else None
                 mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
                 weight.mask.assign(mask)
-                self._welcome(weight, before)
+                for variable, fresh in learned:  # of weights that come back, it starts over
+                    value = tf.convert_to_tensor(variable._value)
+                    fresh = tf.cast(weight.value if fresh is None else fresh, value.dtype)
+                    variable.assign(tf.where(weight.mask & ~before, fresh, value))
                 if gradient is None:
                     # Perhaps the loss does not reach it: Keras then skips its constraint.
                     self.mask_average(weight)
                     weight.variable.assign(self.method.settle(weight, weight.value))
 
-    def _welcome(self, weight: Weight, before: Any) -> None:
-        """Starts over what the optimizer knows of weights that were not on the mask before."""
-
-        def start_over(variable: Any, fresh: Any) -> None:
-            value = tf.convert_to_tensor(variable._value)
-            returned = tf.convert_to_tensor(weight.mask) & ~before
-            variable.assign(tf.where(returned, tf.cast(fresh, value.dtype), value))
-
+    def _learned(self, weight: Weight) -> list[tuple[Any, Any]]:
+        """What the optimizer keeps of a weight and its fresh value; None: the weight's own."""
         average = average_of(self.optimizer, weight.variable)
-        if average is not None:
-            start_over(average, weight.value)  # where Keras' averages begin
+        found: list[tuple[Any, Any]] = [] if average is None else [(average, None)]
         if self.method.restarts_moments:
-            for slot, fresh in moments_of(self.optimizer, weight.variable):
-                start_over(slot, fresh)
+            found += moments_of(self.optimizer, weight.variable)
+        return found
 
     def mask_average(self, weight: Weight) -> None:
         """Puts the moving average that the optimizer keeps of a weight on the mask, if any.

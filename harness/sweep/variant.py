@@ -38,7 +38,7 @@ def folder_name(sweep: str, variant: str) -> str:
 
     Example:
         >>> folder_name("demo", ""), folder_name("demo", "training.finetune.epochs=3")
-        ('demo', 'demo-epochs=3-a73f2e')
+        ('demo', 'demo-epochs=3-981c03')
     """
     if not variant:
         return sweep

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.cell.job import Busy, Outcome, take_interrupts
+from harness.config.folders import VARIABLE
 from harness.errors import HarnessError
 
 #: What the server imports before its first fork.
@@ -63,7 +64,9 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
-    given = (function, arguments, str(log), scratch.name, sending)
+    # the fork server has the folder of presets that was in use when it was started
+    presets = os.environ.get(VARIABLE, "")
+    given = (function, arguments, str(log), scratch.name, presets, sending)
     process = context.Process(target=_child, args=given)
     try:
         process.start()
@@ -117,9 +120,15 @@ def _context() -> Any:
 
 
 def _child(
-    function: Callable[..., Any], arguments: tuple[Any, ...], log: str, scratch: str, pipe: Any
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    log: str,
+    scratch: str,
+    presets: str,
+    pipe: Any,
 ) -> None:
     tempfile.tempdir = scratch
+    os.environ[VARIABLE] = presets
     _die_with_parent()
     take_interrupts()
     _send_output_to(log)

@@ -62,13 +62,11 @@ def further(printed):
     return re.findall(r"^  (harness .*?)(?:    .*)?$", printed, re.MULTILINE)
 
 
-def typed(line, folder, **given):
-    """What a shell makes of a line, with this interpreter's harness."""
+def typed(line, folder):
+    """What a shell makes of a line."""
     words = shlex.split(line)
     assert words[0] == "harness"
-    return subprocess.run(
-        command(*words[1:]), cwd=folder, env=environment(), capture_output=True, text=True, **given
-    )
+    return harness(*words[1:], cwd=folder)
 
 
 def test_a_command_ends_with_what_to_do_next(ran):

@@ -6,7 +6,7 @@ from harness.config import compose, options
 from harness.config.folders import VARIABLE, command, own, use
 from harness.errors import ConfigError
 from harness.sweep.spec import load, names
-from tests.settings import harness
+from tests.settings import harness, shell
 
 MINE = "defaults: [random]\n\nname: mine\ntarget: 0.6\n"
 SWEEP = "title: Ours\nscale: small\nblocks: [{cells: [sparsity=mine]}]\n"
@@ -69,7 +69,7 @@ def test_the_hydra_application_takes_it_too(folder):
     for words in (("sparsity=mine",), ("--config-name", "primary")):
         bad = "tracking.uri=sqlite:////no/such/folder/m.db"
         words = ("--config-dir", str(folder), *words, bad)
-        done = harness(*words, cwd=folder.parent, module="harness.run")
+        done = shell(*words, cwd=folder.parent, module="harness.run")
         assert "/no/such/folder does not exist; make it" in done.stderr, done.stderr
 
 

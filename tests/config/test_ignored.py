@@ -4,8 +4,7 @@ import pytest
 
 from harness.config import compose, expand
 from harness.config.ignored import refuse_ignored
-from harness.errors import ConfigError, DataError
-from harness.sweep.plan import plan
+from harness.errors import ConfigError
 from tests.settings import TINY
 
 
@@ -17,22 +16,23 @@ def refuse(*lines):
 @pytest.mark.parametrize(
     ("line", "choice"),
     [
-        ("sparsity.schedule.begin=0.1", "sparsity=dense"),
-        ("sparsity.score=magnitude", "sparsity=dense"),
+        ("sparsity.score=magnitude", "received magnitude with sparsity=dense, which does not"),
+        ("sparsity.schedule.begin=0.0", "received 0.0 with sparsity=dense, which does not"),
+        ("strategy.synchronized_batch_norm=false", "received false with strategy=single, which"),
         (
             "sparsity=structured_2x4 sparsity.schedule.frequency=10",
-            "sparsity.schedule.kind=one_shot",
+            "read by sparsity.schedule=const",
         ),
-        ("sparsity=random sparsity.pattern.n=1", "sparsity.pattern.kind=unstructured"),
-        ("training.dense.decay.rate=0.5", "training.dense.decay.kind=constant"),
-        ("strategy.synchronized_batch_norm=false", "strategy=single"),
+        ("sparsity=random sparsity.pattern.n=1", "read by sparsity.pattern=gradual_n_m, n_m"),
+        ("training.dense.decay.rate=0.5", "read by training.dense.decay=exponential"),
     ],
 )
 def test_a_key_that_a_choice_does_not_read(line, choice):
-    key, _, value = line.split()[-1].partition("=")
+    key = line.split()[-1].partition("=")[0]
     with pytest.raises(ConfigError) as caught:
         refuse(line)
-    assert str(caught.value).startswith(f"{key}: received {value} with {choice}, which does not")
+    assert str(caught.value).startswith(f"{key}: ")
+    assert choice in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,11 @@ def test_a_key_that_a_choice_does_not_read(line, choice):
         "",
         " ".join(TINY),
         "training.checkpoint_epochs=2 work_dir=x tracking.experiment=y training.log_every=1",
-        "training.dense.optimizer.momentum=null training.l2=null",
+        "training.dense.optimizer.epsilon=null training.l2=null",
         "sparsity=random sparsity.schedule.frequency=5 sparsity.scope.include=[a]",
-        "training.dense.optimizer={name:sgd,momentum:0.9}",
-        "sparsity=structured_2x4,random sparsity.schedule.frequency=10",
+        "training.dense.optimizer=sgd training.dense.optimizer.momentum=0.9",
+        "sparsity=random sparsity.schedule=cosine",
+        "sparsity=control,random sparsity.scope.include=[]",
     ],
 )
 def test_what_some_cell_reads_is_read(line):
@@ -53,6 +54,7 @@ def test_what_some_cell_reads_is_read(line):
 
 @pytest.mark.parametrize("line", ["", "dataset=imdb model=imdb_lstm training=imdb_lstm"])
 def test_a_folder_for_data_that_come_with_a_package(line):
-    overrides = (*line.split(), "dataset.data_dir=/nope")
-    with pytest.raises(DataError, match=r"received /nope .* reads no folder; did you mean"):
-        plan([(compose(overrides), overrides)])
+    with pytest.raises(
+        ConfigError, match=r"received '/nope' .* comes with a package; accepted: nu"
+    ):
+        compose((*line.split(), "dataset.data_dir=/nope"))

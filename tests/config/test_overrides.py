@@ -12,7 +12,7 @@ from harness.config import compose, compose_data, expand
 from harness.config.kinds import accepted, is_place, is_text, is_texts, keys, kinds
 from harness.config.overrides import for_hydra, pieces, quoted_form, single
 from harness.errors import ConfigError
-from tests.settings import harness
+from tests.settings import shell
 
 #: What Hydra, YAML or Python would read as something else, or not at all.
 TEXTS = [
@@ -176,7 +176,7 @@ def test_pieces_are_cut_outside_quotes_and_brackets():
 
 @pytest.mark.parametrize("text", ["2026_11_27", "a=b", "run (1)", "no"])
 def test_the_hydra_application_takes_texts_as_typed(tmp_path, text):
-    done = harness("--cfg", "job", f"training.name={text}", cwd=tmp_path, module="harness.run")
+    done = shell("--cfg", "job", f"training.name={text}", cwd=tmp_path, module="harness.run")
     assert done.returncode == 0, done.stderr
     import yaml
 

@@ -156,6 +156,7 @@ RECORDED = SimpleNamespace(
     ConstantSparsity=constant, PolynomialDecay=polynomial, prune_low_magnitude=recorded_masks
 )
 THEIRS = {"sparsity": RECORDED, "build": lambda: None, "schedule": None}
+OURS = {name: getattr(harness.pruning, name) for name in harness.pruning.__all__}
 SCHEDULES = [pair for pair in pairs(section("Schedules")) if pair[0].startswith("sparsity.")]
 PATTERNS = pairs(section("Patterns"))
 
@@ -166,14 +167,14 @@ def test_the_pairs_of_schedules_and_patterns_are_found():
 
 @pytest.mark.parametrize(("theirs", "mine"), SCHEDULES)
 def test_schedules_keep_their_numbers(theirs, mine):
-    record, schedule = eval(theirs, dict(THEIRS)), eval(mine, vars(harness.pruning))
+    record, schedule = eval(theirs, THEIRS), eval(mine, OURS)
     steps = np.asarray(record["steps"])
     expected = np.asarray(record["prune"], bool)
     missed = ~expected & (steps == schedule.last_step)
     sparsities = np.broadcast_to(record["sparsity"], steps.shape)
     np.testing.assert_array_equal(schedule.updates_at(steps), expected | missed)
     np.testing.assert_allclose(schedule.sparsity(steps), sparsities, atol=1e-6)
-    assert eval(repr(schedule), vars(harness.pruning)) == schedule
+    assert eval(repr(schedule), OURS) == schedule
 
     (line,) = (line for line in TEXT.splitlines() if line.startswith(f"| `{theirs}` |"))
     said = re.search(r"tfmot stops at (\.\d+), at step (\d+)", line)
@@ -186,7 +187,7 @@ def test_schedules_keep_their_numbers(theirs, mine):
 
 @pytest.mark.parametrize(("theirs", "mine"), PATTERNS)
 def test_patterns_make_tfmots_masks(theirs, mine):
-    cases, pattern = list(eval(theirs, dict(THEIRS))), eval(mine, vars(harness.pruning))
+    cases, pattern = list(eval(theirs, THEIRS)), eval(mine, OURS)
     if isinstance(pattern, Block):
         pattern.ties = "keep"  # tfmot keeps ties among blocks, too
     assert len(cases) >= 2

@@ -53,7 +53,7 @@ def test_the_parameters_are_those_of_the_published_net(published):
 )
 def test_unstructured_counts(published, policy, prunable, nonzero):
     for target, expected in nonzero.items():
-        overrides = [f"sparsity.target={target}", f"sparsity.scope.policy={policy}"]
+        overrides = [f"sparsity.target={target}", f"sparsity.scope={policy}"]
         summary = preview(published, "sparsity=random", *overrides)
         assert summary.prunable_params == prunable
         assert summary.nonzero_params == expected

@@ -67,7 +67,7 @@ def test_counts_at_full_scale(name):
                 name,
                 "sparsity=random",
                 f"sparsity.target={target}",
-                f"sparsity.scope.policy={policy}",
+                f"sparsity.scope={policy}",
             )
             assert (found.total_params, found.trainable_params) == totals
             assert found.prunable_params == prunable

@@ -1,13 +1,9 @@
-"""Trains under a tf.distribute strategy and prints each replica's masks as JSON.
+"""Trains under a tf.distribute strategy and tells each replica's masks.
 
-A process of its own: strategies fix the devices of a process before its first operation.
-Run as `python -m tests.pruning.distributed_worker mirrored|workers`; for workers, TF_CONFIG
-names the cluster.
+In a process of its own: strategies fix the devices of a process before its first operation.
 """
 
 import hashlib
-import json
-import sys
 
 import keras
 import numpy as np
@@ -50,7 +46,8 @@ def train(strategy, model, batches):
         step(batch)
 
 
-def main(kind, score, mixed):
+def main(kind, score, mixed=False):
+    """Trains as `kind` says, mirrored or workers, of which TF_CONFIG names the cluster."""
     strategy = strategy_of(kind)
     keras.utils.set_random_seed(0)
     with strategy.scope():
@@ -84,10 +81,4 @@ def main(kind, score, mixed):
             assert (value.numpy()[~mask.numpy()] == 0).all()
         replicas["mask"].append([digest(mask.numpy()) for mask in masks])
         replicas["value"].append([digest(value.numpy()) for value in values])
-    result = {"step": pruner.step, "sparsity": pruner.summary().sparsity, **replicas}
-    sys.stdout.write("RESULT " + json.dumps(result) + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3] == "mixed")
+    return {"step": pruner.step, "sparsity": pruner.summary().sparsity, **replicas}

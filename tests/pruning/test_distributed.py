@@ -1,37 +1,14 @@
 """Replicas hold the same masks: two devices in a process, and two processes."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
+from tests.forked import begin, result
+from tests.pruning.distributed_worker import main
+
 pytestmark = pytest.mark.anywhere
-
-TIMEOUT = 240
-
-
-def start(*arguments, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.pruning.distributed_worker", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.getcwd(), **environment},
-    )
-
-
-def result(process):
-    try:
-        out, err = process.communicate(timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    lines = [line for line in out.splitlines() if line.startswith("RESULT ")]
-    assert lines, err[-3000:]
-    return json.loads(lines[0].removeprefix("RESULT "))
 
 
 def assert_same(results):
@@ -44,15 +21,15 @@ def assert_same(results):
 
 
 @pytest.mark.parametrize("score", ["magnitude", "taylor"])
-def test_mirrored_strategy(score):
-    found = result(start("mirrored", score, "full"))
+def test_mirrored_strategy(score, tmp_path):
+    found = result(begin(main, "mirrored", score, log=tmp_path / "log"))
     assert all(len(copies) == 2 for copies in found["mask"])
     assert_same([found])
 
 
 @pytest.mark.slow
-def test_mirrored_strategy_under_mixed_precision():
-    assert_same([result(start("mirrored", "magnitude", "mixed"))])
+def test_mirrored_strategy_under_mixed_precision(tmp_path):
+    assert_same([result(begin(main, "mirrored", "magnitude", True, log=tmp_path / "log"))])
 
 
 def free_port():
@@ -61,13 +38,14 @@ def free_port():
         return one.getsockname()[1]
 
 
-def test_two_worker_processes():
+def test_two_worker_processes(tmp_path):
     workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     processes = [
-        start(
+        begin(
+            main,
             "workers",
             "taylor",
-            "full",
+            log=tmp_path / f"log {index}",
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
             ),

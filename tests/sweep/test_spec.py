@@ -238,7 +238,7 @@ def test_a_cell_is_a_line_a_list_or_a_mapping_read_as_written(tmp_path):
         (
             "sparsity.scope={include: [a], exclude: []}",
             "work_dir=my runs (1)",
-            "sparsity=dense",
+            "sparsity=random",
         ),
         ("sparsity=random", "model.filters=[4, 8]", "sparsity.target=.5"),
         ("sparsity=random", "sparsity.scope.include=[no,1e3,'a,b']", "work_dir=2026_11_27"),
@@ -266,3 +266,48 @@ def test_a_file_says_its_encoding_by_its_mark(tmp_path, encoding):
 def test_a_sweep_named_by_a_date_keeps_its_name(tmp_path):
     loaded = sweep(tmp_path, name="2026_11_27")
     assert {config.tracking.experiment for config, _ in loaded.configs()} == {"2026_11_27"}
+
+
+READING = """
+title: A table
+scale: small
+blocks:
+  - overrides: [sparsity.schedule.begin=0.2]
+    cells: [sparsity=dense, sparsity=random, sparsity=structured_2x4]
+"""
+
+
+def test_an_override_of_several_cells_reaches_those_that_read_it(tmp_path):
+    loaded = sweep(tmp_path, READING)
+    dense, random, structured = loaded.configs(["sparsity.schedule.frequency=20"])
+    assert random[0].sparsity.schedule.frequency == 20
+    assert [config.sparsity.schedule.begin for config, _ in (random, structured)] == [0.2, 0.2]
+    for _, overrides in (dense, structured):
+        assert not any("frequency" in override for override in overrides), "nor does its command"
+    assert not any("begin" in override for override in dense[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "extra", "complaint"),
+    [
+        (
+            ("random, sparsity=structured_2x4", "structured_2x4"),
+            ("frequency=20",),
+            "frequency: ther",
+        ),
+        (
+            ("sparsity=random", "sparsity=random sparsity.pattern.n=1"),
+            (),
+            r"pattern\.n: there is no",
+        ),
+        (
+            ("", ""),
+            ("begni=0.1",),
+            r"begni: there is no such key; .*did you mean sparsity\.schedule",
+        ),
+    ],
+)
+def test_what_no_cell_reads_is_refused(tmp_path, change, extra, complaint):
+    loaded = sweep(tmp_path, READING.replace(*change) if change[0] else READING)
+    with pytest.raises(ConfigError, match=complaint):
+        loaded.configs([f"sparsity.schedule.{override}" for override in extra])

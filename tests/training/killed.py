@@ -2,12 +2,6 @@
 
 Forking after the import of TensorFlow (and before it runs anything) is how the harness
 isolates cells, and saves this check most of its time.
-
-    python -m tests.training.killed FOLDER KILL_AT…
-
-Each KILL_AT is a step of a process at which it kills itself with SIGKILL; a last process
-goes on to the end. A run that is never killed is made too, for comparison. Both leave
-their weights and what they logged in FOLDER.
 """
 
 import json
@@ -80,13 +74,13 @@ def in_a_process(folder: Path, name: str, kill_at: int | None) -> int:
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
+def main(folder: Path, kills: list[int]) -> None:
+    """Trains in processes, of which each but the last kills itself with SIGKILL at a step.
+
+    A run that is never killed is made too, for comparison. Both leave their weights and what
+    they logged in the folder.
+    """
     assert in_a_process(folder, "whole", None) == 0
-    for kill_at in map(int, sys.argv[2:]):
+    for kill_at in kills:
         assert in_a_process(folder, "killed", kill_at) == signal.SIGKILL
     assert in_a_process(folder, "killed", None) == 0
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,6 @@
-"""Trains over two logical CPUs, and prints what the test compares (needs a fresh TensorFlow).
-
-python -m tests.training.mirrored resume|share FOLDER
-"""
+"""Trains over two logical CPUs, and tells what the test compares (needs a fresh TensorFlow)."""
 
 import dataclasses
-import json
-import sys
 from pathlib import Path
 
 import keras
@@ -13,7 +8,7 @@ import numpy as np
 
 from harness.errors import ConfigError
 from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
-from harness.pruning import Polynomial, Pruner, Unstructured
+from harness.pruning import OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
 from harness.training.options import StrategyOptions
@@ -65,20 +60,21 @@ def train(config, checkpoint=None, stop_at=None):
 
 
 def pruned(config, mixed=False):
-    """History and weights of the image net, pruned on the way: in float64, or mixed precision.
+    """History and weights of the image net, pruned: on the way in float64, or mixed, at its start.
 
     By SGD: Adam's first steps are as long whatever the gradient, and of one that is nearly zero
-    a rounding decides the way.
+    a rounding decides the way. So it would which of two weights a later mask keeps.
     """
     keras.config.set_floatx("float32" if mixed else "float64")  # of losses
     seeds.seed_everything(4)
     with strategy.scope(config, batch_size=8), recipe.precision(mixed):
         model = image_model() if mixed else in_float64(image_model())
         strategy.synchronize(model, config)
-        pruner = Pruner(Unstructured(), Polynomial(0.2, 0.5, 0, 4, frequency=2)).attach(model)
+        gradual = Polynomial(0.2, 0.5, 0, 8, frequency=2)
+        pruner = Pruner(Unstructured(), OneShot(0.5) if mixed else gradual).attach(model)
         untrained = model.get_weights()
         phase = small.phase(epochs=1 if mixed else 2)
-        phase.optimizer.name, phase.optimizer.learning_rate = "sgd", 0.1
+        phase.optimizer.name, phase.optimizer.learning_rate = "sgd", 0.02
         training = small.recipe(l2=1e-3)
         result = loop.fit(model, small.data(), phase, training, seed=6, pruner=pruner)
     return result.history, model.get_weights(), difference(model.get_weights(), untrained)
@@ -118,7 +114,7 @@ def resume(folder: Path) -> dict[str, object]:
     }
 
 
-def share(folder: Path) -> dict[str, object]:
+def share() -> dict[str, object]:
     """Two devices against one, on the same batches."""
     with strategy.scope(MIRRORED, batch_size=8) as replicas:
         pass
@@ -136,8 +132,3 @@ def share(folder: Path) -> dict[str, object]:
         "mixed": compare(pruned(MIRRORED, mixed=True), mixed),
         "mixed_apart": compare(pruned(APART, mixed=True), mixed),
     }
-
-
-if __name__ == "__main__":
-    check = {"resume": resume, "share": share}[sys.argv[1]]
-    sys.stdout.write(json.dumps(check(Path(sys.argv[2]))) + "\n")

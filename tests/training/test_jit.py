@@ -1,14 +1,12 @@
 """When the training step is compiled by XLA."""
 
-import subprocess
-import sys
-
 import pytest
 import tensorflow as tf
 
 from harness.pruning.pattern.base import PATTERNS
 from harness.pruning.pattern.none import NoPatternOptions
-from harness.training import jit
+from harness.training import jit, loop, seeds
+from tests.forked import begin, result
 from tests.training import small
 
 pytestmark = pytest.mark.anywhere
@@ -40,16 +38,15 @@ def test_several_devices_keep_it_off(monkeypatch, strategy):
     assert settled.jit_compile == "never"
 
 
-def test_always_reaches_the_training_step():
+def compiled():
+    """Whether a model trained so is."""
+    training = small.recipe(jit_compile="always")
+    seeds.seed_everything(1, training.jit_compile)
+    model = small.model()
+    loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)
+    return model.jit_compile
+
+
+def test_always_reaches_the_training_step(tmp_path):
     """Deterministic kernels, on for good once they are on, would keep XLA out."""
-    code = """
-from harness.training import loop, seeds
-from tests.training import small
-training = small.recipe(jit_compile="always")
-seeds.seed_everything(1, training.jit_compile)
-model = small.model()
-loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)
-assert model.jit_compile is True
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert result(begin(compiled, log=tmp_path / "log")) is True

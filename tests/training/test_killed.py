@@ -2,11 +2,12 @@
 
 import json
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+
+from tests.forked import begin, result
+from tests.training import killed as killed_runs
 
 pytestmark = pytest.mark.anywhere
 
@@ -15,9 +16,7 @@ def test_killed_runs_end_with_the_same_bits(tmp_path):
     # 25 steps in 5 segments. The first process dies somewhere in its second segment or
     # later, the next two wherever they like: before, at and after segments' ends.
     kills = [random.randint(6, 14), random.randint(1, 8), random.randint(1, 4)]
-    command = [sys.executable, "-m", "tests.training.killed", str(tmp_path), *map(str, kills)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr[-3000:]
+    result(begin(killed_runs.main, tmp_path, kills, log=tmp_path / "log"))
 
     whole, killed = (np.load(tmp_path / f"{name}-weights.npz") for name in ("whole", "killed"))
     assert len(whole.files) == 10

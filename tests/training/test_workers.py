@@ -1,26 +1,14 @@
 """Two processes, and two devices, train what one device does."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
+from tests.forked import begin, result
+from tests.training.workers import main
+
 pytestmark = pytest.mark.anywhere
-
-WAIT = 600
-
-
-def start(*arguments, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.training.workers", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment},
-    )
 
 
 def free_ports(count):
@@ -33,31 +21,22 @@ def free_ports(count):
     return ports
 
 
-def result(process):
-    try:
-        out, err = process.communicate(timeout=WAIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    lines = [line for line in out.splitlines() if line.startswith("RESULT ")]
-    assert lines, err[-3000:]
-    return json.loads(lines[0].removeprefix("RESULT "))
-
-
-def cluster(*arguments):
+def cluster(folder, *arguments):
     """What two worker processes on this machine found, the chief's first."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [
-        start(
+        begin(
+            main,
             "multi_worker",
             *arguments,
+            log=folder / f"log {index}",
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             ),
         )
         for index in range(2)
     ]
-    return [result(process) for process in processes]
+    return [result(process, 600) for process in processes]
 
 
 def assert_alike(some, others, tolerance):
@@ -68,13 +47,13 @@ def assert_alike(some, others, tolerance):
         assert mine == pytest.approx(theirs, rel=tolerance, abs=tolerance)
 
 
-def test_two_processes_train_what_one_device_does():
+def test_two_processes_train_what_one_device_does(tmp_path):
     """Normalized by moments of the batch, with dropout, pruned on the way, with an L2 penalty.
 
     In float64, where summing in another order cannot show.
     """
-    chief, other = cluster("small", "pruned", "exact")
-    alone = result(start("single", "small", "pruned", "exact"))
+    chief, other = cluster(tmp_path, "small", "pruned", "exact")
+    alone = result(begin(main, "single", "small", "pruned", "exact", log=tmp_path / "alone"))
     assert (chief["replicas"], alone["replicas"]) == (2, 1)
     assert (chief["chief"], other["chief"]) == (True, False)
     assert {**chief, "chief": None} == {**other, "chief": None}
@@ -91,11 +70,15 @@ def test_two_processes_train_what_one_device_does():
         ("mobilenet_v1", "mixed", 0.05),
     ],
 )
-def test_an_image_model_in_two_processes_and_over_two_devices(model, precision, tolerance):
+def test_an_image_model_in_two_processes_and_over_two_devices(
+    model, precision, tolerance, tmp_path
+):
     """Trained with its own moments in float64; in mixed precision, with those held."""
-    chief, other = cluster(model, "2:4", precision)
-    mirrored = result(start("mirrored", model, "2:4", precision))
-    alone = result(start("single", model, "2:4", precision))
+    chief, other = cluster(tmp_path, model, "2:4", precision)
+    mirrored, alone = (
+        result(begin(main, kind, model, "2:4", precision, log=tmp_path / kind))
+        for kind in ("mirrored", "single")
+    )
     assert {**chief, "chief": None} == {**other, "chief": None}
     assert mirrored["replicas"] == 2
     for found in (chief, mirrored):

@@ -1,15 +1,11 @@
-"""Trains in one of two processes (TF_CONFIG), or alone; prints what the test compares.
+"""Trains in one of two processes (TF_CONFIG), or alone; tells what the test compares.
 
-python -m tests.training.workers multi_worker|mirrored|single MODEL pruned|2:4 mixed|exact
-
-MODEL is small or an image model's name. Exact is float64: workers sum in another order than one
+In mixed precision, or exactly, which is float64: workers sum in another order than one
 process does, and through the many normalizations of an untrained image model, a rounding error of
 float32 grows a millionfold within a step.
 """
 
 import hashlib
-import json
-import sys
 from typing import Any
 
 import keras
@@ -56,7 +52,15 @@ def photographs() -> ArrayData:
     return ArrayData("photographs", "0", "made here", ("a", "b"), split(40), split(8), split(8))
 
 
-def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
+def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str, Any]:
+    """Trains once, in a process of its own.
+
+    Args:
+        kind: multi_worker, mirrored or single.
+        model_kind: small, or an image model's name.
+        sparsity: pruned or 2:4.
+        precision: mixed or exact.
+    """
     config = StrategyOptions(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
     seeds.seed_everything(4)
@@ -81,7 +85,7 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
     strategy.barrier(config)
     weights = [np.asarray(weight, np.float64) for weight in model.get_weights()]
     masks = [(weight != 0).tobytes() for weight in weights if weight.ndim > 1]
-    found = {
+    return {
         "replicas": replicas,
         "chief": strategy.is_chief(config),
         "zeros": sum(int((weight == 0).sum()) for weight in weights if weight.ndim > 1),
@@ -90,9 +94,3 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> None:
         "norms": [float(np.linalg.norm(weight)) for weight in weights],
         "sums": [float(weight.sum()) for weight in weights],
     }
-    sys.stdout.write("RESULT " + json.dumps(found) + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
