@@ -89,8 +89,9 @@ def print_reports(request: Request) -> list[ReportResult]:
         )
         results.append(show(result))
     if left_out:
+        named = one_line(", ".join(left_out))
         _console.print(
-            f"left out, as no run of theirs has what --filter asks for: {one_line(', '.join(left_out))}",
+            f"left out, as no run of theirs has what --filter asks for: {named}",
             markup=False,
             soft_wrap=True,
         )
