@@ -3,6 +3,7 @@
 import re
 import shlex
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +92,11 @@ def test_the_printed_report_writes_the_table_again(ran, name):
 @pytest.mark.parametrize("name", ["sweep", "run"])
 def test_the_printed_interface_opens(ran, name):
     words = shlex.split(further(ran.printed[name])[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        command(*words[1:], "--port", "0"),
+        command(*words[1:], "--port", port),
         cwd=ran.folder,
         env=environment(),
         stdout=subprocess.PIPE,
