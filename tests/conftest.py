@@ -93,7 +93,7 @@ def swept(tmp_path_factory) -> Swept:
         if not (made / "output.txt").exists():
             made.mkdir()
             (made / "tiny.yaml").write_text(SWEEP)
-            done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=made)
+            done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=made, timeout=900)
             assert done.returncode == 0, done.stdout + done.stderr
             (made / "output.txt").write_text(done.stdout)
     folder = shutil.copytree(made, tmp_path_factory.mktemp("swept") / "copy")

@@ -75,9 +75,9 @@ def runs(uri: str, kind: str = "cell") -> list[Run]:
 
 
 def by_sparsity(uri: str) -> dict[str, Run]:
-    """A store's cells by their sparsity's name; each must be there once."""
+    """A store's cells by their sparsity's preset; each must be there once."""
     found = runs(uri)
-    named = {run.params["sparsity.name"]: run for run in found}
+    named = {run.tags["harness.config.sparsity.name"]: run for run in found}
     assert len(named) == len(found), [run.tags["mlflow.runName"] for run in found]
     return named
 

@@ -13,7 +13,7 @@ _interrupts: list[int] = []
 
 
 class Busy(Exception):  # noqa: N818 - a state of the cell, not a failure
-    """Another process holds the cell's lock."""
+    """Another process holds the lock of the cell's weights."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from harness.cell import measures
 from harness.cell.cell import Cell, checkpoint_file, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
-from harness.config import is_dense
+from harness.config import dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
 from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
 from harness.tracking.cell_run import CellRun
@@ -99,7 +99,7 @@ def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
         _train(cell, emit)
         emit({"kind": "stage", "stage": "waiting for the chief"})
         _wait_for_all(cell)
-        finished = cell_run.require_finished(tracking, cell.id)
+        finished = cell_run.require_trained(tracking, cell.trained)
     return {"run_id": finished, "metrics": {}}
 
 
@@ -111,7 +111,7 @@ def close_abandoned(cell: Cell, reason: str) -> None:
 
 @contextmanager
 def _lock(cell: Cell) -> Iterator[None]:
-    """Holds the cell's lock within the block.
+    """Holds the lock of the cell's weights within the block: cells that share them train once.
 
     Raises:
         Busy: another process holds it.
@@ -119,7 +119,7 @@ def _lock(cell: Cell) -> Iterator[None]:
     locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
     locks.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(locks / f"{cell.id[:16]}.lock", timeout=0).acquire()
+        lock = FileLock(locks / f"{cell.trained[:16]}.lock", timeout=0).acquire()
     except Timeout:
         raise Busy from None
     with lock:
@@ -174,7 +174,8 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         if trained is not None:
             return _taken_over(cell, trained, model, examples, run)
         if cell.needs is not None:
-            baseline = cell_run.require_finished(config.tracking, cell.needs)
+            dense = trained_id(dense_baseline(config), cell.fingerprint)
+            baseline = cell_run.require_trained(config.tracking, dense)
             with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
                 load_weights(model, path)
         return _fitted(cell, task, model, examples, training, emit, run)

@@ -46,7 +46,7 @@ def difference(config: Config, overrides: Sequence[str] = ()) -> str:
     Example: `finetune.epochs=3`, `small filters=[4,8] units=16 batch_size=64 +2 ~a73f`
     """
     presets = tuple(f"{group}={getattr(config, group).name}" for group in _PRESETS)
-    plain = _preset_values(presets)
+    plain = _preset_values(config.experiment, presets)
     decided = dict(flat(identity(config, fingerprint="")))
     found = {
         key: value
@@ -74,14 +74,15 @@ def _preset_words(config: Config) -> list[str]:
 
 
 @cache
-def _preset_values(presets: tuple[str, ...]) -> dict[str, Any]:
+def _preset_values(experiment: str | None, presets: tuple[str, ...]) -> dict[str, Any]:
     """The settings of a cell that is nothing but its presets; none if there is no such cell."""
     from harness.config.compose import compose
 
     try:
-        return dict(flat(identity(compose(presets), fingerprint="")))
+        of_experiment = (f"experiment={experiment}",) if experiment else ()
+        return dict(flat(identity(compose((*of_experiment, *presets)), fingerprint="")))
     except ConfigError:  # presets of one's own that are gone, or that only go with overrides
-        return {}
+        return _preset_values(None, presets) if experiment else {}
 
 
 def _is_usual(config: Config, key: str, value: Any, plain: dict[str, Any]) -> bool:

@@ -40,6 +40,8 @@ def group_hint(group: str, value: str, names: Sequence[str]) -> str:
     # a part of a name says it, the shortest name first: sr_ste, mobilenet, int8
     holding = sorted((name for name in names if word in name.lower() and len(word) > 1), key=len)
     near = holding or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if not near and group == "experiment":  # MLflow's word for something else
+        return f"tracking.experiment={value}"
     return f"{group}={near[0]}" if near else ""
 
 

@@ -52,7 +52,10 @@ class TrackingOptions(Options):
 
 @dataclasses.dataclass
 class Config(Options):
-    """A cell: one model × dataset × sparsity × seed × training recipe, and how it is measured."""
+    """A cell: one model × dataset × sparsity × seed × training recipe, and how it is measured.
+
+    `experiment` is the name of the preset that brought several sections together, if one did.
+    """
 
     model: ModelOptions = one_choice(MODELS, "mnist_cnn")
     dataset: DatasetOptions = one_choice(DATASETS, "mnist")
@@ -65,10 +68,13 @@ class Config(Options):
     scale: str = decides(MEASUREMENT, "small")
     seed: int = 1
     work_dir: str = decides(NOTHING, "work")
+    experiment: str | None = decides(NOTHING, None)
 
 
 #: The sections that a preset or a choice fills in, by `GROUP=NAME`.
-GROUPS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
+SECTIONS = ("model", "dataset", "sparsity", "training", "strategy", "export", "tracking")
+#: The groups of presets; an experiment fills in several sections, and says its name.
+GROUPS = (*SECTIONS, "experiment")
 
 
 def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: Any = ()) -> T:
@@ -173,7 +179,7 @@ def register(presets: Callable[[str], Iterable[str]]) -> None:
             if name not in taken:
                 store.store(group=room.group, name=name, node=_defaults(options))
             store.store(group=f"{room.group}/schema", name=name, node=_defaults(options))
-    for section in GROUPS[2:]:
+    for section in SECTIONS[2:]:
         kind = get_type_hints(Config)[section]
         store.store(group=section, name="base", node=_defaults(kind))
     evaluation = {"evaluation": _defaults(EvaluationOptions)}

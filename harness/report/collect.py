@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.config.identity import FORMAT
 from harness.report.filters import Selection
 from harness.report.spec import RowSpec, TableSpec
 from harness.report.values import canonical, is_finite
@@ -128,12 +129,14 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     status = cells["status"]
     quality = pd.to_numeric(_column(cells, f"metrics.{spec.quality.name}"), errors="coerce")
     scale = _column(cells, "tags.harness.scale")
+    former = f"of another format than {FORMAT} (settings meant something else; run them again)"
     checks = {
         "not written by the harness": _column(cells, "tags.harness.kind") != "cell",
         "unfinished (still running, or killed)": status.isin(["RUNNING", "SCHEDULED"]),
         "failed": status.isin(["FAILED", "KILLED"]),
         "incomplete (finished without its last step)": _column(cells, "tags.harness.complete")
         != "true",
+        former: _column(cells, "tags.harness.format") != str(FORMAT),
         f"of another scale than {spec.scale}": scale != spec.scale,
         f"without a finite {spec.quality.name}": ~quality.map(is_finite),
     }

@@ -9,7 +9,7 @@ from harness.report.entries import Entry
 #: A note that begins so says that numbers side by side were not made alike.
 CONFLICT = "CONFLICT"
 #: What a comparison must not mix: tag -> what it tells apart.
-_MADE_BY = {"harness.git_commit": "code versions", "harness.format": "formats"}
+_MADE_BY = {"harness.git_commit": "code versions"}
 
 
 def notes_of(

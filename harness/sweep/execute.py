@@ -60,7 +60,8 @@ def execute(
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
-            for cell in _ready(waiting, outcomes, not_before)[: jobs - len(running)]:
+            under_way = {cell.trained for _, cell in running.values()}
+            for cell in _ready(waiting, outcomes, not_before, under_way)[: jobs - len(running)]:
                 waiting.remove(cell)
                 listener.started(cell)
                 job = worker.start(run, (cell, parent_run), log_path(cell))
@@ -94,14 +95,21 @@ def done(run_id: str) -> Outcome:
 
 
 def _ready(
-    waiting: list[Cell], outcomes: dict[str, Outcome], not_before: dict[str, float]
+    waiting: list[Cell],
+    outcomes: dict[str, Outcome],
+    not_before: dict[str, float],
+    under_way: set[str],
 ) -> list[Cell]:
+    """The cells that may start now: of those that share their weights, one at once."""
     now = time.monotonic()
-    return [
-        cell
-        for cell in waiting
-        if not_before.get(cell.id, 0.0) <= now and (cell.needs is None or cell.needs in outcomes)
-    ]
+    ready = {
+        cell.trained: cell
+        for cell in reversed(waiting)
+        if not_before.get(cell.id, 0.0) <= now
+        and (cell.needs is None or cell.needs in outcomes)
+        and cell.trained not in under_way
+    }
+    return [cell for cell in waiting if ready.get(cell.trained) is cell]
 
 
 def _refuse_orphans(waiting: list[Cell], outcomes: dict[str, Outcome], listener: Listener) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.config import Config
 from harness.config.identity import flat, identity
+from harness.config.kinds import decides_nothing
 from harness.errors import ConfigError
 
 
@@ -25,14 +26,21 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
     for group in [configs, *alike]:
         flats = [dict(flat(dataclasses.asdict(config))) for config in group]
         differing = [
-            key for key in flats[0] if any(flat.get(key) != flats[0][key] for flat in flats)
+            key
+            for key in flats[0]
+            if any(flat.get(key) != flats[0][key] for flat in flats) and not _is_label(key)
         ]
         if group is configs:
             differing = [key for key in differing if key.startswith("tracking.")]
         if differing and not deciding_some.intersection(differing):
-            key = next((key for key in differing if not key.endswith(".name")), differing[0])
+            key = differing[0]
             values = ", ".join(dict.fromkeys(str(flat.get(key)) for flat in flats))
             raise ConfigError(
                 f"{key}: received several values ({values}); accepted: one a command, for it makes "
                 "no other cells (run the command once for each)"
             )
+
+
+def _is_label(key: str) -> bool:
+    """Whether a key says no more than what a preset is called."""
+    return (key == "experiment" or key.endswith(".name")) and decides_nothing(key)

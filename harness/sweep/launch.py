@@ -16,7 +16,7 @@ from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
-from harness.sweep.plan import plan
+from harness.sweep.plan import plan, training
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
 from harness.sweep.publish import write_report
@@ -192,19 +192,35 @@ def _run(
         return _nothing_to_do(cells, finished)
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
+    _say_training(to_do, known)
     with ProgressView(to_do, _console) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
 
 
+def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
+    """Says how many cells start from finished weights, if any do."""
+    trained = len(training(to_do, known))
+    anew = len(to_do) - trained
+    if anew:
+        measured = "1 cell is" if anew == 1 else f"{anew} cells are"
+        others = {0: "none is", 1: "1 is"}.get(trained, f"{trained} are")
+        _console.print(f"{measured} measured anew, {others} trained.")
+
+
 def _prepare(cells: Sequence[Cell], known: Finished) -> None:
-    """Refuses what can be refused while nothing is written yet; then makes the store."""
-    to_do = [cell.config for cell in cells if cell.id not in known.cells]
-    if not to_do:
+    """Refuses what can be refused while nothing is written yet; then makes the store.
+
+    What was built for a finished run of the same weights needs no second look.
+    """
+    tracking = cells[0].config.tracking
+    if all(cell.id in known.cells for cell in cells):
         return
     _check_work_dir(cells)
-    with _console.status("checking the cells"):
-        preflight(to_do)
-    store.open_experiment(to_do[0].tracking.uri, to_do[0].tracking.experiment)
+    unknown = [cell.config for cell in training(cells, known)]
+    if unknown:
+        with _console.status("checking the cells"):
+            preflight(unknown)
+    store.open_experiment(tracking.uri, tracking.experiment)
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:

@@ -5,12 +5,16 @@ imports TensorFlow, so a plan refuses bad input in a second.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from harness import data
 from harness.cell.cell import Cell
 from harness.config import Config, cell_id, dense_baseline, is_dense, trained_id
 from harness.data.base import DatasetOptions
 from harness.sweep.idle import refuse_idle
+
+if TYPE_CHECKING:
+    from harness.tracking.runs import Finished
 
 
 def plan(
@@ -34,7 +38,8 @@ def plan(
         fingerprint = _fingerprint(config.dataset, fingerprints)
         dense_config = dense_baseline(config)
         of_sparsity = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
-        if program:  # its config may choose a sparsity itself
+        if program or any(each.startswith("experiment=") for each in overrides):
+            # its config may choose a sparsity itself
             of_sparsity += ("sparsity=dense",)
         dense = _cell(dense_config, fingerprint, of_sparsity, program)
         cells.setdefault(dense.id, dense)
@@ -45,6 +50,22 @@ def plan(
             cells.setdefault(sparse.id, sparse)
     refuse_idle([config for config, _ in configs], asked.values())
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
+
+
+def training(cells: Iterable[Cell], known: "Finished") -> list[Cell]:
+    """Those of a plan's cells that train: what is finished, or has weights that are, does not.
+
+    Of cells that share their weights, the first one trains, and the others are measured anew.
+
+    Args:
+        cells: from `plan`.
+        known: what is finished.
+    """
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        if cell.id not in known.cells and cell.trained not in known.trained:
+            first.setdefault(cell.trained, cell)
+    return list(first.values())
 
 
 def _cell(

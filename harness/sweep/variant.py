@@ -26,7 +26,7 @@ def variant(sweep: Sweep, extra: Sequence[str]) -> str:
     said: dict[str, str] = {}
     for override in map(sweep.unaliased, extra):
         key = key_of(override)
-        if kinds.kinds(key) and not kinds.decides_nothing(key):
+        if key == "experiment" or (kinds.kinds(key) and not kinds.decides_nothing(key)):
             said[key] = override.partition("=")[2]
     if said.get("seed") == ",".join(map(str, sweep.seeds)):
         del said["seed"]

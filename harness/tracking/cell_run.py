@@ -192,17 +192,17 @@ def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> Non
         CellRun(tracking.uri, run.info.run_id).fail(reason)
 
 
-def require_finished(tracking: TrackingOptions, cell_id: str) -> str:
-    """The run id of a finished cell.
+def require_trained(tracking: TrackingOptions, trained_id: str) -> str:
+    """The run id of a finished cell of these trained weights, however it was measured.
 
     Raises:
-        TrackingError: the cell is not finished in this experiment.
+        TrackingError: there is none in this experiment.
     """
-    found = find_finished(tracking, cell_id)
+    found = find_trained(tracking, trained_id)
     if found is None:
         raise TrackingError(
-            f"the dense baseline {cell_id[:16]} is not finished in experiment "
-            f"{tracking.experiment!r} of {tracking.uri}; run the cell again to train it first"
+            f"the weights {trained_id[:16]} are of no finished cell in experiment "
+            f"{tracking.experiment!r} of {tracking.uri}; run the cell again to train them first"
         )
     return found
 

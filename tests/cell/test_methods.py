@@ -1,18 +1,23 @@
 """The sparse training methods, each reached from a config, trained by the loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.config import compose
 from harness.models import build
-from harness.pruning.options import summarize
+from harness.pruning.options import summarize, summarize_trained
 from harness.training import loop
-from tests.runs import by_sparsity
+from tests.runs import assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, harness
 from tests.training import small
 
 NET = ("model.filters=[4,8]", "model.units=8")
 METHODS = {
+    "random": "Unstructured()",
+    "block_1x4": "Block(",
+    "structured_2x4": "NM(2, 4)",
     "structured_2x4_sr_ste": "SRSTE(update_pruned=True, decay=0.0002)",
     "structured_2x4_gradual": "GradualNM(2, 4)",
     "random_rigl": "RigL(end_step=15, alpha=0.3)",
@@ -44,6 +49,10 @@ def test_a_preset_trains_by_its_method(name):
     # RigL's last exchange grows connections at zero; a dead unit's stay there.
     assert zeros >= half if name == "random_rigl" else zeros == half
     assert summary.trainable_params - summary.nonzero_params == zeros
+    told, known = summarize_trained(model, config.sparsity).layers, summary.layers
+    if name == "random_rigl":  # zeros that it has just grown are on its masks; weights can't tell
+        told, known = ([replace(row, on_mask=0) for row in rows] for rows in (told, known))
+    assert told == known
 
 
 def test_channels_are_permuted_only_if_asked():
@@ -72,7 +81,21 @@ def cells(tmp_path_factory):
     )
     done = harness("run", *TINY, *arguments, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    return by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")
+    found = by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")
+    done = harness("run", *TINY, *arguments, "export=keras", cwd=folder)
+    assert "2 cells are measured anew, none is trained." in done.stdout, done.stdout + done.stderr
+    return {**found, "anew": runs(f"sqlite:///{folder / 'mlflow.db'}")[-1]}
+
+
+def test_a_permuted_cell_measured_anew_keeps_what_training_told(cells):
+    run, anew = cells["structured_2x4_permuted"], cells["anew"]
+    assert anew.tags["harness.trained_run_id"] == run.id
+    assert_same_weights(run, anew)
+    carried = ("permutation/", "time/", "sparsity/", "params/", "test/")
+    expected = {key: value for key, value in run.metrics.items() if key.startswith(carried)}
+    assert {key: anew.metrics[key] for key in expected} == expected
+    name = "sparsity/layers.csv"
+    assert anew.path(name).read_text() == run.path(name).read_text()
 
 
 def test_a_permuted_and_rewound_cell_end_to_end(cells):

@@ -91,13 +91,15 @@ def test_what_is_measured_once_has_no_step(cells):
         assert [step for step, _ in cells["random"].history(metric)] == [0], metric
 
 
-def test_params_are_the_flattened_config(cells):
-    params = cells["random"].params
+def test_params_are_what_decides_and_labels_are_tags(cells):
+    params, tags = cells["random"].params, cells["random"].tags
     assert params["sparsity.target"] == "0.75"
     assert params["model.filters"] == "[4, 8]"
     assert params["training.dense.steps"] == "40"
-    assert params["training.dense.epochs"] == ""
-    assert not any(key.startswith(("tracking", "work_dir")) for key in params)
+    assert tags["harness.config.sparsity.name"] == "random"
+    assert tags["harness.config.training.log_every"] == "10"
+    idle = ("tracking", "work_dir", "training.name", "training.log_every", "training.dense.epochs")
+    assert not any(key.startswith(idle) for key in params)
 
 
 def test_step_metrics(cells):

@@ -68,6 +68,7 @@ NOTHING = {
     "training.name",
     "export.name",
     "sparsity.name",
+    "experiment",
     "tracking.name",
     "tracking.uri",
     "tracking.experiment",
@@ -223,10 +224,10 @@ def test_the_dense_recipe_counts_in_a_sparse_cell():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ((), "49f659cd732c89f93dd782d4fafeb613fa06c9c9eb5565a1fb3965e8ae7c7029"),
-        (SPARSE["random"], "bcc28f522eac4d3f5694b1010491d17cab99d6fe4c0335537c0c6fbed5e23669"),
-        (SPARSE["n_m"], "5459ea484f756a260ac52f9b8c073156313f362326b87797edb4508da42eddb7"),
-        (SPARSE["block"], "2e4e08d385253c7a9443e5d494e2c0ed3dd5b347d710d7651a979748116d2f3f"),
+        ((), "bc02020d2c19e9bbd9828d52409b4367caae50bee46900de448bb6564ee09b77"),
+        (SPARSE["random"], "568365e507030b2162f51c9d36504dd8d4c1810c1c1927fbb63ec36cba6134b8"),
+        (SPARSE["n_m"], "7c361093a40b49a51e0479ddd39a087f267f4f96c379d681dc10f0569663b80e"),
+        (SPARSE["block"], "9ffc786085a2f5583733b45c3dcf89d061a2b9884c8ab900ee15a2755f7a73aa"),
     ],
 )
 def test_ids_do_not_move(overrides, expected):

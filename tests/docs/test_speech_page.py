@@ -105,7 +105,7 @@ def test_the_run_has_every_file_and_the_accuracy_in_8_bits(run):
 def test_the_sweeps_are_as_described(command):
     _, _, name, *extra = shlex.split(command)
     configs = [config for config, _ in sweep.load(name).configs(extra)]
-    assert len(configs) == 15
+    assert len(configs) == 18
     assert {config.dataset.data_dir for config in configs} == {
         "data/speech" if name.endswith("synthetic") else extra[0].partition("=")[2]
     }

@@ -65,6 +65,8 @@ def _trouble(store):
         "failed": store.cell("random", 0.5, 2, status="FAILED"),
         "killed": store.cell("random", 0.5, 2, status="KILLED"),
         "incomplete": store.cell("random", 0.5, 2, tags={"harness.complete": None}),
+        "former format": store.cell("random", 0.5, 2, tags={"harness.format": "3"}),
+        "no format": store.cell("random", 0.5, 2, tags={"harness.format": None}),
         "scale": store.cell("random", 0.5, 2, tags={"harness.scale": "full"}),
         "nan": store.cell("random", 0.5, 2, float("nan")),
         "infinite": store.cell("random", 0.5, 2, float("inf")),

@@ -6,6 +6,8 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from harness.config.identity import FORMAT
+
 PARAMS = {"model.name": "mnist_cnn", "dataset.name": "mnist", "sparsity.target": "None"}
 TAGS = {
     "harness.kind": "cell",
@@ -15,7 +17,7 @@ TAGS = {
     "harness.data_fingerprint": "f" * 64,
     "harness.git_commit": "c" * 40,
     "harness.git_dirty": "false",
-    "harness.format": "1",
+    "harness.format": str(FORMAT),
 }
 DENSE_METRICS = {
     "sparsity/prunable": 0.0,

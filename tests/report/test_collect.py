@@ -26,6 +26,8 @@ def _reason(collection, run_id):
         ("failed", "failed"),
         ("killed", "failed"),
         ("incomplete", "incomplete"),
+        ("former format", "another format than"),
+        ("no format", "another format than"),
         ("scale", "another scale than small"),
         ("nan", "finite test/accuracy"),
         ("infinite", "finite test/accuracy"),

@@ -8,7 +8,8 @@ from harness.cell.cell import work_path
 from harness.config import compose, expand
 from harness.data.images import mnist
 from harness.errors import ConfigError, DataError
-from harness.sweep.plan import plan
+from harness.sweep.plan import plan, training
+from harness.tracking.runs import Finished
 from tests.data.images.mnist_files import write_idx
 from tests.settings import imported
 
@@ -79,6 +80,43 @@ def test_several_values_of_what_makes_no_other_cells_are_refused(line, complaint
 def test_what_a_cell_ignores_may_have_several_values_where_another_reads_it():
     lines = expand(["sparsity=dense,random", "training.finetune.epochs=3,4"])
     assert len(planned(*(" ".join(each) for each in lines))) == 3
+
+
+def test_a_control_is_paired_with_the_dense_baseline_of_its_seed():
+    cells = planned("sparsity=control seed=1", "sparsity=control seed=2", "sparsity=random seed=2")
+    dense = {cell.config.seed: cell.id for cell in cells if cell.dense is None}
+    others = [cell for cell in cells if cell.dense is not None]
+    assert [(cell.dense, cell.needs) for cell in others] == [
+        (dense[seed], dense[seed]) for seed in (1, 2, 2)
+    ]
+
+
+def test_where_sparse_cells_start_from_scratch_a_control_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"training\.finetune\.start: received scratch with sparsi"
+    ):
+        planned("experiment=imdb_lstm sparsity=control")
+
+
+def test_what_only_measures_otherwise_is_not_trained():
+    cells = planned("sparsity=random", "sparsity=random export=keras", "sparsity=random seed=2")
+    dense, other_dense, of_seed_2, sparse, other_sparse, sparse_of_2 = cells
+    assert training(cells, Finished()) == [dense, of_seed_2, sparse, sparse_of_2]
+    assert (dense.trained, sparse.trained) == (other_dense.trained, other_sparse.trained)
+    dense_only = Finished(cells={dense.id: "run"}, trained={dense.trained})
+    assert training(cells, dense_only) == [of_seed_2, sparse, sparse_of_2]
+    every = {cell.trained for cell in cells}
+    assert training(cells, Finished(trained=every)) == []
+
+
+def test_labels_alone_make_one_cell_and_are_no_several_values():
+    lines = ("sparsity=random sparsity.target=0.5", "sparsity=random training.name=mine")
+    assert len(planned(*lines, "experiment=mnist_cnn sparsity=random")) == 2
+
+
+def test_the_baseline_of_an_experiments_cell_is_dense_whatever_that_says():
+    dense, _ = planned("experiment=mnist_cnn sparsity=random")
+    assert dense.command == "harness run experiment=mnist_cnn sparsity=dense"
 
 
 def test_a_program_of_its_own_is_what_runs_the_cell_again():

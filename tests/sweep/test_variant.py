@@ -17,6 +17,7 @@ def test_what_makes_other_cells_is_a_variant():
     assert of() == ""
     assert of("model.units=16") == "model.units=16"
     assert of("u=16,32") == "model.units=16,32", "as its key is called"
+    assert of("experiment=imdb_lstm") == "experiment=imdb_lstm"
     assert of("training=ds_cnn_l") == "training=ds_cnn_l"
     assert of("seed=3", "model.units=8") == of("model.units=8", "seed=3") == "model.units=8, seed=3"
     assert of("model.units=8", "model.units=9") == "model.units=9", "the last one holds"

@@ -111,7 +111,8 @@ def test_finishing_sends_what_waits_and_completes(run, config):
     assert found.data.tags["mlflow.note.content"] == "**it is done**"
     assert history(run, "a") == [(1, 1.0)]
     assert cell_run.find_finished(config.tracking, CELL) == run.run_id
-    assert cell_run.require_finished(config.tracking, CELL) == run.run_id
+    run.set_tags({"harness.trained_id": "d" * 64})
+    assert cell_run.require_trained(config.tracking, "d" * 64) == run.run_id
 
 
 @pytest.mark.parametrize("status", ["FAILED", "KILLED"])
@@ -152,9 +153,9 @@ def test_other_cells_have_other_runs(run, config):
     assert other.run_id != run.run_id
 
 
-def test_a_missing_baseline_is_one_clear_line(config, run):
-    with pytest.raises(TrackingError, match=r"the dense baseline eeeeeeeeeeeeeeee is not finished"):
-        cell_run.require_finished(config.tracking, "e" * 64)
+def test_missing_weights_are_one_clear_line(config, run):
+    with pytest.raises(TrackingError, match=r"weights eeeeeeeeeeeeeeee are of no finished cell"):
+        cell_run.require_trained(config.tracking, "e" * 64)
 
 
 def test_artifacts_come_back(run, tmp_path):
