@@ -81,7 +81,7 @@ class ImageModelOptions(ModelOptions):
         if len(shape) != 3 or shape[-1] != 3:
             raise ConfigError(
                 f"model={self.name}: needs RGB images (height, width, 3), got {shape}; accepted:"
-                " dataset=imagenet, cifar10 or image_folder"
+                " pictures in colour, e.g. dataset=cifar10"
             )
         if min(shape[:2]) < least:
             raise ConfigError(

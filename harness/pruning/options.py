@@ -70,6 +70,7 @@ class SparsityOptions(Options):
         self._check_target()
         self._check_schedule()
         self.score.check("sparsity.score")
+        self.scope.check("sparsity.scope")
         if self.score.needs_gradients and not self.schedule.begin > 0:
             raise ConfigError(
                 f"sparsity.schedule.begin: received {self.schedule.begin:g} with sparsity.score."

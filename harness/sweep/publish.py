@@ -23,6 +23,7 @@ from harness.report import (
     write_index,
     write_table,
 )
+from harness.report.escape import one_line
 from harness.report.report import check_formats
 from harness.report.tables import Table
 from harness.sweep.spec import load, names
@@ -88,8 +89,9 @@ def print_reports(request: Request) -> list[ReportResult]:
         )
         results.append(show(result))
     if left_out:
+        named = one_line(", ".join(left_out))
         _console.print(
-            f"left out, as no run of theirs has what --filter asks for: {', '.join(left_out)}",
+            f"left out, as no run of theirs has what --filter asks for: {named}",
             markup=False,
             soft_wrap=True,
         )

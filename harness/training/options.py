@@ -59,7 +59,9 @@ class TrainingOptions(Options):
     With `dense_weights`, the path of a file that Keras wrote (`.keras`, `.weights.h5` or
     `.h5`), the dense baseline is those weights, evaluated and not trained. `l2` pulls the
     kernels towards zero, depthwise ones aside: it is added to the gradient times the weight,
-    as weight decay was before it was decoupled. `checkpoint_epochs` is how often a checkpoint
+    as weight decay was before it was decoupled. `mixed_precision` computes in float16 on a GPU and
+    in bfloat16 on a CPU, right on each and quick on those with AVX512_BF16 or AMX only: slower
+    than float32 on others. `checkpoint_epochs` is how often a checkpoint
     is written and validation runs; `log_every` is in steps. Neither changes a result.
     """
 

@@ -3,6 +3,7 @@
 import re
 import shlex
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +92,11 @@ def test_the_printed_report_writes_the_table_again(ran, name):
 @pytest.mark.parametrize("name", ["sweep", "run"])
 def test_the_printed_interface_opens(ran, name):
     words = shlex.split(further(ran.printed[name])[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        command(*words[1:], "--port", "0"),
+        command(*words[1:], "--port", port),
         cwd=ran.folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -146,6 +150,8 @@ def test_a_sweep_with_other_overrides_is_one_of_its_own(ran):
 
 
 def test_presets_of_ones_own_reach_the_cells_and_their_names(ran):
-    (first, _) = [run for run in runs(ran.uri) if run.params["sparsity.name"] == "mine"]
-    assert first.params["sparsity.target"] == "0.6"
-    assert "mine 60%" in first.tags["mlflow.runName"]
+    tag = "harness.config.sparsity.name"
+    first, second = [run for run in runs(ran.uri) if run.tags.get(tag) == "mine"]
+    for run in (first, second):
+        assert run.params["sparsity.target"] == "0.6"
+        assert "random 60%" in run.tags["mlflow.runName"]

@@ -42,9 +42,9 @@ def pictures(tmp_path_factory):
     return path
 
 
-def harness(*arguments, env, cwd, module="harness"):
+def harness(*arguments, env, cwd):
     done = subprocess.run(
-        command(*arguments, module=module),
+        command(*arguments),
         env=env,
         cwd=cwd,
         timeout=240,
@@ -107,12 +107,18 @@ def test_a_cell_of_nothing_but_things_from_outside(installed, pictures, tmp_path
         for key in ("epochs=null", "steps=30")
     ]
     done = harness(
-        *("--config-dir", str(PRESETS), "model=resnet8", "model.filters=4", "model.momentum=0.9"),
+        *(
+            "run",
+            "--config-dir",
+            str(PRESETS),
+            "model=resnet8",
+            "model.filters=4",
+            "model.momentum=0.9",
+        ),
         *("dataset=npz_images", f"dataset.data_dir={pictures}", "training=resnet8", *steps),
         *("sparsity=kernels_lamp", "export=keras", "sparsity.schedule.frequency=5"),
         env=installed,
         cwd=tmp_path,
-        module="harness.run",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     cells = runs(f"sqlite:///{tmp_path / 'mlflow.db'}")

@@ -5,6 +5,7 @@ import pytest
 
 from harness.config import compose
 from harness.models import build
+from harness.pruning import PruningError
 
 SMALL = [
     "model.filters=[2,4]",
@@ -34,3 +35,43 @@ def test_random_scores_follow_the_seed(score, same):
     assert first.sum() == other.sum() > 0
     np.testing.assert_array_equal(first, again)
     assert np.array_equal(first, other) is same
+
+
+@pytest.mark.parametrize(
+    ("overrides", "pruned"),
+    [
+        (["sparsity.scope=by_type", "sparsity.scope.types=[Conv2D]"], {"conv_1", "conv_2"}),
+        (["sparsity.scope=all_but_first_and_last"], {"conv_2", "hidden"}),
+        (["sparsity.scope.include=[hidden]"], {"hidden"}),
+        (["sparsity.scope.exclude=['conv_*']"], {"hidden", "logits"}),
+    ],
+)
+def test_scopes_are_reached_by_configs(overrides, pruned):
+    config = compose([*SMALL, *overrides])
+    summary = config.sparsity.pruner(4).preview(build(config.model, (28, 28, 1), 10))
+    assert {layer.layer for layer in summary.layers if layer.prunable} == pruned
+
+
+def test_a_layer_that_keras_has_not_is_refused():
+    config = compose([*SMALL, "sparsity.scope=by_type", "sparsity.scope.types=[os]"])
+    with pytest.raises(PruningError, match="received os; accepted: names of Keras' layers"):
+        config.sparsity.pruner(4)
+
+
+def test_the_latency_scope_says_why_a_model_has_nothing_for_it():
+    config = compose([*SMALL, "sparsity.scope=xnnpack_latency"])
+    with pytest.raises(PruningError, match="no stem for sparse inference"):
+        config.sparsity.pruner(4).preview(build(config.model, (28, 28, 1), 10))
+
+
+def test_whole_channels_are_zero_together():
+    zeros = mask(1, "sparsity.pattern=channels")
+    assert 0 < zeros.sum() < zeros.size
+    assert set(zeros.reshape(-1, zeros.shape[-1]).mean(axis=0)) == {0.0, 1.0}
+
+
+def test_cuts_at_times_of_ones_own():
+    times = ["sparsity.schedule.times=[0.5]", "sparsity.schedule.shares=[0.5,1.0]"]
+    config = compose(["sparsity=random", "sparsity.schedule=piecewise", *times])
+    schedule = config.sparsity.pruner(100).schedule
+    assert (schedule.steps, schedule.sparsities) == ((0, 50), (0.25, 0.5))

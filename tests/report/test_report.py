@@ -104,6 +104,8 @@ from harness.report import report
 from harness.report.pages import page_tables
 from dataclasses import replace
 spec = replace(page_tables("small")["examples"], name="demo")
+report(spec, uri={stores["uri"]!r}, out_dir=Path({str(tmp_path)!r}), plots=False)
+assert "matplotlib" not in sys.modules, "only plots need it"
 result = report(spec, uri={stores["uri"]!r}, out_dir=Path({str(tmp_path)!r}))
 assert len(result.paths) == 8, result.paths
 heavy = {{"tensorflow", "keras", "mlflow", "sqlalchemy"}} & set(sys.modules)

@@ -11,13 +11,16 @@ import subprocess
 
 import pytest
 
+from harness.config import compose
+from harness.config.label import run_name
 from tests.runs import by_sparsity, runs
-from tests.settings import command, environment, harness
+from tests.settings import TINY, command, environment, harness
 from tests.tracking.browser import fresh_browser, text, visit, wait_for, wait_until
 
 #: By sparsity, as the view sorts them: 2:4 prunes less than 50 %, for one layer has no fours.
-NAMES = ["mnist_cnn · dense · seed 1", "mnist_cnn · 2 by 4 · seed 1"]
-NAMES.append("mnist_cnn · random 75% · seed 1")
+SPARSITIES = ("sparsity=dense",), ("sparsity=structured_2x4",)
+SPARSITIES += (("sparsity=random", "sparsity.target=0.75"),)
+NAMES = [run_name(compose([*TINY, *each]), [*TINY, *each]) for each in SPARSITIES]
 
 
 @pytest.fixture(scope="module")

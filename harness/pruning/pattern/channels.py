@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from harness.options import choice, one_of
 from harness.pruning.errors import PruningError
-from harness.pruning.pattern.base import MisfitError, Pattern
+from harness.pruning.pattern.base import Axes, MisfitError, Pattern, PatternOptions
 
-Axes = tuple[int, int]
+POOLINGS = ("average", "max")
+
+
+@choice
+@dataclass
+class ChannelsOptions(PatternOptions):
+    """Whole output channels are zero together, scored by `pooling` of their weights' scores."""
+
+    kind: str = "channels"
+    pooling: str = "average"
+
+    def check(self, key: str) -> None:
+        """A known pooling."""
+        one_of(f"{key}.pooling", self.pooling, POOLINGS)
+
+    def pattern(self) -> Channels:
+        """The pattern."""
+        return Channels(self.pooling)
 
 
 class Channels(Pattern):
@@ -23,7 +42,7 @@ class Channels(Pattern):
     """
 
     def __init__(self, pooling: str = "average") -> None:
-        if pooling not in ("average", "max"):
+        if pooling not in POOLINGS:
             raise PruningError(f"pooling must be 'average' or 'max', received {pooling!r}.")
         self.pooling = pooling
 

@@ -77,6 +77,13 @@ class ScopeOptions(Options):
     include: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
 
+    def check(self, key: str) -> None:
+        """Refuses options out of range.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+
     def scope(self) -> Scope:
         """The scope, before it is narrowed by names."""
         raise NotImplementedError

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.options import choice, need
 from harness.pruning.errors import PruningError
-from harness.pruning.scope.base import Scope, Verdicts
+from harness.pruning.scope.base import Scope, ScopeOptions, Verdicts
 
 if TYPE_CHECKING:
     from harness.pruning.kernels import Kernel
+
+
+@choice
+@dataclass
+class ByTypeOptions(ScopeOptions):
+    """The kernels of layers of Keras, by the names of their classes; those of subclasses, too."""
+
+    kind: str = "by_type"
+    types: list[str] = field(default_factory=list)
+
+    def check(self, key: str) -> None:
+        """One class at least."""
+        accepted = "names of Keras' layers, e.g. [Conv2D,LSTM]"
+        need(f"{key}.types", list(self.types), bool(self.types), accepted)
+
+    def scope(self) -> ByType:
+        """The scope.
+
+        Raises:
+            PruningError: Keras has no layer of such a name.
+        """
+        import keras
+
+        found = {name: getattr(keras.layers, name, None) for name in self.types}
+        for name, kind in found.items():
+            if not (isinstance(kind, type) and issubclass(kind, keras.layers.Layer)):
+                raise PruningError(
+                    f"sparsity.scope.types: received {name}; accepted: names of Keras' layers, "
+                    "e.g. Conv2D, Dense, LSTM"
+                )
+        return ByType(*(kind for kind in found.values() if kind is not None))
 
 
 class ByType(Scope):

@@ -3,14 +3,7 @@
 import re
 
 from harness.report.escape import escape_html
-from harness.report.plots.style import INK, MUTED, PAPER, RULE
 
-_COLOURS = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    RULE: "var(--rule)",
-    PAPER: "var(--paper)",
-}
 _IDS = re.compile(r'(\bid="|url\(#|href="#)')
 
 
@@ -22,12 +15,14 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
         prefix: Goes before its ids: those of two plots on one page must differ.
         label: What the plot shows, for those who do not see it.
     """
+    from harness.report.plots.style import INK, MUTED, PAPER, RULE  # matplotlib, for plots alone
+
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = _IDS.sub(rf"\g<1>{prefix}-", text)
-    for colour, variable in _COLOURS.items():
-        text = text.replace(colour, variable)
+    for colour, name in {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper"}.items():
+        text = text.replace(colour, f"var(--{name})")
     opening, _, rest = text.partition(">")
     opening = re.sub(r' (width|height)="[^"]*"', "", opening)
     return f'{opening} role="img" aria-label="{escape_html(label)}">{rest}'
