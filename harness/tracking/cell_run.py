@@ -127,7 +127,12 @@ class CellRun:
 
     def log_inputs(self, datasets: list[Any]) -> None:
         """Logs MLflow dataset inputs; the same ones again change nothing."""
-        self._client.log_inputs(self.run_id, datasets)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.log_inputs(self.run_id, datasets)
+        except MlflowException:  # of cells that log the same new data set at once, one gets through
+            self._client.log_inputs(self.run_id, datasets)
 
     def finish(self, description: str) -> None:
         """Closes the run; only from here on does the cell count as done."""

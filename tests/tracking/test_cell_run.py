@@ -158,6 +158,21 @@ def test_missing_weights_are_one_clear_line(config, run):
         cell_run.require_trained(config.tracking, "e" * 64)
 
 
+def test_a_data_set_that_another_cell_has_just_logged_is_logged_again(run, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    calls = []
+
+    def send(run_id, datasets):
+        calls.append((run_id, datasets))
+        if len(calls) == 1:
+            raise MlflowException("UNIQUE constraint failed: datasets.experiment_id")
+
+    monkeypatch.setattr(run._client, "log_inputs", send)
+    run.log_inputs(["digits"])
+    assert calls == [(run.run_id, ["digits"])] * 2
+
+
 def test_artifacts_come_back(run, tmp_path):
     (tmp_path / "x.txt").write_text("hello")
     run.artifact(tmp_path / "x.txt", "folder")
