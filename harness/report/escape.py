@@ -47,7 +47,7 @@ def file_name(text: str) -> str:
         >>> file_name("demo-2"), file_name("../../x")
         ('demo-2', 'x-9cdf6a50')
     """
-    name = re.sub(r"[^\w.-]+", "_", text).strip("._-")
+    name = re.sub(r"[^\w.,=+-]+", "_", text).strip("._-")
     if name and name == text and len(name.encode()) <= _LONGEST:
         return name
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]

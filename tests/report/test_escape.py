@@ -13,6 +13,7 @@ from harness.report import TableSpec
 from harness.report.escape import escape_spreadsheet, file_name, markdown_code
 from harness.report.files import write_files
 from harness.report.render import to_csv, to_html, to_markdown
+from harness.sweep.variant import folder_name
 from tests.report.store import Store
 
 #: Names as paths, formulas, markup and terminal codes.
@@ -42,6 +43,11 @@ def test_a_file_s_name_is_one_and_its_own(text):
     assert not name.startswith((".", "-"))
     assert len(name.encode()) < 200
     assert file_name(name) == name
+
+
+def test_a_variant_s_folder_keeps_its_name():
+    name = folder_name("demo", "training.finetune.epochs=3, model.filters=[4,8]")
+    assert TableSpec(name, "t", "small", ()).folder == name
 
 
 def test_texts_that_differ_have_names_that_differ():

@@ -130,7 +130,8 @@ def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(fold
         for sparsity in ("dense", "random 50%", "block 1 by 8 50%")
         for formats in ("[]", "['tflite']")
     ]
-    assert "harness sweep mine.yaml" in (folder / "results" / "mine" / "table.html").read_text()
+    page = folder / "results" / result.table.spec.folder / "table.html"
+    assert "harness sweep mine.yaml" in page.read_text()
 
 
 @pytest.mark.parametrize(
