@@ -23,6 +23,7 @@ def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
     reading: dict[str, bool] = {}
     last: dict[str, Config] = {}
     for config, overrides in cells:
+        config.dataset.check_folder()
         decided = [key for key, _ in flat(identity(config, fingerprint=""))]
         for override in overrides:
             reading[override] = reading.get(override, False) or _reads(config, decided, override)

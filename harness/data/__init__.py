@@ -16,6 +16,7 @@ def require(options: DatasetOptions) -> None:
         DataError: the files are not there, or not as they should be.
     """
     options.check()
+    options.check_folder()
     options.require()
 
 

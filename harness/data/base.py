@@ -143,6 +143,13 @@ class DatasetOptions(Options):
             ConfigError: names the key, what was received and what is accepted.
         """
         one_of("dataset.source", self.source, self.sources)
+
+    def check_folder(self) -> None:
+        """Refuses a folder that nothing would look into.
+
+        Raises:
+            ConfigError: the data come with a package.
+        """
         if self.data_dir is not None and self.source in self.packaged:
             others = [source for source in self.sources if source not in self.packaged]
             raise ConfigError(

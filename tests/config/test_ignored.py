@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import data
 from harness.config import compose, expand
 from harness.config.ignored import refuse_ignored
 from harness.errors import ConfigError
@@ -52,9 +53,10 @@ def test_what_some_cell_reads_is_read(line):
     refuse(line)
 
 
-@pytest.mark.parametrize("line", ["", "dataset=imdb model=imdb_lstm training=imdb_lstm"])
+@pytest.mark.parametrize("line", ["", "dataset=imdb model=imdb_lstm training=imdb_lstm "])
 def test_a_folder_for_data_that_come_with_a_package(line):
-    with pytest.raises(
-        ConfigError, match=r"received '/nope' .* comes with a package; accepted: nu"
-    ):
-        compose((*line.split(), "dataset.data_dir=/nope"))
+    complaint = r"received '/nope' .* comes with a package; accepted: null"
+    with pytest.raises(ConfigError, match=complaint):
+        refuse(f"{line}dataset.data_dir=/nope")
+    with pytest.raises(ConfigError, match=complaint):
+        data.require(compose((*line.split(), "dataset.data_dir=/nope")).dataset)

@@ -72,9 +72,9 @@ def test_who_is_held_out_and_how_clips_are_varied_decide_the_cell_but_not_where_
         ("keyword_spotting_synthetic", "small"),
     ],
 )
-def test_the_sweeps_name_five_sparsities_and_three_seeds(name, scale):
+def test_the_sweeps_name_five_sparsities_a_control_and_three_seeds(name, scale):
     configs = [config for config, _ in sweep.load(name).configs()]
-    assert len(configs) == 15
+    assert len(configs) == 18, "five sparsities and the control"
     assert {config.scale for config in configs} == {scale}
     assert {config.model.name for config in configs} == {"ds_cnn_l"}
 

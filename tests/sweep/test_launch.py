@@ -32,7 +32,7 @@ def not_a_store(folder):
 BAD = {
     "model": ("model=resnet", "model=resnet is unknown; accepted: ds_cnn_l, gnmt, "),
     "dataset": ("dataset=svhn", "dataset=svhn is unknown; accepted: cifar10, fsdd, "),
-    "sparsity": ("sparsity=half", "sparsity=half is unknown; accepted: block_1x4, dense"),
+    "sparsity": ("sparsity=half", "sparsity=half is unknown; accepted: block_1x4, "),
     "target 1": ("sparsity=random sparsity.target=1", "sparsity.target: received 1.0; accepted"),
     "target -.1": (
         "sparsity=random sparsity.target=-0.1",

@@ -63,7 +63,7 @@ def test_other_unicode_is_named_as_what_it_is(folder, encoding, zipped):
     name.write_bytes(gzip.compress(marked) if zipped else marked)
     general = encoding.removesuffix("-le").removesuffix("-be")
     with pytest.raises(DataError, match=rf"train\.de.*iconv -f {general} -t utf-8") as caught:
-        data.check(config(folder))
+        data.require(config(folder))
     assert "latin1" not in str(caught.value)
 
 
