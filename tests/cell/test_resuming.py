@@ -13,7 +13,7 @@ from tests.settings import TINY, harness
 #: A dense cell of some seconds, with a checkpoint every nine steps or so.
 CELL = (
     *TINY,
-    "training.dense.steps=600",
+    "training.dense.steps=1200",
     "training.checkpoint_epochs=0.3",
     "training.log_every=5",
     "dataset.source=idx",
@@ -28,9 +28,12 @@ CHANGES = {
 
 
 def prepared(folder):
+    """The digits in two places, and the overrides of the cells that read them in the first."""
     write_idx(folder / "data", train=4200, test=100)
     write_idx(folder / "moved", train=4200, test=100)
-    return folder
+    # MLflow takes a path that is relative for the same store, wherever a test's commands run
+    uri = f"tracking.uri=sqlite:///{folder / 'mlflow.db'}"
+    return (*CELL, "dataset.data_dir=data", uri)
 
 
 def dense(folder):
@@ -41,9 +44,8 @@ def dense(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    folder = prepared(tmp_path_factory.mktemp("undisturbed"))
-    arguments = (*CELL, "dataset.data_dir=data", "seed=1,2,3,4", "--jobs", "2")
-    done = harness("run", *arguments, cwd=folder)
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = harness("run", *prepared(folder), "seed=1,2,3,4", "--jobs", "2", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return dense(folder)
 
@@ -51,17 +53,16 @@ def undisturbed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory):
     """Four cells interrupted at once, and each taken up again with a setting changed."""
-    folder = prepared(tmp_path_factory.mktemp("interrupted"))
-    arguments = (*CELL, "dataset.data_dir=data", "seed=1,2,3,4", "--jobs", "4")
-    process = start(folder, "run", *arguments)
+    folder = tmp_path_factory.mktemp("interrupted")
+    cell = prepared(folder)
+    process = start(folder, "run", *cell, "seed=1,2,3,4", "--jobs", "4")
     wait_for(lambda: len(checkpoints(folder)) == 4, process)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, (out, err)
     interrupted = dense(folder)
     for seed, changed in CHANGES.items():
-        arguments = (*CELL, "dataset.data_dir=data", *changed, f"seed={seed}")
-        done = harness("run", *arguments, cwd=folder)
+        done = harness("run", *cell, *changed, f"seed={seed}", cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
     return interrupted, dense(folder)
 

@@ -92,7 +92,6 @@ def test_values_arrive_typed():
         ("sparsity=sparsity", "sparsity=sparsity is unknown; accepted: {sparsity}"),
         ("hydra/launcher=moon", "hydra/launcher=moon is unknown; accepted: basic"),
         ("model.name=resnet", "model=resnet is unknown; accepted: {model}"),
-        ("++sparsity.name=x", "sparsity.name: received 'x'; accepted: {sparsity}"),
     ],
 )
 def test_unknown_names(override, line):
