@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.identity import FORMAT
+
 PARAMS, METRICS, STEPS = 30, 20, 50
 TABLES = ("image_classification", "translation", "keyword_spotting")
 #: Shares of runs that a report must leave out: failed, still running.
@@ -77,6 +79,7 @@ def _add_run(
         "harness.kind": "cell",
         "harness.complete": "true" if status == "FINISHED" else "false",
         "harness.scale": "full",
+        "harness.format": str(FORMAT),
         "harness.cell_id": f"cell {number}",
         "harness.data": "made up by this benchmark: synthetic",
         "harness.data_fingerprint": "f" * 64,

@@ -114,7 +114,7 @@ def accepted(key: str, config: Mapping[str, Any] | None = None) -> str:
         if getattr(kind, "name", getattr(kind, "kind", None)) in tags
     ]
     found = [inner for kind in chosen for inner in _inside(kind, name)] or kinds(key)
-    return _words(found[0]) if found else ""
+    return " or ".join(dict.fromkeys(map(_words, found)))
 
 
 def _all_plain(key: str, wanted: tuple[Any, ...]) -> bool:

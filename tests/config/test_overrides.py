@@ -78,6 +78,7 @@ def test_every_text_key_of_the_schema_is_found():
     lists = {key for key in keys() if is_texts(key)}
     assert lists == {
         "dataset.words", "export.formats", "sparsity.scope.include", "sparsity.scope.exclude",
+        "sparsity.scope.types",
     }  # fmt: skip
     assert not texts & lists
     assert not is_text("model.filters")
@@ -105,12 +106,10 @@ def test_lists_of_texts_take_their_elements_as_typed():
 
 
 def test_texts_within_a_section_are_texts_too():
-    config = compose(["training.dense.optimizer={name: sgd, momentum: 0.9}"])
-    assert (config.training.dense.optimizer.name, config.training.dense.optimizer.momentum) == (
-        "sgd",
-        0.9,
-    )
-    with pytest.raises(ConfigError, match="received '1e3'"):
+    config = compose(["sparsity=random", "sparsity.scope={include: [no, 1e3], exclude: [2_0]}"])
+    assert config.sparsity.scope.include == ["no", "1e3"]
+    assert config.sparsity.scope.exclude == ["2_0"]
+    with pytest.raises(ConfigError, match="training/optimizer=1e3 is unknown"):
         compose(["training.dense.optimizer={name: 1e3}"])
 
 

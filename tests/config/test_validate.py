@@ -40,7 +40,12 @@ CASES = [
         "0 to the target, 0.5",
     ),
     # methods
-    ("sparsity.method.kind=sr_ste", "sparsity.method", "SRSTEOptions.* prunes nothing", "leave it"),
+    (
+        "sparsity.method.kind=sr_ste",
+        "sparsity.method",
+        "settings with sparsity=dense, which prunes nothing",
+        "leave",
+    ),
     (
         "sparsity=structured_2x4_sr_ste sparsity.method.decay=-1",
         "sparsity.method.decay",
@@ -99,7 +104,7 @@ CASES = [
         "False",
         "true with a pattern",
     ),
-    ("sparsity=dense sparsity.schedule.begin=0.1", "sparsity.schedule", ".*nothing", "leave it"),
+    ("sparsity=dense sparsity.schedule.begin=0.1", "sparsity.schedule", ".*nothing", "leave"),
     ("sparsity=control sparsity.target=0.5", "sparsity.target", "0.5 with .*none", None),
     (
         "sparsity=control training.finetune.start=scratch",

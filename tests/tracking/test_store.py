@@ -101,7 +101,9 @@ def test_a_damaged_database(tmp_path):
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
     try:
-        assert "cannot be written" in refusal(f"sqlite:///{tmp_path}/mlflow.db")
+        line = refusal(f"sqlite:///{tmp_path}/mlflow.db")
+        # Of root, access(2) asks what it could give itself: then the first write tells.
+        assert "cannot be written" in line or "cannot write beside" in line
     finally:
         tmp_path.chmod(0o700)
 
