@@ -12,7 +12,8 @@ from harness.errors import ConfigError
 def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
     """Refuses an override that every cell which has it ignores: it was meant to do something.
 
-    The recipe of the fine-tuning may stand with a dense cell, whose sparse ones share it.
+    The recipe of the fine-tuning may stand with a dense cell, whose sparse ones share it, and that
+    of the dense phase beside weights that take its place.
 
     Args:
         cells: what was asked for, each with its overrides.
@@ -41,6 +42,8 @@ def _reads(config: Config, decided: Sequence[str], override: str) -> bool:
     if value == "null" or key == "sparsity.target":  # nothing is set; refused where it cannot be
         return True
     if key.startswith("training.finetune") and is_dense(config):
+        return True
+    if key.startswith("training.dense.") and config.training.dense_weights is not None:
         return True
     return any(each == key or each.startswith(f"{key}.") for each in decided)
 
