@@ -49,8 +49,8 @@ def test_a_possible_recipe_passes():
             training(dense=phase(epochs=None)),
             r"training\.dense: received epochs=None, steps=None; accepted: exactly one",
         ),
-        (training(dense=phase(steps=3)), r"training\.dense: received epochs=1, steps=3; .*one"),
-        (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1; .*above 0"),
+        (training(dense=phase(steps=3)), r"training\.dense: received epochs=1.0, steps=3; .*one"),
+        (training(dense=phase(epochs=-1)), r"training\.dense\.epochs: received -1.0; .*above 0"),
         (
             training(dense=phase(decay={"kind": "rewind"})),
             r"training\.dense\.decay\.kind: received rewind, .*; accepted: constant, cosine, expo",
