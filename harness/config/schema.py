@@ -8,7 +8,7 @@ keys and types that the choices do not have.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
@@ -120,6 +120,9 @@ def _options_of(kind: type[Any], name: str) -> type[Any] | None:
 
 def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, Any]:
     """Plain values as the types of their fields; OmegaConf's errors then name the whole key."""
+    hints = get_type_hints(kind)
+    if all(_fits(value, hints[name]) for name, value in plain.items()):
+        return plain  # as nearly always; OmegaConf takes long for what there is nothing to do
     section: Any = OmegaConf.structured(kind)
     if not key:
         section = OmegaConf.merge(section, plain)
@@ -129,6 +132,13 @@ def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, An
         OmegaConf.update(outer, key, plain)
         section = OmegaConf.select(outer, key)
     return {name: _value(section[name]) for name in plain}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a field's type as it is."""
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    return any(type(value) is kind for kind in get_args(hint) or (hint,))
 
 
 def _value(value: Any) -> Any:

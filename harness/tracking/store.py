@@ -46,7 +46,9 @@ def client(uri: str) -> Any:
     from mlflow import MlflowClient
 
     _quiet()
-    return MlflowClient(tracking_uri=uri)
+    # MLflow keeps a store by its URI, and a relative one means another file in another folder
+    database = sqlite_path(uri)
+    return MlflowClient(tracking_uri=f"{_SQLITE}{database}" if database else uri)
 
 
 def open_experiment(uri: str, experiment: str) -> str:

@@ -13,7 +13,7 @@ from tests.settings import TINY, harness
 #: A dense cell of some seconds, with a checkpoint every nine steps or so.
 CELL = (
     *TINY,
-    "training.dense.steps=1200",
+    "training.dense.steps=500",
     "training.checkpoint_epochs=0.3",
     "training.log_every=5",
     "dataset.source=idx",

@@ -130,7 +130,7 @@ def test_schedules_do_not_need_tensorflow():
         "import importlib.util as u, types\n"
         "package = types.ModuleType('harness.pruning'); package.__path__ = ['harness/pruning']\n"
         "sys.modules['harness.pruning'] = package\n"
-        "from harness.pruning.schedule import Polynomial\n"
+        "from harness.pruning.schedule.polynomial import Polynomial\n"
         "from harness.pruning.threshold import keep_largest\n"
         "import numpy as np\n"
         "assert Polynomial(0., .8, 0, 10).sparsity(10) == np.float32(.8)\n"

@@ -41,8 +41,8 @@ def test_the_same_runs_give_the_same_files(stores, demo_spec, tmp_path):
 def test_reports_what_it_left_out(stores, demo_spec, tmp_path):
     spec = replace(demo_spec, experiment="trouble")
     result = report(spec, uri=stores["uri"], out_dir=tmp_path, plots=False)
-    assert sum(len(e.run_ids) for e in result.excluded) == 13
-    assert "Not shown of the experiment: 13 runs" in result.text
+    assert sum(len(e.run_ids) for e in result.excluded) == 15
+    assert "Not shown of the experiment: 15 runs" in result.text
     assert {path.name for path in result.paths} == {f"table.{name}" for name in FORMATS}
 
 

@@ -121,7 +121,7 @@ def test_conflicts_are_flagged(trouble):
     assert f"CONFLICT: the runs were made by {made}" in text
     assert "CONFLICT: the runs of mnist_cnn saw 2 different data sets" in text
     assert "1 of 3 runs made by code with uncommitted changes" in text
-    assert "Not shown of the experiment: 13 runs (" in text
+    assert "Not shown of the experiment: 15 runs (" in text
 
 
 def test_a_metric_that_is_not_a_number_is_no_mean(trouble):
