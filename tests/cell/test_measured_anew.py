@@ -111,6 +111,7 @@ def test_cells_of_the_same_weights_that_start_at_once_train_once(tmp_path):
     assert "harness.resumed_on" not in second.tags
 
 
+@pytest.mark.slow
 def test_beam_search_measures_anew_what_was_trained(tmp_path):
     from tests.data.text.pair_files import write_multi30k
 

@@ -10,6 +10,9 @@ from tests.data.images.mnist_files import write_idx
 from tests.runs import assert_same_weights, runs
 from tests.settings import TINY, harness
 
+#: Eight cells, half of them interrupted: minutes. To what resuming is held, test_faults shows.
+pytestmark = pytest.mark.slow
+
 #: A dense cell of some seconds, with a checkpoint every nine steps or so.
 CELL = (
     *TINY,
