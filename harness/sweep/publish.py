@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from harness import tasks
 from harness.config import compose
-from harness.errors import ConfigError, ReportError
+from harness.errors import ConfigError, ReportError, one_line
 from harness.report import (
     FORMATS,
     ReportResult,
@@ -23,7 +23,6 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.escape import one_line
 from harness.report.report import check_formats
 from harness.report.tables import Table
 from harness.sweep.spec import load, names
