@@ -147,6 +147,8 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
+    if warning := devices.unseen():
+        emit({"kind": "warning", "text": warning})
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     if run is not None:
