@@ -243,6 +243,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         The final metrics, and where the data are from.
     """
     from harness import export, tasks
+    from harness.models.layers import multiply_adds
 
     config, task = cell.config, tasks.of(cell.config)
     trained = _train(cell, emit, run)
@@ -252,11 +253,13 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
         samples = task.samples(examples, config)
+        counted = multiply_adds.count(model)
         exported = export.export(model, config.export, Path(folder), samples)
         metrics = {
             **scores.metrics("test"),
             **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(trained.summary),
+            **measures.of_multiply_adds(counted),
             **measures.of_size(exported),
             **trained.metrics,
         }
@@ -264,6 +267,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
         run.set_tags(dict(scores.tags()))
