@@ -168,7 +168,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
-        strategy.scope(config.strategy, config.training.batch_size),
+        strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)

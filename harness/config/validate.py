@@ -96,10 +96,19 @@ def _compiled(config: Config) -> None:
 
 
 def _shares(config: Config) -> None:
-    """What devices that share a batch cannot do."""
-    strategy = config.strategy.name
+    """What devices that share a batch cannot do, or one that takes it part by part."""
+    strategy, parts = config.strategy.name, config.training.gradient_accumulation
     if strategy != "single":
-        config.dataset.check_shared(strategy)
+        config.dataset.check_shared(f"strategy={strategy}", "strategy=single")
+        # Keras updates the weights in a branch then, which its strategies cannot enter.
+        accepted = f"null with strategy={strategy}, which needs strategy=single"
+        need("training.gradient_accumulation", parts, parts is None, accepted)
+    elif parts is not None:
+        key = "training.gradient_accumulation"
+        config.dataset.check_shared(f"{key}={parts}", f"{key}=null")
+    run = config.training.steps_per_execution
+    accepted = f"null with strategy={strategy}, whose steps are taken one by one"
+    need("training.steps_per_execution", run, run is None or strategy == "single", accepted)
     if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
             f"strategy: received multi_worker with model={config.model.name}, whose validation is"
