@@ -155,7 +155,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
+    training = jit.settle(config.training, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)

@@ -82,12 +82,6 @@ def _finite(key: str, value: Any) -> None:
 
 
 def _compiled(config: Config) -> None:
-    kind = config.sparsity.pattern.kind
-    if config.training.jit_compile == "always" and not config.sparsity.pattern.compiles:
-        raise ConfigError(
-            f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
-            "masks XLA cannot select; accepted: auto, never"
-        )
     if config.training.jit_compile == "always" and config.strategy.name != "single":
         raise ConfigError(
             f"training.jit_compile: received 'always' with strategy={config.strategy.name}, whose "

@@ -126,12 +126,6 @@ CASES = [
         "times that rise",
     ),
     (
-        "sparsity=random training.jit_compile=always",
-        "training.jit_compile",
-        "'always' with sparsity.pattern.kind=unstructured",
-        "auto, never",
-    ),
-    (
         "sparsity=random sparsity.schedule.unit=epoch",
         "sparsity.schedule.unit",
         "'epoch'",
