@@ -143,7 +143,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
+    training = jit.settle(config.training, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
@@ -156,7 +156,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
-        strategy.scope(config.strategy, config.training.batch_size),
+        strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
