@@ -231,7 +231,7 @@ def test_a_cell_is_a_line_a_list_or_a_mapping_read_as_written(tmp_path):
         (10, 8),
         {"on": "model.units"},
     )
-    shared, cells = loaded.blocks[0]
+    shared, cells, _ = loaded.blocks[0]
     assert shared == ("model.units=16", "tracking.uri='sqlite:///a, b.db'", "dataset.data_dir=null")
     assert cells == (
         ("sparsity=random", "sparsity.target=0.75", "model.filters=[32, 64]"),
