@@ -76,7 +76,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def estimate(value: Estimate | None, *, signed: bool = False) -> str:
-    """Formats a mean ± interval; the mean alone for one seed.
+    """Formats a mean ± interval; the mean alone for one seed, of two seeds both values.
 
     Example:
         >>> estimate(Estimate(98.5333, 0.2117, 3))
@@ -88,7 +88,12 @@ def estimate(value: Estimate | None, *, signed: bool = False) -> str:
     if signed and not mean.startswith("-") and float(mean.replace(",", "")) != 0:
         mean = f"+{mean}"
     mean = mean.replace("-", "−")
-    return mean if value.half_width is None else f"{mean} ± {number(value.half_width, 2)}"
+    if value.half_width is not None:
+        return f"{mean} ± {number(value.half_width, 2)}"
+    if value.n == 1:
+        return mean
+    each = ", ".join(number(one, 2).replace("-", "−") for one in value.values)
+    return f"{mean} ({each})" if each else mean
 
 
 def seeds_text(entry: Entry) -> str:
@@ -277,6 +282,8 @@ def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Dr
     ]
     if table.has_controls:
         columns.append(("vs control", _measured(_control_text)))
+    if heading:
+        columns += _certainty(table)
     if any(entry.published for entry in table.entries):
         columns += [
             (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
@@ -285,6 +292,35 @@ def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Dr
     if heading and any(entry.published_beside for entry in table.entries):
         columns.append(("published beside it", _beside_place))
     return columns
+
+
+def _certainty(table: Table) -> list[tuple[str, _Draw]]:
+    """How sure differences are, where any row can tell."""
+    columns: list[tuple[str, _Draw]] = []
+    if any(entry.p_holm is not None for entry in table.entries):
+        columns.append(("p, seeds (Holm)", _measured(lambda e: _p_text(e.p_holm))))
+    compared = [entry.comparison for entry in table.entries if entry.comparison]
+    if any(each.examples for each in compared):
+        columns.append(("± test examples", _measured(_examples_text)))
+        columns.append(("p, McNemar", _measured(_mcnemar_text)))
+    return columns
+
+
+def _p_text(p: float | None) -> str:
+    if p is None:
+        return NOT_APPLICABLE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _examples_text(entry: Entry) -> str:
+    examples = entry.comparison.examples if entry.comparison else None
+    if examples is None or examples.half_width is None:
+        return NOT_APPLICABLE
+    return f"± {number(examples.half_width, 2)}"
+
+
+def _mcnemar_text(entry: Entry) -> str:
+    return _p_text(entry.comparison.p_examples if entry.comparison else None)
 
 
 def difference_text(entry: Entry) -> str:

@@ -140,7 +140,7 @@ def without(key):
         ("title: t\nscale: small\nblocks: []", r"blocks: received \[\]"),
         (
             "title: t\nscale: small\nblocks: [3]",
-            r"blocks\[0\]: received '3'; accepted: a mapping with overrides and cells",
+            r"blocks\[0\]: received '3'; accepted: a mapping with overrides, cells and seeds",
         ),
         ("title: t\nscale: small\nblocks: [{cells: []}]", r"blocks\[0\]\.cells: received \[\]"),
         ("title: t\nscale: small\nblocks: [{cells: a=1}]", r"blocks\[0\]\.cells: received 'a=1'"),
