@@ -15,7 +15,7 @@ from harness.errors import ReportError
 from harness.report.pages import page_tables
 from harness.report.spec import RowSpec, TableSpec
 
-_TEXTS = ("name", "title", "scale", "published", "source", "command", "experiment")
+_TEXTS = ("name", "title", "scale", "published", "source", "command", "experiment", "tuned")
 
 
 def to_json(spec: TableSpec) -> str:

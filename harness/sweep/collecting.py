@@ -27,7 +27,8 @@ def collect_runs(tables: Sequence[str], uri: str | None, folder: Path | None) ->
     The specification of each table is kept beside its runs (`harness.report.kept`).
 
     Args:
-        tables: sweeps by name; all that the store has runs of if empty.
+        tables: sweeps by name; a table without runs is planned there. If empty, all that the store
+            has runs of, and all that are planned.
         uri: the MLflow store; None for the config's.
         folder: None for `results/runs`.
 
@@ -38,16 +39,16 @@ def collect_runs(tables: Sequence[str], uri: str | None, folder: Path | None) ->
     store, into = uri or compose().tracking.uri, folder or RUNS
     with opened(store) as backend:
         held = sorted(each.name for each in backend.experiments())
-    chosen = list(tables) or [name for name in held if name in names()]
+    planned = {path.stem for path in into.glob("*.json")}
+    chosen = list(tables) or [name for name in names() if name in held or name in planned]
     if not chosen:
         raise ReportError(
             f"{store} holds no sweep's runs, but of: {', '.join(held) or 'nothing'}; run a sweep"
         )
     specs = {name: _spec(name) for name in chosen}
     for name, spec in specs.items():
-        path, count = collected.collect(store, name, into)
-        if path or any(into.glob(f"{name}-*.parquet")):
-            write_files(into, {f"{name}.json": to_json(spec).encode()})
+        path, count = collected.collect(store, name, into) if name in held else (None, 0)
+        write_files(into, {f"{name}.json": to_json(spec).encode()})
         said = f"{count} runs in {path}" if path else "nothing new"
         _console.print(f"{name}: {said}", markup=False, soft_wrap=True)
 

@@ -34,6 +34,7 @@ class Sweep:
         blocks: `(overrides, cells, seeds)`: overrides shared by a block's cells, each cell's own,
             and the seeds of the block where they are not the sweep's.
         published: the file under `results/published/` to compare with, or None.
+        tuned: what the recipes were chosen with, for the table's caption.
         aliases: short names that overrides on the command line may use -> the keys.
         file: what it was asked for by: its name, or the path of its file.
     """
@@ -44,6 +45,7 @@ class Sweep:
     seeds: tuple[int, ...]
     blocks: tuple["Block", ...]
     published: str | None = None
+    tuned: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
 
@@ -146,7 +148,7 @@ def _file(name: str) -> Path:
     return found
 
 
-_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases"}
+_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases", "tuned"}
 
 
 def _parse(name: str, path: Path, content: Any) -> Sweep:
@@ -174,6 +176,8 @@ def _fields(content: Any) -> dict[str, Any]:
         isinstance(text, str) for pair in aliases.items() for text in pair
     )
     need("aliases", aliases, named, "a mapping from short names to keys")
+    tuned = content.get("tuned", "")
+    need("tuned", as_text(tuned), isinstance(tuned, str), "a text")
     blocks = content["blocks"]
     need("blocks", blocks, isinstance(blocks, list) and bool(blocks), "a list of blocks")
     return {
@@ -182,6 +186,7 @@ def _fields(content: Any) -> dict[str, Any]:
         "seeds": _seeds("seeds", content.get("seeds", [1])),
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
+        "tuned": " ".join(tuned.split()),
         "aliases": aliases,
     }
 

@@ -217,14 +217,18 @@ def _of(folder: Path, experiment: str | None = None) -> list[dict[str, Any]]:
 
 
 class Collected:
-    """A `Backend` that reads a folder of collected runs; an experiment's id is its name."""
+    """A `Backend` that reads a folder of collected runs; an experiment's id is its name.
+
+    A table that is planned there (a `.json` of its name) is an experiment, if without runs.
+    """
 
     def __init__(self, folder: Path):
         self._folder = folder
 
     def experiments(self) -> list[Experiment]:
         """As `Backend`."""
-        names = sorted({run["experiment"] for run in _of(self._folder)})
+        planned = {path.stem for path in self._folder.glob("*.json")}
+        names = sorted(planned | {run["experiment"] for run in _of(self._folder)})
         return [Experiment(name, name, frozenset()) for name in names]
 
     def runs(self, experiment: str, *, finished: bool = False) -> list[Row]:

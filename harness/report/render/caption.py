@@ -25,6 +25,7 @@ def sentences(table: Table) -> list[str]:
         f"split{f' in {quality.unit}' if quality.unit else ''}: mean ± {CONFIDENCE:.0%} interval "
         "over seeds (Student t; n seeds).",
         f"Differences are from a run's own dense baseline{controls}, paired by seed.",
+        *([table.spec.tuned] if table.spec.tuned else []),
         *_certainty(table),
         *_beside(table),
         *_scales(table),
