@@ -10,6 +10,7 @@ from harness import metrics
 
 if TYPE_CHECKING:
     from harness.export import Artifact
+    from harness.models.layers.multiply_adds import MultiplyAdds
     from harness.pruning import PermutationReport, Summary
     from harness.training.loop import FitResult
 
@@ -27,6 +28,14 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
             name = layer.path.replace("/", ".")
             found[f"sparsity/layer/{name}"] = round(layer.sparsity, _DIGITS)
     return found
+
+
+def of_multiply_adds(counted: "MultiplyAdds") -> dict[str, float]:
+    """Multiply-adds of one example, of all weights and of those that are not zero.
+
+    None where a layer is of a kind that cannot be counted: a total without it would be no total.
+    """
+    return metrics.measured(metrics.COUNTED, None if counted.uncounted else counted)
 
 
 def of_permutation(report: "PermutationReport | None") -> dict[str, float]:

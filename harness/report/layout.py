@@ -337,25 +337,33 @@ def _control_text(entry: Entry) -> str:
 def size_grid(table: Table) -> Grid:
     """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
     return _row_grid(
-        table, "size", "Sparsity reached, and size", _columns(metrics.SIZE, denominators=True)
+        table,
+        "size",
+        "Sparsity reached, and size",
+        _columns(table, metrics.SIZE, denominators=True),
     )
 
 
 def cost_grid(table: Table) -> Grid:
     """Every row: what training cost."""
-    return _row_grid(table, "cost", "Cost", [("seeds", _seeds_place), *_columns(metrics.COST)])
+    columns = [("seeds", _seeds_place), *_columns(table, metrics.COST)]
+    return _row_grid(table, "cost", "Cost", columns)
 
 
 def summary_grid(table: Table) -> Grid:
     """What a terminal has room for: results, and of size what is asked first."""
     results = _results(table, table.spec.quality, heading="")
-    return _row_grid(table, "summary", table.spec.title, [*results, *_columns(metrics.SUMMARY)])
+    return _row_grid(
+        table, "summary", table.spec.title, [*results, *_columns(table, metrics.SUMMARY)]
+    )
 
 
-def _columns(place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
+def _columns(table: Table, place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
     """The columns of the metrics shown in a place."""
     columns = []
     for metric in metrics.shown(place):
+        if metric.if_logged and not any(metric.name in e.values for e in table.entries):
+            continue
         columns.append(_column(metric))
         if denominators and metric.of:
             columns.append(_column(metrics.find(metric.of)))

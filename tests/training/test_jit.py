@@ -6,7 +6,6 @@ import tensorflow as tf
 from harness.pruning.pattern.base import PATTERNS
 from harness.pruning.pattern.none import NoPatternOptions
 from harness.training import jit, loop, seeds
-from tests.forked import begin, result
 from tests.training import small
 
 pytestmark = pytest.mark.anywhere
@@ -38,15 +37,10 @@ def test_several_devices_keep_it_off(monkeypatch, strategy):
     assert settled.jit_compile == "never"
 
 
-def compiled():
-    """Whether a model trained so is."""
+def test_always_reaches_the_training_step():
+    """Deterministic kernels, on for good once they are on, would keep XLA out."""
     training = small.recipe(jit_compile="always")
     seeds.seed_everything(1, training.jit_compile)
     model = small.model()
     loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)
-    return model.jit_compile
-
-
-def test_always_reaches_the_training_step(tmp_path):
-    """Deterministic kernels, on for good once they are on, would keep XLA out."""
-    assert result(begin(compiled, log=tmp_path / "log")) is True
+    assert model.jit_compile is True
