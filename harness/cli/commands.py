@@ -195,6 +195,9 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
     )
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
+    )
     parser.add_argument("--ui", help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
@@ -253,6 +256,7 @@ def _report(parsed: argparse.Namespace) -> int:
             kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
+            watch=parsed.watch,
         )
     )
     return 0

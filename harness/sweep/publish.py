@@ -32,6 +32,7 @@ from harness.report.tables import Table
 from harness.sweep.collecting import kept_specs
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
+from harness.sweep.watching import watch
 from harness.tracking.runs import Uri, read_runs
 
 #: Where tables go: a folder each.
@@ -56,6 +57,7 @@ class Request:
         kept: a folder of collected runs to rebuild its tables from, and from nothing else.
         out: the folder of the files (of several tables: of their folders).
         ui: where run ids link to; None for the store's own server, or that of `harness ui`.
+        watch: follow the one table's sweep until it ends, then write the table.
     """
 
     tables: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class Request:
     kept: Path | None = None
     out: Path | None = None
     ui: str | None = None
+    watch: bool = False
 
 
 def print_reports(request: Request) -> list[ReportResult]:
@@ -81,6 +84,11 @@ def print_reports(request: Request) -> list[ReportResult]:
     if request.kept is not None:
         return _rebuild(request, request.kept)
     specs = _specs(request)
+    if request.watch:
+        if len(specs) != 1:
+            raise ConfigError(f"--watch: received {len(specs)} tables; accepted: one")
+        ((spec, uri),) = specs
+        watch(spec, uri, request.out or RESULTS / spec.folder, request.ui)
     several = len(specs) > 1
     tables, left_out = _tables(specs, request)
     results = []
