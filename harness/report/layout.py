@@ -76,7 +76,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def estimate(value: Estimate | None, *, signed: bool = False) -> str:
-    """Formats a mean ± interval; the mean alone for one seed, of two seeds both values.
+    """Formats a mean ± interval; the mean alone for one seed, and of two both values.
 
     Example:
         >>> estimate(Estimate(98.5333, 0.2117, 3))
@@ -84,16 +84,16 @@ def estimate(value: Estimate | None, *, signed: bool = False) -> str:
     """
     if value is None:
         return NOT_AVAILABLE
-    mean = number(value.mean, 2)
-    if signed and not mean.startswith("-") and float(mean.replace(",", "")) != 0:
-        mean = f"+{mean}"
-    mean = mean.replace("-", "−")
-    if value.half_width is not None:
-        return f"{mean} ± {number(value.half_width, 2)}"
-    if value.n == 1:
-        return mean
-    each = ", ".join(number(one, 2).replace("-", "−") for one in value.values)
-    return f"{mean} ({each})" if each else mean
+    if value.half_width is None and len(value.values) > 1:
+        return ", ".join(_signed(each) if signed else number(each, 2) for each in value.values)
+    mean = _signed(value.mean) if signed else number(value.mean, 2).replace("-", "−")
+    return mean if value.half_width is None else f"{mean} ± {number(value.half_width, 2)}"
+
+
+def _signed(value: float) -> str:
+    text = number(value, 2)
+    plus = "" if text.startswith("-") or float(text.replace(",", "")) == 0 else "+"
+    return f"{plus}{text}".replace("-", "−")
 
 
 def seeds_text(entry: Entry) -> str:

@@ -42,7 +42,7 @@ def test_holm_never_reorders_and_counts_only_what_is_there():
 def test_two_values_have_no_interval_and_are_shown():
     found = mean_interval([98.4, 98.8])
     assert found == Estimate(98.6, None, 2)
-    assert estimate(found) == "98.60 (98.40, 98.80)"
+    assert estimate(found) == "98.40, 98.80"
     assert mean_interval([1.0, 2.0, 3.0]).half_width == pytest.approx(2.484, abs=1e-3)
 
 
