@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from harness.report import bootstrap
 from harness.report.collect import Run
 from harness.report.statistics import LEAST, Estimate, mean_interval
 from harness.tracking.answers import Answers
@@ -29,6 +30,7 @@ class Comparison:
         examples: the same difference, its interval over the test's examples: those of a seed pair
             are alike, so only what the mean of an example's differences over seeds varies counts.
             None where runs do not say what they answered.
+        p_by_seed: of translations instead, each seed's from sacrebleu's paired bootstrap.
         p_examples: of McNemar's test (https://doi.org/10.1007/BF02295996), exact for one seed.
     """
 
@@ -37,6 +39,7 @@ class Comparison:
     p: float | None = None
     examples: Estimate | None = None
     p_examples: float | None = None
+    p_by_seed: tuple[float, ...] = ()
 
 
 def compare(
@@ -58,14 +61,20 @@ def compare(
     if difference is None:
         return None
     pairs = [
-        (answers[run.run_id].right, answers[others[run.run_id].run_id].right)
+        (answers[run.run_id], answers[others[run.run_id].run_id])
         for run in runs
         if run.run_id in others and {run.run_id, others[run.run_id].run_id} <= answers.keys()
     ]
-    right = [(a, b) for a, b in pairs if a is not None and b is not None and a.shape == b.shape]
+    right = [
+        (a.right, b.right)
+        for a, b in pairs
+        if a.right is not None and b.right is not None and a.right.shape == b.right.shape
+    ]
     whole = len(right) == difference.n and len({a.shape for a, _ in right}) == 1
     over = _over_examples(right) if whole else (None, None)
-    return Comparison(versus, difference, paired_t(difference.values), *over)
+    said = [found for a, b in pairs if (found := bootstrap.paired(a, b)) is not None]
+    by_seed = tuple(p for _, p in said)
+    return Comparison(versus, difference, paired_t(difference.values), *over, by_seed)
 
 
 def paired_t(differences: Sequence[float]) -> float | None:

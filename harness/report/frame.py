@@ -89,6 +89,7 @@ def _certainty(entry: Entry) -> dict[str, Any]:
         "p_seeds_holm": entry.p_holm,
         "examples_half_width_95": examples.half_width if examples else None,
         "p_examples_mcnemar": told.p_examples if told else None,
+        "p_examples_bootstrap": " ".join(f"{p:.4f}" for p in told.p_by_seed) if told else None,
     }
 
 

@@ -303,7 +303,14 @@ def _certainty(table: Table) -> list[tuple[str, _Draw]]:
     if any(each.examples for each in compared):
         columns.append(("± test examples", _measured(_examples_text)))
         columns.append(("p, McNemar", _measured(_mcnemar_text)))
+    if any(each.p_by_seed for each in compared):
+        columns.append(("p, bootstrap, by seed", _measured(_by_seed_text)))
     return columns
+
+
+def _by_seed_text(entry: Entry) -> str:
+    by_seed = entry.comparison.p_by_seed if entry.comparison else ()
+    return ", ".join(map(_p_text, by_seed)) or NOT_APPLICABLE
 
 
 def _p_text(p: float | None) -> str:

@@ -65,6 +65,11 @@ def _certainty(table: Table) -> list[str]:
             "± test examples: the 95% interval of the same difference over the test's examples, "
             "and McNemar's test of it."
         )
+    if any(entry.comparison and entry.comparison.p_by_seed for entry in table.entries):
+        found.append(
+            "p, bootstrap: sacrebleu's paired bootstrap over the test's sentences, detokenised "
+            "(13a), a seed each."
+        )
     return found
 
 
