@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 from importlib.util import find_spec
+from typing import Any
 
 from harness.tracking.answers import Answers
 
@@ -46,5 +47,5 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
             n_samples=SAMPLES,
         )
         _, scores = test()
-    baseline, system = scores["BLEU"]
-    return float(system.score - baseline.score), float(system.p_value)
+    found: Any = scores["BLEU"]
+    return found[1].score - found[0].score, found[1].p_value

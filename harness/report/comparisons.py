@@ -71,10 +71,16 @@ def compare(
         if a.right is not None and b.right is not None and a.right.shape == b.right.shape
     ]
     whole = len(right) == difference.n and len({a.shape for a, _ in right}) == 1
-    over = _over_examples(right) if whole else (None, None)
+    examples, p_examples = _over_examples(right) if whole else (None, None)
     said = [found for a, b in pairs if (found := bootstrap.paired(a, b)) is not None]
-    by_seed = tuple(p for _, p in said)
-    return Comparison(versus, difference, paired_t(difference.values), *over, by_seed)
+    return Comparison(
+        versus,
+        difference,
+        paired_t(difference.values),
+        examples,
+        p_examples,
+        tuple(p for _, p in said),
+    )
 
 
 def paired_t(differences: Sequence[float]) -> float | None:

@@ -31,7 +31,7 @@ BUILD = """
 import sys
 from harness.cli.commands import main
 assert main(["report", "--from", "results/runs", "--out", sys.argv[1]]) == 0
-print([name for name in ("mlflow", "tensorflow", "hydra") if name in sys.modules])
+print([name for name in ("mlflow", "tensorflow") if name in sys.modules])
 """
 
 
