@@ -1,4 +1,4 @@
-"""The command line: `harness run | sweep | report | describe | data | ui`."""
+"""The command line: `harness run | sweep | report | collect | describe | data | ui`."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
+  harness collect demo                                keep them in files, to be committed
   harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
@@ -112,6 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     _report_options(report)
     report.set_defaults(command=_report)
 
+    collect = commands.add_parser("collect", help="keep finished runs in files to commit")
+    collect.add_argument("names", metavar="SWEEP", nargs="*", help="its name (default: all)")
+    collect.add_argument("--uri", default=None, help="the MLflow store")
+    collect.add_argument(
+        "--into", type=Path, default=None, metavar="FOLDER", help="default results/runs"
+    )
+    collect.set_defaults(command=_collect)
+
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
     _overrides(describe)
     describe.add_argument("--json", action="store_true", help="print JSON")
@@ -180,6 +189,16 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots")
     parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FOLDER",
+        help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
+    )
     parser.add_argument("--ui", help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
@@ -257,10 +276,19 @@ def _report(parsed: argparse.Namespace) -> int:
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
             uri=parsed.uri,
+            kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
+            watch=parsed.watch,
         )
     )
+    return 0
+
+
+def _collect(parsed: argparse.Namespace) -> int:
+    from harness.sweep.collecting import collect_runs
+
+    collect_runs(parsed.names, parsed.uri, parsed.into)
     return 0
 
 
