@@ -53,6 +53,17 @@ def log_layers(run: CellRun, config: Config, layers: Sequence[Any]) -> None:
     _log(run, render("layers", panel, (6.4, plot.height(drawn)), ["png"]), "sparsity")
 
 
+def log_multiply_adds(run: CellRun, counted: Any) -> None:
+    """What each weight costs one example, and what it would without its zeros.
+
+    Args:
+        run: an open run.
+        counted: `harness.models.layers.multiply_adds.MultiplyAdds`.
+    """
+    header, *rows = counted.rows()
+    _log(run, {"multiply_adds.csv": _csv(_frame(header, rows))}, "sparsity")
+
+
 def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
     """Training and validation curves, as `curves/*.png`."""
     from harness.plots import curves
@@ -67,8 +78,11 @@ def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
 def log_tables(run: CellRun, tables: Mapping[str, Any]) -> None:
     """Tables (a header and rows), each as a CSV file of its name."""
     for name, table in tables.items():
-        frame = pd.DataFrame(list(table.rows), columns=list(table.header), dtype=object)
-        _log(run, {name: _csv(frame)})
+        _log(run, {name: _csv(_frame(table.header, table.rows))})
+
+
+def _frame(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(header), dtype=object)
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
