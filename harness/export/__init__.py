@@ -19,7 +19,7 @@ from harness.export.base import (
     Format,
     Samples,
 )
-from harness.export.size import size_of
+from harness.export.tflite import size_of
 
 __all__ = [
     "FORMATS", "Artifact", "ExportOptions", "Exported", "Failure", "Format", "Samples", "export",
