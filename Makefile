@@ -15,12 +15,18 @@ OTHER_KERNELS := TF_ENABLE_ONEDNN_OPTS=0 ONEDNN_MAX_CPU_ISA=AVX2
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## install everything into .venv, exactly as requirements.lock pins it
+setup: .venv/.ready$(if $(filter 1,$(GPU)),-gpu) ## install everything into .venv, as requirements.lock pins it (GPU=1: and CUDA)
 
 .venv/.ready: requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# CUDA's libraries are those that the locked TensorFlow names itself, version by version.
+.venv/.ready-gpu: .venv/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.lock 'tensorflow[and-cuda]'
 	@touch $@
 
 demo: setup ## train, prune and measure five networks on real digits; prints the table

@@ -49,7 +49,7 @@ class Cell:
 
 
 def work_path(cell: Cell) -> Path:
-    """The folder of an unfinished cell: its checkpoint and its log.
+    """The folder of an unfinished cell: its checkpoint. Only who holds its lock looks into it.
 
     Each experiment of each store has its own: its run holds the metrics that came before the
     checkpoint, and its lock guards the folder.
@@ -66,5 +66,6 @@ def checkpoint_file(cell: Cell) -> Path:
 
 
 def log_path(cell: Cell) -> Path:
-    """The file that takes the output of the cell's process."""
-    return work_path(cell) / "log.txt"
+    """The file that takes the output of the cell's processes, of those that wait for it too."""
+    folder = work_path(cell)
+    return folder.parents[1] / "logs" / f"{folder.name}.txt"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-#: Takes events, dicts: `{"kind": "stage" | "progress", …}`.
+#: Takes events, dicts: `{"kind": "stage" | "progress" | "warning", …}`.
 Emit = Callable[[dict[str, Any]], None]
 #: The interrupts that this process, a job's, has had.
 _interrupts: list[int] = []

@@ -6,23 +6,22 @@ stages are imported in the cell's own process, where the fork server has loaded 
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness.cell import measures
-from harness.cell.cell import Cell, checkpoint_file, work_path
+from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
+from harness.cell.lock import held
 from harness.config import dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
-from harness.tracking import artifacts, cell_run, describe, inputs, packaging, store
+from harness.tracking import artifacts, cell_run, describe, inputs, packaging
 from harness.tracking.cell_run import CellRun
-from harness.training.cluster import cluster
 from harness.training.options import TrainingOptions
+from harness.training.strategy import is_chief
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
 MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
@@ -50,9 +49,9 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
-    if not _is_chief(cell):
+    if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
-    with _lock(cell):
+    with held(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
             return {"run_id": finished, "metrics": {}}
@@ -62,7 +61,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
             with as_interrupted():
-                metrics, source = _measure(cell, run, emit)
+                metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -70,14 +69,20 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command, source))
-        shutil.rmtree(work_path(cell), ignore_errors=True)
+        run.finish(description)
+        tidy(cell)
         _wait_for_all(cell)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
 
 
-def _is_chief(cell: Cell) -> bool:
-    return cell.config.strategy.name != "multi_worker" or cluster().is_chief
+def tidy(cell: Cell) -> None:
+    """Removes what a finished cell needs no more; the caller holds its lock.
+
+    The folder is the lock's holder's alone. The logs lie elsewhere, for whoever waits has one
+    open in the same folder, which therefore stays.
+    """
+    shutil.rmtree(work_path(cell), ignore_errors=True)
+    log_path(cell).unlink(missing_ok=True)
 
 
 def _wait_for_all(cell: Cell) -> None:
@@ -105,25 +110,8 @@ def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
 
 def close_abandoned(cell: Cell, reason: str) -> None:
     """Marks the run of a cell whose process died as failed; nothing if another one has it."""
-    with suppress(Busy), _lock(cell):
+    with suppress(Busy), held(cell):
         cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
-
-
-@contextmanager
-def _lock(cell: Cell) -> Iterator[None]:
-    """Holds the lock of the cell's weights within the block: cells that share them train once.
-
-    Raises:
-        Busy: another process holds it.
-    """
-    locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
-    locks.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(locks / f"{cell.trained[:16]}.lock", timeout=0).acquire()
-    except Timeout:
-        raise Busy from None
-    with lock:
-        yield
 
 
 @dataclass(frozen=True)
@@ -155,10 +143,12 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
+    training = jit.settle(config.training, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
+    if warning := devices.unseen():
+        emit({"kind": "warning", "text": warning})
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     if run is not None:
@@ -166,7 +156,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
-        strategy.scope(config.strategy, config.training.batch_size),
+        strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
@@ -250,34 +240,42 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     """The page: train → evaluate → export → log.
 
     Returns:
-        The final metrics, and where the data are from.
+        The final metrics, and what the run's page says.
     """
-    from harness import export, tasks
+    from harness import tasks
+    from harness.cell.shipping import ship
+    from harness.models.layers import multiply_adds
 
     config, task = cell.config, tasks.of(cell.config)
     trained = _train(cell, emit, run)
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
-    emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = task.samples(examples, config)
-        exported = export.export(model, config.export, Path(folder), samples)
+        counted = multiply_adds.count(model)
+        shipped = ship(
+            task, model, examples, config, scores, Path(folder),
+            lambda stage: emit({"kind": "stage", "stage": stage}),
+        )  # fmt: skip
         metrics = {
             **scores.metrics("test"),
-            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(trained.summary),
-            **measures.of_size(exported),
+            **measures.of_multiply_adds(counted),
+            **shipped.metrics,
             **trained.metrics,
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
-        run.set_tags(dict(scores.tags()))
-    return metrics, examples.source
+        run.set_tags({**scores.tags(), **shipped.tags})
+    described = describe.description(
+        config, metrics, cell.command, examples.source, shipped.failures
+    )
+    return metrics, described
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
         **_estimate(entry.quality, "mean", "half_width_95"),
         **_difference(entry.difference, "dense"),
         **(_difference(entry.control, "control") if controls else {}),
+        **_certainty(entry),
         **_values(entry),
         "published_full_scale": published.text if published else None,
         "published_difference_from_dense": entry.published_difference,
@@ -76,6 +77,19 @@ def _difference(estimate: Estimate | None, whom: str) -> dict[str, float | None]
     return {
         **_estimate(estimate, f"difference_from_{whom}", f"{of}difference_half_width_95"),
         f"{of}difference_pairs": estimate.n if estimate else None,
+    }
+
+
+def _certainty(entry: Entry) -> dict[str, Any]:
+    told = entry.comparison
+    examples = told.examples if told else None
+    return {
+        "compared_with": told.versus if told else None,
+        "p_seeds": told.p if told else None,
+        "p_seeds_holm": entry.p_holm,
+        "examples_half_width_95": examples.half_width if examples else None,
+        "p_examples_mcnemar": told.p_examples if told else None,
+        "p_examples_bootstrap": " ".join(f"{p:.4f}" for p in told.p_by_seed) if told else None,
     }
 
 

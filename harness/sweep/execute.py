@@ -6,11 +6,13 @@ from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
+from harness.cell.lock import is_held
 from harness.cell.run import close_abandoned, run_cell
 from harness.sweep import worker
+from harness.tracking import cell_run
 
-#: Seconds between two tries of a busy cell, where none are asked for.
-BUSY_WAIT = 2.0
+#: Seconds between two looks at a cell that another process is running, where none are asked for.
+BUSY_WAIT = 1.0
 
 
 class Listener(Protocol):
@@ -48,7 +50,8 @@ def execute(
         parent_run: the sweep's run id.
         jobs: processes at once.
         run: takes what `run_cell` does, in the cell's process; must be picklable.
-        busy_wait: seconds between two tries of a cell that another process is running.
+        busy_wait: seconds between two looks at a cell that another process is running. It is
+            waited for without a process, on its lock and the store.
 
     Returns:
         Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
@@ -62,7 +65,16 @@ def execute(
             _refuse_orphans(waiting, outcomes, listener)
             under_way = {cell.trained for _, cell in running.values()}
             for cell in _ready(waiting, outcomes, not_before, under_way)[: jobs - len(running)]:
+                if is_held(cell):
+                    if cell.id not in not_before:
+                        listener.waiting(cell)
+                    not_before[cell.id] = time.monotonic() + busy_wait
+                    continue
                 waiting.remove(cell)
+                if cell.id in not_before and (ended := _ended_elsewhere(cell)):
+                    outcomes[cell.id] = ended
+                    listener.ended(cell, ended)
+                    continue
                 listener.started(cell)
                 job = worker.start(run, (cell, parent_run), log_path(cell))
                 running[id(job)] = (job, cell)
@@ -87,6 +99,12 @@ def execute(
     finally:
         worker.stop([job for job, _ in running.values()])
     return outcomes
+
+
+def _ended_elsewhere(cell: Cell) -> Outcome | None:
+    """The outcome of a cell that another process has finished; None if it has not."""
+    run_id = cell_run.find_finished(cell.config.tracking, cell.id)
+    return None if run_id is None else done(run_id)
 
 
 def done(run_id: str) -> Outcome:

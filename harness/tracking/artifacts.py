@@ -52,6 +52,17 @@ def log_layers(run: CellRun, layers: Sequence[Any]) -> None:
     _log_figure(run, figure, "layers.png", "sparsity")
 
 
+def log_multiply_adds(run: CellRun, counted: Any) -> None:
+    """What each weight costs one example, and what it would without its zeros.
+
+    Args:
+        run: an open run.
+        counted: `harness.models.layers.multiply_adds.MultiplyAdds`.
+    """
+    rows = counted.rows()
+    _log_text(run, "multiply_adds.csv", _csv(rows[0], rows[1:]), "sparsity")
+
+
 def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
     """Training and validation curves, as `curves/*.png`."""
     names = sorted({key.partition("/")[2] for record in history for key in record if "/" in key})

@@ -100,7 +100,7 @@ def test_what_was_published_measured_or_not_run_looks_different(keywords, table)
     published = sum(place.kind == "published" for line in page.lines for place in line)
     assert len(found.cells("published")) > published == 3
     assert found.cells("measured")
-    assert len(Page(to_html(table)).cells("not-run")) == 14
+    assert len(Page(to_html(table)).cells("not-run")) == 15
 
 
 def test_merged_cells_are_merged(page):

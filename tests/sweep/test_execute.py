@@ -5,9 +5,14 @@ import multiprocessing
 
 import pytest
 
+from harness.cell.cell import log_path, work_path
+from harness.cell.lock import held
+from harness.cell.run import tidy
 from harness.config import compose
 from harness.sweep.execute import done, execute
 from harness.sweep.plan import plan
+from harness.tracking import cell_run
+from harness.tracking.cell_run import CellRun
 from tests import jobs
 
 
@@ -107,6 +112,42 @@ def test_a_busy_cell_is_tried_again(planned):
     assert ("waiting", DENSE) in heard
     ended = [name for what, name in heard if what == "done"]
     assert ended.index(DENSE) < ended.index(HALF), "sparse cells wait for their baseline"
+
+
+def test_a_cell_under_way_elsewhere_is_waited_for_without_a_process(planned):
+    dense = planned[0]
+    other = held(dense)
+    other.__enter__()
+
+    class Ending(Listener):
+        """The other process's cell ends once this one is heard to wait for it."""
+
+        def waiting(self, cell):
+            super().waiting(cell)
+            tracking = dense.config.tracking
+            CellRun.begin(dense.config, dense.id, {}).finish("")
+            self.run_id = cell_run.find_finished(tracking, dense.id)
+            other.__exit__(None, None, None)
+
+    listener = Ending()
+    stand_in = functools.partial(jobs.cell, {})
+    outcomes = execute(planned, {}, listener, run=stand_in, busy_wait=0.1)
+    assert outcomes[dense.id].value["run_id"] == listener.run_id
+    assert ("started", DENSE) not in listener.heard
+    assert listener.heard.count(("waiting", DENSE)) == 1
+    assert outcomes[planned[2].id].status == "done", "its baseline was finished elsewhere"
+
+
+def test_a_finished_cell_takes_no_folder_that_others_write_to(planned):
+    """Another process may be about to open its log while the winner of a cell tidies up."""
+    dense, log = planned[0], log_path(planned[0])
+    for folder in (work_path(dense), log.parent):
+        folder.mkdir(parents=True)
+    log.write_text("of the winner")
+    tidy(dense)
+    assert not work_path(dense).exists()
+    assert not log.exists()
+    log.touch()
 
 
 def test_two_at_once(planned):
