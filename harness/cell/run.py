@@ -267,7 +267,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
-        artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_layers(run, config, trained.summary.layers)
         artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())

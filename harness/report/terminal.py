@@ -3,7 +3,7 @@
 import textwrap
 from dataclasses import replace
 
-from harness.report.escape import one_line
+from harness.errors import one_line
 from harness.report.layout import Grid, summary_grid
 from harness.report.render.caption import caption
 from harness.report.tables import Table
