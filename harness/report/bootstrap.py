@@ -36,7 +36,7 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     from sacrebleu.metrics import BLEU
     from sacrebleu.significance import PairedTest
 
-    systems = [("theirs", list(theirs.said)), ("ours", list(ours.said))]
+    systems: Any = [("theirs", list(theirs.said)), ("ours", list(ours.said))]
     logging.getLogger("sacrebleu").setLevel(logging.WARNING)
     with contextlib.redirect_stderr(io.StringIO()):
         test = PairedTest(
