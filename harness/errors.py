@@ -31,7 +31,14 @@ class TrackingError(HarnessError):
 
 
 class ExportError(HarnessError):
-    """A model that cannot be converted, or whose conversion does not match it."""
+    """A model that cannot be converted, or whose conversion does not match it.
+
+    `correlation` is that of its outputs with the model's, if there were any.
+    """
+
+    def __init__(self, line: str, correlation: float | None = None):
+        super().__init__(line)
+        self.correlation = correlation
 
 
 class ReportError(HarnessError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import harness
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 
 _EPILOG = """\
 examples:
@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(sweep)
     _jobs(sweep)
     sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    _instead(sweep)
     sweep.set_defaults(command=_sweep)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
@@ -212,6 +213,20 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _instead(sweep: argparse.ArgumentParser) -> None:
+    """What `harness sweep` does instead of running the sweep."""
+    group = sweep.add_mutually_exclusive_group()
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
+    )
+    group.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="two steps of every cell, in a throw-away store: memory and seconds a step",
+    )
+    sweep.add_argument("--json", action="store_true", help="print these as JSON")
+
+
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
 
 
@@ -227,8 +242,16 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
-    from harness.sweep.launch import launch_sweep
     from harness.sweep.spec import load
+
+    if parsed.json and not (parsed.dry_run or parsed.rehearse):
+        raise ConfigError("--json: accepted with --dry-run or --rehearse")
+    if parsed.dry_run:
+        from harness.sweep.dry_run import dry_run
+
+        sweep = load(parsed.name)
+        return dry_run(sweep, parsed.overrides, jobs=parsed.jobs, as_json=parsed.json)
+    from harness.sweep.launch import launch_sweep
 
     return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
 

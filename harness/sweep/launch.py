@@ -51,7 +51,7 @@ def launch(
     """
     _leads(configs, jobs)
     cells = plan(configs, program)
-    known = _finished(cells)
+    known = finished(cells)
     _prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
@@ -105,7 +105,7 @@ def launch_sweep(
     _spec(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
-    known = _finished(cells)
+    known = finished(cells)
     took = ""
     made = variant(sweep, extra)
     if known.whole(sweep.name, [cell.id for cell in cells], made):
@@ -159,7 +159,12 @@ def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
     return table_spec(sweep, [config for config, _ in configs], extra)
 
 
-def _finished(cells: Sequence[Cell]) -> Finished:
+def finished(cells: Sequence[Cell]) -> Finished:
+    """What is done in the experiment of these cells.
+
+    Raises:
+        TrackingError: their store cannot be reached or read.
+    """
     tracking = cells[0].config.tracking
     store.check(tracking.uri)
     return find_all(tracking.uri, tracking.experiment)

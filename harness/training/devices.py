@@ -25,3 +25,12 @@ def unseen() -> str | None:
     seen = len(tf.config.list_physical_devices("GPU"))
     given = os.environ.get(gpus.VISIBLE)
     return gpus.unseen(seen, not seen and gpus.has_driver(), given)
+
+
+def capabilities() -> list[tuple[int, int] | None]:
+    """The compute capability of each GPU that TensorFlow sees; None where it does not tell."""
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in found]
+    return [detail.get("compute_capability") for detail in details]
