@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import harness
 from harness.errors import ConfigError, HarnessError
@@ -214,7 +215,7 @@ def _positive(text: str) -> int:
 
 
 def _instead(sweep: argparse.ArgumentParser) -> None:
-    """What `harness sweep` does instead of running the sweep."""
+    """What `harness sweep` does instead of running the sweep here."""
     group = sweep.add_mutually_exclusive_group()
     group.add_argument(
         "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
@@ -224,7 +225,10 @@ def _instead(sweep: argparse.ArgumentParser) -> None:
         action="store_true",
         help="two steps of every cell, in a throw-away store: memory and seconds a step",
     )
-    sweep.add_argument("--json", action="store_true", help="print these as JSON")
+    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
+    group.add_argument("--status", action="store_true", help="how the submitted cells are")
+    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
+    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
@@ -244,16 +248,35 @@ def _run(parsed: argparse.Namespace) -> int:
 def _sweep(parsed: argparse.Namespace) -> int:
     from harness.sweep.spec import load
 
-    if parsed.json and not (parsed.dry_run or parsed.rehearse):
-        raise ConfigError("--json: accepted with --dry-run or --rehearse")
+    told = parsed.dry_run or parsed.rehearse or parsed.status
+    if parsed.json and not told:
+        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
+    given, extra, jobs = load(parsed.name), parsed.overrides, parsed.jobs
     if parsed.dry_run:
         from harness.sweep.dry_run import dry_run
 
-        sweep = load(parsed.name)
-        return dry_run(sweep, parsed.overrides, jobs=parsed.jobs, as_json=parsed.json)
+        return dry_run(given, extra, jobs=jobs, as_json=parsed.json)
+    if parsed.rehearse:
+        from harness.sweep.rehearse import rehearse
+
+        return rehearse(given, extra, jobs=jobs, as_json=parsed.json)
+    if parsed.on or parsed.status or parsed.cancel:
+        return _detached(parsed, given)
     from harness.sweep.launch import launch_sweep
 
-    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+    return launch_sweep(given, extra, jobs=jobs, out=parsed.out)
+
+
+def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
+    from harness.sweep import detached
+
+    if parsed.status:
+        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
+    if parsed.cancel:
+        return detached.cancel(sweep, parsed.overrides)
+    if parsed.jobs > 1:
+        raise ConfigError(f"--jobs: received {parsed.jobs} with --on; accepted: without it")
+    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ def launch(
     _leads(configs, jobs)
     cells = plan(configs, program)
     known = finished(cells)
-    _prepare(cells, known)
+    prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
@@ -102,7 +102,7 @@ def launch_sweep(
     configs = sweep.configs(extra)
     if not _leads(configs, jobs):
         return launch(configs, jobs=jobs)
-    _spec(sweep, configs, extra)  # refuses what no table could show
+    specified(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
     known = finished(cells)
@@ -135,8 +135,8 @@ def _run_below_parent(
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
-    _prepare(cells, known)
-    spec = _spec(sweep, configs, extra)
+    prepare(cells, known)
+    spec = specified(sweep, configs, extra)
     made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
         quality = spec.quality.name
@@ -152,10 +152,15 @@ def _run_below_parent(
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
-    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
+    return write_report(specified(sweep, configs, extra), configs[0][0].tracking.uri, out)
 
 
-def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+def specified(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    """The specification of a sweep's table.
+
+    Raises:
+        ConfigError: no table could show its cells.
+    """
     return table_spec(sweep, [config for config, _ in configs], extra)
 
 
@@ -212,7 +217,7 @@ def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
         _console.print(f"{measured} measured anew, {others} trained.")
 
 
-def _prepare(cells: Sequence[Cell], known: Finished) -> None:
+def prepare(cells: Sequence[Cell], known: Finished) -> None:
     """Refuses what can be refused while nothing is written yet; then makes the store.
 
     What was built for a finished run of the same weights needs no second look.
