@@ -184,7 +184,24 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_at_once,
+        default=1,
+        metavar="N",
+        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+    )
+    parser.add_argument(
+        "--jobs-per-device",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cells that share a GPU, each with its share of the memory (default 1)",
+    )
+
+
+def _at_once(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
 
 
 def _positive(text: str) -> int:
@@ -204,14 +221,20 @@ def _run(parsed: argparse.Namespace) -> int:
     refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    return launch(cells, jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
     from harness.sweep.launch import launch_sweep
     from harness.sweep.spec import load
 
-    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+    return launch_sweep(
+        load(parsed.name),
+        parsed.overrides,
+        jobs=parsed.jobs,
+        per_device=parsed.jobs_per_device,
+        out=parsed.out,
+    )
 
 
 def _report(parsed: argparse.Namespace) -> int:
