@@ -1,4 +1,4 @@
-"""The command line: `harness run | sweep | report | collect | describe | data | ui`."""
+"""The command line: `harness run | sweep | search | report | collect | describe | data | ui`."""
 
 import argparse
 import os
@@ -107,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
     _instead(sweep)
     sweep.set_defaults(command=_sweep)
+
+    _search_parser(commands)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
@@ -231,6 +233,28 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _search_parser(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="seek settings that serve several ends, such as accuracy and bytes",
+        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
+        "searched; any other KEY=VALUE is of every cell.",
+    )
+    _overrides(search)
+    _jobs(search)
+    search.add_argument("--name", default="search", help="of the study and its experiment")
+    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
+    search.add_argument(
+        "--objective",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
+    )
+    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
+    search.set_defaults(command=_search)
+
+
 def _instead(sweep: argparse.ArgumentParser) -> None:
     """What `harness sweep` does instead of running the sweep here."""
     group = sweep.add_mutually_exclusive_group()
@@ -302,6 +326,19 @@ def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
         jobs = parsed.jobs or "auto"
         raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
     return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
+
+
+def _search(parsed: argparse.Namespace) -> int:
+    from harness.sweep.search import search
+
+    return search(
+        parsed.name,
+        parsed.overrides,
+        trials=parsed.trials,
+        objectives=parsed.objective,
+        jobs=parsed.jobs,
+        out=parsed.out,
+    )
 
 
 def _report(parsed: argparse.Namespace) -> int:
