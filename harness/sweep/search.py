@@ -147,7 +147,7 @@ def search(
     code = 0
     while len(_done(study, optuna)) < trials:
         trial = study.ask()
-        asked = tuple([*fixed, *(axis.ask(trial) for axis in searched)])
+        asked = (*fixed, *(axis.ask(trial) for axis in searched))
         _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
         code, values = _tried(asked, sought, jobs)
         if code == 130:
