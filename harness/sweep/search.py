@@ -22,7 +22,7 @@ from harness.config import compose
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
 from harness.config.overrides import key_of
-from harness.config.searched import Axis, axes
+from harness.config.searched import axes
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
 from harness.sweep.launch import finished, launch
