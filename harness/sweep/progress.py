@@ -29,10 +29,12 @@ MEASURED = 0.1
 class ProgressView:
     """A `Listener` that draws; a context manager, so that the terminal is left in order."""
 
-    def __init__(self, cells: Sequence[Cell], console: Console, train: Collection[Cell]):
-        """Shows `cells`, of which those of `train` train and the others are only measured."""
+    def __init__(
+        self, cells: Sequence[Cell], console: Console, train: Collection[Cell] | None = None
+    ):
+        """Shows `cells`, of which those of `train` (all, if not said) train, others do not."""
         self._console = console
-        training = {cell.id for cell in train}
+        training = {cell.id for cell in (cells if train is None else train)}
         self._length = {c.id: length(c.config) if c.id in training else MEASURED for c in cells}
         self._done = {cell.id: 0.0 for cell in cells}  # fraction of each cell
         self._metrics: dict[str, dict[str, float]] = {}
