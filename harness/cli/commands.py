@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.cli import flags
 from harness.errors import ConfigError, HarnessError
 
 _EPILOG = """\
@@ -67,7 +68,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _with_own_folder(words: list[str]) -> list[str]:
     """Takes `--config-dir DIR` from anywhere among the words, and puts it to use."""
     flag = argparse.ArgumentParser(prog="harness", add_help=False, allow_abbrev=False)
-    _config_dir(flag)
+    flags.config_dir(flag)
     parsed, rest = flag.parse_known_args(words)
     folder = parsed.config_dir or os.environ.get("HARNESS_CONFIG_DIR")
     if folder:
@@ -75,14 +76,6 @@ def _with_own_folder(words: list[str]) -> list[str]:
 
         use(folder)
     return rest
-
-
-def _config_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config-dir",
-        metavar="DIR",
-        help="presets (GROUP/NAME.yaml) and sweeps (sweeps/NAME.yaml) of your own",
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,28 +86,28 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
-    _config_dir(parser)
+    flags.config_dir(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run cells, with their dense baselines")
-    _overrides(run)
-    _jobs(run)
+    flags.overrides(run)
+    flags.jobs(run)
     run.set_defaults(command=_run)
 
     sweep = commands.add_parser("sweep", help="run all cells of a table, then write it")
     sweep.add_argument("name", metavar="NAME", help="a sweep of sweeps/, or a YAML file's path")
-    _overrides(sweep)
-    _jobs(sweep)
+    flags.overrides(sweep)
+    flags.jobs(sweep)
     sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
-    _instead(sweep)
+    flags.instead(sweep)
     sweep.set_defaults(command=_sweep)
 
     _search_parser(commands)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
-    _overrides(report)
-    _report_options(report)
+    flags.overrides(report)
+    flags.report_options(report)
     report.set_defaults(command=_report)
 
     collect = commands.add_parser("collect", help="keep finished runs in files to commit")
@@ -126,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.set_defaults(command=_collect)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
-    _overrides(describe)
+    flags.overrides(describe)
     describe.add_argument("--json", action="store_true", help="print JSON")
     describe.set_defaults(command=_describe)
 
@@ -135,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         help="check a data set and print its fingerprint; `data prepare NAME` makes one",
         epilog="`harness data prepare --help` lists the data sets that can be made here.",
     )
-    _overrides(data)
+    flags.overrides(data)
     data.set_defaults(command=_data)
 
     export = commands.add_parser("export", help="write the files of a trained model, checked")
@@ -145,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
     )
-    _overrides(export)
+    flags.overrides(export)
     export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
     export.add_argument(
         "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
@@ -154,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
-    _overrides(ui)
+    flags.overrides(ui)
     ui.add_argument("--uri", default=None, help="the MLflow store")
     ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
     ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
@@ -182,72 +175,6 @@ def _prepare_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _is_override(word: str) -> bool:
-    """Whether a word is KEY=VALUE, and no path of a sweep's file that has a = in it."""
-    return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
-
-
-def _overrides(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
-
-
-def _report_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
-    parser.add_argument(
-        "--experiment", help="the MLflow experiment to read; without TABLE, whatever it holds"
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="keep runs by parameter, metric or tag (=, !=, <, <=, >, >=); may be repeated",
-    )
-    parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
-    parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
-    parser.add_argument("--no-plots", action="store_true", help="draw no plots")
-    parser.add_argument("--uri", help="the MLflow store")
-    parser.add_argument(
-        "--from",
-        dest="kept",
-        type=Path,
-        metavar="FOLDER",
-        help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
-    )
-    parser.add_argument("--ui", help="the MLflow address that run ids link to")
-    parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
-
-
-def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs",
-        type=_at_once,
-        default=1,
-        metavar="N",
-        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
-    )
-    parser.add_argument(
-        "--jobs-per-device",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="cells that share a GPU, each with its share of the memory (default 1)",
-    )
-
-
-def _at_once(text: str) -> int | None:
-    return None if text == "auto" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
-    return int(text)
-
-
 def _search_parser(commands: Any) -> None:
     search = commands.add_parser(
         "search",
@@ -255,10 +182,12 @@ def _search_parser(commands: Any) -> None:
         description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
         "searched; any other KEY=VALUE is of every cell.",
     )
-    _overrides(search)
-    _jobs(search)
+    flags.overrides(search)
+    flags.jobs(search)
     search.add_argument("--name", default="search", help="of the study and its experiment")
-    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
+    search.add_argument(
+        "--trials", type=flags.positive, default=20, help="done in all (default 20)"
+    )
     search.add_argument(
         "--objective",
         action="append",
@@ -268,23 +197,6 @@ def _search_parser(commands: Any) -> None:
     )
     search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
     search.set_defaults(command=_search)
-
-
-def _instead(sweep: argparse.ArgumentParser) -> None:
-    """What `harness sweep` does instead of running the sweep here."""
-    group = sweep.add_mutually_exclusive_group()
-    group.add_argument(
-        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
-    )
-    group.add_argument(
-        "--rehearse",
-        action="store_true",
-        help="two steps of every cell, in a throw-away store: memory and seconds a step",
-    )
-    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
-    group.add_argument("--status", action="store_true", help="how the submitted cells are")
-    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
-    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
@@ -362,14 +274,14 @@ def _report(parsed: argparse.Namespace) -> int:
 
     # `harness report --table demo seed=1`: the first word is an override, not a table
     words = [parsed.name] if parsed.name else []
-    overrides = [word for word in words if _is_override(word)] + parsed.overrides
+    overrides = [word for word in words if flags.is_override(word)] + parsed.overrides
     selection = Selection(
         tuple(parse_filter(text) for text in parsed.filter),
         parse_since(parsed.since) if parsed.since else None,
     )
     print_reports(
         Request(
-            tables=tuple([word for word in words if not _is_override(word)] + parsed.table),
+            tables=tuple([word for word in words if not flags.is_override(word)] + parsed.table),
             overrides=tuple(overrides),
             experiment=parsed.experiment,
             selection=selection,
@@ -423,7 +335,7 @@ def _export(parsed: argparse.Namespace) -> int:
     from harness.cell.exporting import export_again
 
     source, overrides = parsed.source, parsed.overrides
-    if source and _is_override(source) and not Path(source).is_file():
+    if source and flags.is_override(source) and not Path(source).is_file():
         source, overrides = None, [source, *overrides]
     formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
 
@@ -440,7 +352,7 @@ def _ui(parsed: argparse.Namespace) -> int:
     from harness.config import compose
 
     name, overrides = parsed.name, parsed.overrides
-    if name and _is_override(name):
+    if name and flags.is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem

@@ -1,0 +1,100 @@
+"""The options that commands of the command line share, or have many of."""
+
+import argparse
+from pathlib import Path
+
+
+def config_dir(parser: argparse.ArgumentParser) -> None:
+    """The folder of one's own presets and sweeps."""
+    parser.add_argument(
+        "--config-dir",
+        metavar="DIR",
+        help="presets (GROUP/NAME.yaml) and sweeps (sweeps/NAME.yaml) of your own",
+    )
+
+
+def is_override(word: str) -> bool:
+    """Whether a word is KEY=VALUE, and no path of a sweep's file that has a = in it."""
+    return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
+
+
+def overrides(parser: argparse.ArgumentParser) -> None:
+    """Hydra overrides, as many as one likes."""
+    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
+
+
+def report_options(parser: argparse.ArgumentParser) -> None:
+    """What `harness report` reads and writes."""
+    parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
+    parser.add_argument(
+        "--experiment", help="the MLflow experiment to read; without TABLE, whatever it holds"
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="keep runs by parameter, metric or tag (=, !=, <, <=, >, >=); may be repeated",
+    )
+    parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
+    parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots")
+    parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FOLDER",
+        help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
+    )
+    parser.add_argument("--ui", help="the MLflow address that run ids link to")
+    parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
+
+
+def jobs(parser: argparse.ArgumentParser) -> None:
+    """How many cells run at once."""
+    parser.add_argument(
+        "--jobs",
+        type=_at_once,
+        default=1,
+        metavar="N",
+        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+    )
+    parser.add_argument(
+        "--jobs-per-device",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="cells that share a GPU, each with its share of the memory (default 1)",
+    )
+
+
+def _at_once(text: str) -> int | None:
+    return None if text == "auto" else positive(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
+    return int(text)
+
+
+def instead(sweep: argparse.ArgumentParser) -> None:
+    """What `harness sweep` does instead of running the sweep here."""
+    group = sweep.add_mutually_exclusive_group()
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
+    )
+    group.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="two steps of every cell, in a throw-away store: memory and seconds a step",
+    )
+    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
+    group.add_argument("--status", action="store_true", help="how the submitted cells are")
+    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
+    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
