@@ -1,10 +1,11 @@
-"""The command line: `harness run | sweep | report | collect | describe | data | ui`."""
+"""The command line: `harness run | sweep | search | report | collect | describe | …`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import harness
 from harness.errors import ConfigError, HarnessError
@@ -17,6 +18,7 @@ examples:
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
   harness collect demo                                keep them in files, to be committed
+  harness export RUN --formats tflite,tflite_int8     files of a finished run, checked and scored
   harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
@@ -107,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     _instead(sweep)
     sweep.set_defaults(command=_sweep)
 
+    _search_parser(commands)
+
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
     _overrides(report)
@@ -133,6 +137,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _overrides(data)
     data.set_defaults(command=_data)
+
+    export = commands.add_parser("export", help="write the files of a trained model, checked")
+    export.add_argument(
+        "source",
+        metavar="RUN|FILE",
+        nargs="?",
+        help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
+    )
+    _overrides(export)
+    export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
+    export.add_argument(
+        "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
+    )
+    export.set_defaults(command=_export)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
@@ -204,7 +222,24 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_at_once,
+        default=1,
+        metavar="N",
+        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+    )
+    parser.add_argument(
+        "--jobs-per-device",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cells that share a GPU, each with its share of the memory (default 1)",
+    )
+
+
+def _at_once(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
 
 
 def _positive(text: str) -> int:
@@ -213,8 +248,30 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _search_parser(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="seek settings that serve several ends, such as accuracy and bytes",
+        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
+        "searched; any other KEY=VALUE is of every cell.",
+    )
+    _overrides(search)
+    _jobs(search)
+    search.add_argument("--name", default="search", help="of the study and its experiment")
+    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
+    search.add_argument(
+        "--objective",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
+    )
+    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
+    search.set_defaults(command=_search)
+
+
 def _instead(sweep: argparse.ArgumentParser) -> None:
-    """What `harness sweep` does instead of running the sweep."""
+    """What `harness sweep` does instead of running the sweep here."""
     group = sweep.add_mutually_exclusive_group()
     group.add_argument(
         "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
@@ -224,7 +281,10 @@ def _instead(sweep: argparse.ArgumentParser) -> None:
         action="store_true",
         help="two steps of every cell, in a throw-away store: memory and seconds a step",
     )
-    sweep.add_argument("--json", action="store_true", help="print these as JSON")
+    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
+    group.add_argument("--status", action="store_true", help="how the submitted cells are")
+    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
+    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
@@ -238,22 +298,62 @@ def _run(parsed: argparse.Namespace) -> int:
     refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    return launch(cells, jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
     from harness.sweep.spec import load
 
-    if parsed.json and not (parsed.dry_run or parsed.rehearse):
-        raise ConfigError("--json: accepted with --dry-run or --rehearse")
+    told = parsed.dry_run or parsed.rehearse or parsed.status
+    if parsed.json and not told:
+        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
+    given, extra = load(parsed.name), parsed.overrides
     if parsed.dry_run:
         from harness.sweep.dry_run import dry_run
 
-        sweep = load(parsed.name)
-        return dry_run(sweep, parsed.overrides, jobs=parsed.jobs, as_json=parsed.json)
+        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+    if parsed.rehearse:
+        from harness.sweep.rehearse import rehearse
+
+        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+    if parsed.on or parsed.status or parsed.cancel:
+        return _detached(parsed, given)
     from harness.sweep.launch import launch_sweep
 
-    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+    shared = parsed.jobs_per_device
+    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
+
+
+def _resolved_jobs(parsed: argparse.Namespace) -> int:
+    from harness.sweep.devices import Devices
+
+    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
+
+
+def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
+    from harness.sweep import detached
+
+    if parsed.status:
+        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
+    if parsed.cancel:
+        return detached.cancel(sweep, parsed.overrides)
+    if parsed.jobs != 1:
+        jobs = parsed.jobs or "auto"
+        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
+    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
+
+
+def _search(parsed: argparse.Namespace) -> int:
+    from harness.sweep.search import search
+
+    return search(
+        parsed.name,
+        parsed.overrides,
+        trials=parsed.trials,
+        objectives=parsed.objective,
+        jobs=parsed.jobs,
+        out=parsed.out,
+    )
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -317,6 +417,22 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
     print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
     return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from harness.cell.exporting import export_again
+
+    source, overrides = parsed.source, parsed.overrides
+    if source and _is_override(source) and not Path(source).is_file():
+        source, overrides = None, [source, *overrides]
+    formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
+
+    def on_stage(stage: str) -> None:
+        print(f"{stage} …", file=sys.stderr)  # noqa: T201
+
+    text, complete = export_again(source, overrides, formats, parsed.out, on_stage)
+    print(text)  # noqa: T201
+    return 0 if complete else 1
 
 
 def _ui(parsed: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from harness.options import (
     Room,
     decides,
     near,
+    need,
     one_choice,
     unknown,
 )
@@ -52,6 +53,34 @@ class TrackingOptions(Options):
 
 
 @dataclasses.dataclass
+class EngineOptions(Options):
+    """What a cell's job asks of a cluster, where one runs it; what is null is the cluster's say.
+
+    `cpus` and `gpus` are whole devices, `memory` is in GB, `time` in minutes, `partition` a queue's
+    name. None of it decides a result.
+    """
+
+    cpus: int | None = None
+    gpus: int | None = None
+    memory: float | None = None
+    time: int | None = None
+    partition: str | None = None
+
+    def check(self) -> None:
+        """Refuses what no job can ask for.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+        for key, least in (("cpus", 1), ("gpus", 0), ("time", 1)):
+            value = getattr(self, key)
+            fits = value is None or value >= least
+            need(f"engine.{key}", value, fits, f"{least} or more, or null")
+        fits = self.memory is None or self.memory > 0
+        need("engine.memory", self.memory, fits, "GB, a number above 0, or null")
+
+
+@dataclasses.dataclass
 class Config(Options):
     """A cell: one model × dataset × sparsity × seed × training recipe, and how it is measured.
 
@@ -66,6 +95,7 @@ class Config(Options):
     export: ExportOptions = dataclasses.field(default_factory=ExportOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     tracking: TrackingOptions = decides(NOTHING, default_factory=TrackingOptions)
+    engine: EngineOptions = decides(NOTHING, default_factory=EngineOptions)
     scale: str = decides(MEASUREMENT, "small")
     seed: int = 1
     work_dir: str = decides(NOTHING, "work")
@@ -204,8 +234,9 @@ def register(presets: Callable[[str], Iterable[str]]) -> None:
     for section in SECTIONS[2:]:
         kind = hints(Config)[section]
         store.store(group=section, name="base", node=_defaults(kind))
-    evaluation = {"evaluation": _defaults(EvaluationOptions)}
-    store.store(name="base", node={**evaluation, "scale": "small", "seed": 1, "work_dir": "work"})
+    plain = {"evaluation": EvaluationOptions, "engine": EngineOptions}
+    sections = {name: _defaults(options) for name, options in plain.items()}
+    store.store(name="base", node={**sections, "scale": "small", "seed": 1, "work_dir": "work"})
 
 
 def rooms(kind: type[Any] = Config, key: str = "") -> Iterator[tuple[Room, str]]:

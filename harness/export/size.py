@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _KEPT = 64
 
@@ -39,36 +38,14 @@ def measure(path: Path | str) -> Size:
     """
     path = Path(path)
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    return _of(b"".join(one.read_bytes() for one in files))
-
-
-def size_of(model: Any, inputs: Any = None) -> Size:
-    """What a model weighs as a float32 TensorFlow Lite file, raw and compressed.
-
-    Zeros cost nothing in the gzipped file: the number that tells sparse models apart.
-
-    Args:
-        model: A built Keras model, a pruner attached or not.
-        inputs: A batch that it takes, [n, ...]; only for a subclassed model read from a file,
-            which remembers the shape of its inputs, but not that they are no floats.
-
-    Raises:
-        ExportError: If the converter refuses the model.
-
-    Example:
-        >>> size_of(model).gzip_bytes
-        12118342
-    """
-    from harness.export import tflite
-
-    return _of(tflite.convert(tflite.with_inputs(model, inputs)))
+    return of(b"".join(one.read_bytes() for one in files))
 
 
 _measured: dict[bytes, Size] = {}
 
 
-def _of(content: bytes) -> Size:
-    """The same bytes are never compressed twice in a process: of large files that is minutes."""
+def of(content: bytes) -> Size:
+    """Measures bytes, the same ones once a process: of large files that takes minutes."""
     digest = hashlib.sha256(content).digest()
     if digest not in _measured:
         if len(_measured) >= _KEPT:

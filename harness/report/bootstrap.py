@@ -7,6 +7,7 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 import contextlib
 import io
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -36,7 +37,10 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     from sacrebleu.metrics import BLEU
     from sacrebleu.significance import PairedTest
 
-    systems = [("theirs", list(theirs.said)), ("ours", list(ours.said))]
+    systems: list[tuple[str, Sequence[str]]] = [
+        ("theirs", list(theirs.said)),
+        ("ours", list(ours.said)),
+    ]
     logging.getLogger("sacrebleu").setLevel(logging.WARNING)
     with contextlib.redirect_stderr(io.StringIO()):
         test = PairedTest(

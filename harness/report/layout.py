@@ -10,8 +10,8 @@ from functools import partial
 
 from harness import metrics
 from harness.metrics import Metric
+from harness.plots.points import amount, family
 from harness.report.entries import Entry
-from harness.report.names import amount, family
 from harness.report.spec import PageColumn
 from harness.report.statistics import Estimate
 from harness.report.tables import Table

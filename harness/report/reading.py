@@ -64,7 +64,7 @@ def _section(statement: Statement, result: ReportResult | None) -> str:
     lines = [f"## {statement.text}: {statement.verdict}", "", f"The guide: {statement.page}.", ""]
     lines += [f"- {finding.text}" for finding in statement.findings]
     if not statement.findings:
-        lines.append(f"- no runs of {statement.table} are committed yet")
+        lines.append("- nothing that is committed measures it")
     plots = [path.name for path in result.paths if path.suffix == ".svg"] if result else []
     wanted = [name for name in plots if "_vs_sparsity" in name or "_vs_bytes" in name]
     small = "smaller" in statement.text

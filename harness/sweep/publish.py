@@ -11,7 +11,7 @@ from rich.markup import escape
 from harness import tasks
 from harness.config import compose
 from harness.config.folders import shipped
-from harness.errors import ConfigError, ReportError
+from harness.errors import ConfigError, ReportError, one_line
 from harness.report import (
     FORMATS,
     ReportResult,
@@ -24,7 +24,6 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.escape import one_line
 from harness.report.files import write_files
 from harness.report.reading import to_reading
 from harness.report.report import check_formats

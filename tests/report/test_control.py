@@ -66,7 +66,7 @@ def test_every_format_shows_both(compared):
     assert "| mnist\\_cnn | random 50% | 2 | 92.00, 92.50 | +2.00, +1.50 | −1.00, −2.50 |" in rows
     for drawn in (to_latex(compared), to_html(compared), to_text(compared)):
         assert "vs control" in drawn.replace("\n", " ") or "control" in drawn
-        assert "1.75" in drawn
+        assert "+2.00," in drawn
     assert "and from the control, that baseline fine-tuned alike at 0 %" in caption(compared)
     (half,) = [
         r for r in csv.DictReader(io.StringIO(to_csv(compared))) if r["sparsity"] == "random 50%"

@@ -96,6 +96,35 @@ def test_two_seeds_tell_nothing_and_none_were_not_measured(tmp_path):
     assert verdicts(tmp_path, None, check).verdict == NOT_RUN
 
 
+def test_speakers_are_judged_apart_and_are_what_varies(tmp_path):
+    """Rows of one sparsity and several data sets: a mean each, and groups of them."""
+    shifts = {"ann": -0.1, "bob": -0.2, "cy": 0.0, "dee": -3.0, "eve": -3.2, "fay": -2.9}
+    cells, runs = [], []
+    for speaker, shift in shifts.items():
+        for sparsity, extra in (("dense", 0.0), ("control", 0.5), ("random 50%", 0.5 + shift)):
+            where = {**NAME, "sparsity.label": sparsity, "dataset.test_speaker": speaker}
+            cells += [(where, seed) for seed in (1, 2)]
+            runs.append(
+                {
+                    str(seed): Run(f"{speaker}{sparsity}{seed}", "", str(seed), 90 + extra, {}, {})
+                    for seed in (1, 2)
+                }
+            )
+    spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    made = build_table(spec, Collection(runs), read_published(None))
+    path = tmp_path / "statements.yaml"
+    groups = {"near": ["ann", "bob", "cy"], "far": ["dee", "eve", "fay"]}
+    check = {"rows": "random 50%", "loses_at_most": 0.5}
+    said = {"statement": "S", "page": "P", "table": "t", "groups": groups, "checks": [check]}
+    path.write_text(yaml.safe_dump([said]))
+    (statement,) = judge(path, {"t": made})
+    found = {each.what.rpartition(", ")[2]: each for each in statement.findings}
+    assert {name: each.verdict for name, each in found.items()} == {"near": HOLDS, "far": FAILS}
+    assert found["near"].difference.values == pytest.approx((-0.1, -0.2, 0.0))
+    assert "3 speakers" in found["far"].text
+    assert statement.verdict == FAILS
+
+
 def test_a_word_that_no_check_has(tmp_path):
     with pytest.raises(ReportError, match=r"a check has looses; accepted: .*loses"):
         verdicts(tmp_path, table(dense=DENSE, half=DENSE), {"looses": True})

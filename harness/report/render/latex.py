@@ -1,6 +1,7 @@
 """A table's grids as LaTeX tables (booktabs)."""
 
-from harness.report.escape import escape_latex, one_line
+from harness.errors import one_line
+from harness.report.escape import escape_latex
 from harness.report.layout import Column, Grid, Place, grids
 from harness.report.render.caption import caption
 from harness.report.tables import Table
