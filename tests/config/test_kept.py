@@ -15,7 +15,7 @@ from harness.errors import ConfigError
 
 module = sys.modules["harness.config.compose"]  # its name in the package is a function's
 #: Some hundreds more were drawn when this was written.
-EXAMPLES = int(os.environ.get("EXAMPLES", 20))
+EXAMPLES = int(os.environ.get("EXAMPLES", 12))
 CHOICES = [choosing(f"{key}={name}") for room, key in rooms() for name in options(room.group)] + [
     f"{group}={name}" for group in ("sparsity", "training", "export") for name in options(group)
 ]
