@@ -26,6 +26,7 @@ from harness.config.names import need_name
 from harness.config.overrides import key_of, parsed
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
+from harness.options import unknown
 from harness.sweep.launch import finished, launch
 from harness.sweep.plan import plan
 from harness.tracking import cell_run
@@ -147,7 +148,7 @@ def search(
     code = 0
     while len(_done(study, optuna)) < trials:
         trial = study.ask()
-        asked = tuple([*fixed, *(axis.ask(trial) for axis in searched)])
+        asked = (*fixed, *(axis.ask(trial) for axis in searched))
         _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
         code, values = _tried(asked, sought, jobs)
         if code == 130:
@@ -188,13 +189,11 @@ def _objectives(names: Sequence[str], model: str) -> list[Metric]:
     Raises:
         ConfigError: one that there is not, or that has no better end.
     """
-    found = [metrics.find(name) for name in names or (tasks.quality(model).name, _BYTES)]
-    for metric in found:
-        if not metric.better:
-            raise ConfigError(
-                f"--objective: received {metric.name}, of which neither more nor less is better"
-            )
-    return found
+    ranked = {metric.name: metric for metric in metrics.METRICS if metric.better}
+    for name in names:
+        if name not in ranked:
+            raise ConfigError(unknown("--objective", name, ranked))
+    return [ranked[name] for name in names or (tasks.quality(model).name, _BYTES)]
 
 
 def _study(optuna: Any, work_dir: Path, name: str, sought: Sequence[Metric]) -> Any:
