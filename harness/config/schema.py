@@ -8,6 +8,7 @@ keys and types that the choices do not have.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -138,20 +139,24 @@ def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: An
     return kind(**_converted(kind, plain, key), **nested)
 
 
+#: The types of an options class's fields, which Python finds out anew each time it is asked.
+hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+
+
 def _fields(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(kind)}
 
 
 def _options_of(kind: type[Any], name: str) -> type[Any] | None:
     """The class of a field that holds options; None if it holds a plain value."""
-    hint = get_type_hints(kind)[name]
+    hint = hints(kind)[name]
     return hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None
 
 
 def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, Any]:
     """Plain values as the types of their fields; OmegaConf's errors then name the whole key."""
-    hints = get_type_hints(kind)
-    if all(_fits(value, hints[name]) for name, value in plain.items()):
+    types = hints(kind)
+    if all(_fits(value, types[name]) for name, value in plain.items()):
         return plain  # as nearly always; OmegaConf takes long for what there is nothing to do
     section: Any = OmegaConf.structured(kind)
     if not key:
@@ -220,7 +225,7 @@ def register(presets: Callable[[str], Iterable[str]]) -> None:
                 store.store(group=room.group, name=name, node=_defaults(options))
             store.store(group=f"{room.group}/schema", name=name, node=_defaults(options))
     for section in SECTIONS[2:]:
-        kind = get_type_hints(Config)[section]
+        kind = hints(Config)[section]
         store.store(group=section, name="base", node=_defaults(kind))
     plain = {"evaluation": EvaluationOptions, "engine": EngineOptions}
     sections = {name: _defaults(options) for name, options in plain.items()}
