@@ -6,6 +6,13 @@ ours and keeps its traceback.
 """
 
 
+def one_line(text: str) -> str:
+    """Replaces what does not print, line breaks and terminal codes among it, by spaces."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 class HarnessError(ValueError):
     """Refused input: the message says what was received, what is accepted, what to do."""
 
@@ -31,7 +38,14 @@ class TrackingError(HarnessError):
 
 
 class ExportError(HarnessError):
-    """A model that cannot be converted, or whose conversion does not match it."""
+    """A model that cannot be converted, or whose conversion does not match it.
+
+    `correlation` is that of its outputs with the model's, if there were any.
+    """
+
+    def __init__(self, line: str, correlation: float | None = None):
+        super().__init__(line)
+        self.correlation = correlation
 
 
 class ReportError(HarnessError):

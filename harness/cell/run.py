@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import measures
+from harness.cell import measures, memory
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
 from harness.cell.lock import held
@@ -60,8 +60,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            with as_interrupted():
-                metrics, source = _measure(cell, run, emit)
+            with as_interrupted(), memory.watched(emit):
+                metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail("interrupted; running the cell again resumes it", "KILLED")
@@ -69,7 +69,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command, source))
+        run.finish(description)
         tidy(cell)
         _wait_for_all(cell)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
@@ -152,6 +152,8 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         emit({"kind": "warning", "text": warning})
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
+    if cell.rehearsal:
+        examples = data.handful(examples)
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         run.set_tags({"harness.device": devices.given()})
@@ -242,9 +244,10 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     """The page: train → evaluate → export → log.
 
     Returns:
-        The final metrics, and where the data are from.
+        The final metrics, and what the run's page says.
     """
-    from harness import export, tasks
+    from harness import tasks
+    from harness.cell.shipping import ship
     from harness.models.layers import multiply_adds
 
     config, task = cell.config, tasks.of(cell.config)
@@ -252,28 +255,31 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
-    emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = task.samples(examples, config)
         counted = multiply_adds.count(model)
-        exported = export.export(model, config.export, Path(folder), samples)
+        shipped = ship(
+            task, model, examples, config, scores, Path(folder),
+            lambda stage: emit({"kind": "stage", "stage": stage}),
+        )  # fmt: skip
         metrics = {
             **scores.metrics("test"),
-            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(trained.summary),
             **measures.of_multiply_adds(counted),
-            **measures.of_size(exported),
+            **shipped.metrics,
             **trained.metrics,
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
-        artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_layers(run, config, trained.summary.layers)
         artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
-        run.set_tags(dict(scores.tags()))
-    return metrics, examples.source
+        run.set_tags({**scores.tags(), **shipped.tags})
+    described = describe.description(
+        config, metrics, cell.command, examples.source, shipped.failures
+    )
+    return metrics, described
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

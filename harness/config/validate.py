@@ -45,6 +45,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     config.export.check(config.dataset)
     batch = config.evaluation.batch_size
     need("evaluation.batch_size", batch, batch is None or batch >= 1, "1 or more, or null")
+    config.engine.check()
     _tracking(config.tracking)
 
 
