@@ -1,4 +1,4 @@
-"""The command line: `harness run | sweep | search | report | collect | describe | data | ui`."""
+"""The command line: `harness run | sweep | search | report | collect | describe | …`."""
 
 import argparse
 import os
@@ -18,6 +18,7 @@ examples:
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
   harness collect demo                                keep them in files, to be committed
+  harness export RUN --formats tflite,tflite_int8     files of a finished run, checked and scored
   harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
@@ -136,6 +137,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _overrides(data)
     data.set_defaults(command=_data)
+
+    export = commands.add_parser("export", help="write the files of a trained model, checked")
+    export.add_argument(
+        "source",
+        metavar="RUN|FILE",
+        nargs="?",
+        help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
+    )
+    _overrides(export)
+    export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
+    export.add_argument(
+        "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
+    )
+    export.set_defaults(command=_export)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
@@ -402,6 +417,22 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
     print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
     return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from harness.cell.exporting import export_again
+
+    source, overrides = parsed.source, parsed.overrides
+    if source and _is_override(source) and not Path(source).is_file():
+        source, overrides = None, [source, *overrides]
+    formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
+
+    def on_stage(stage: str) -> None:
+        print(f"{stage} …", file=sys.stderr)  # noqa: T201
+
+    text, complete = export_again(source, overrides, formats, parsed.out, on_stage)
+    print(text)  # noqa: T201
+    return 0 if complete else 1
 
 
 def _ui(parsed: argparse.Namespace) -> int:

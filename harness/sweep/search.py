@@ -10,11 +10,9 @@ import io
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,7 +21,8 @@ from harness import metrics, tasks
 from harness.config import compose
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
-from harness.config.overrides import key_of, parsed
+from harness.config.overrides import key_of
+from harness.config.searched import axes
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
 from harness.sweep.launch import finished, launch
@@ -31,79 +30,8 @@ from harness.sweep.plan import plan
 from harness.tracking import cell_run
 
 _console = Console(highlight=False)
-#: Significant digits of a number that is tried: what a person would type again.
-_DIGITS = 3
 #: The second end, beside the task's own quality, where none is named.
 _BYTES = "size/tflite_gzip_bytes"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A key that is searched, and how Optuna draws its values.
-
-    Attributes:
-        key: dotted, or a group.
-        choices: the values, if there are so many; as overrides write them.
-        low: else the least value.
-        high: and the greatest one.
-        log: whether its logarithm is drawn evenly.
-        whole: whether it is a whole number.
-    """
-
-    key: str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-    whole: bool = False
-
-    def ask(self, trial: Any) -> str:
-        """An override with the value that a trial is to have."""
-        if self.choices:
-            return f"{self.key}={trial.suggest_categorical(self.key, list(self.choices))}"
-        if self.whole:
-            low, high = int(self.low), int(self.high)
-            return f"{self.key}={trial.suggest_int(self.key, low, high, log=self.log)}"
-        value = trial.suggest_float(self.key, self.low, self.high, log=self.log)
-        return f"{self.key}={value:.{_DIGITS}g}"
-
-
-def axes(overrides: Sequence[str]) -> tuple[list[str], list[Axis]]:
-    """Overrides of one value, and those that are searched.
-
-    Args:
-        overrides: `key=a,b`, `key=choice(a,b)`, `key=range(…)`, `key=interval(a,b)` and
-            `key=tag(log,interval(a,b))` are searched, as Hydra writes them.
-
-    Raises:
-        ConfigError: an override that is none, or nothing is searched.
-    """
-    fixed: list[str] = []
-    found: list[Axis] = []
-    for text in overrides:
-        override = parsed(text)
-        value = override.value()
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            fixed.append(text)
-        elif isinstance(value, IntervalSweep):
-            low, high = value.start, value.end
-            if not (low is not None and high is not None and low < high):
-                raise ConfigError(f"{text}: accepted: interval(LOW,HIGH) with LOW below HIGH")
-            log = "log" in value.tags
-            if log and low <= 0:
-                raise ConfigError(f"{text}: received {low:g}; accepted: above 0 with tag(log,…)")
-            whole = isinstance(low, int) and isinstance(high, int)
-            found.append(Axis(key, low=low, high=high, log=log, whole=whole))
-        else:
-            assert isinstance(value, (ChoiceSweep, RangeSweep)), value
-            found.append(Axis(key, tuple(map(str, override.sweep_string_iterator()))))
-    if not found:
-        raise ConfigError(
-            "harness search: received no key to search; accepted: KEY=A,B, KEY=interval(LOW,HIGH) "
-            "or KEY=tag(log,interval(LOW,HIGH)), e.g. 'sparsity.target=interval(0.5,0.95)'"
-        )
-    return fixed, found
 
 
 def search(
@@ -140,14 +68,14 @@ def search(
         ) from None
     need_name("--name", name)
     fixed, searched = axes([f"tracking.experiment={name}", *overrides])
-    first = compose([*fixed, *(_example(axis) for axis in searched)])
+    first = compose([*fixed, *(axis.example for axis in searched)])
     first.training.check()
     sought = _objectives(objectives, first.model.name)
     study = _study(optuna, Path(first.work_dir), name, sought)
     code = 0
     while len(_done(study, optuna)) < trials:
         trial = study.ask()
-        asked = tuple([*fixed, *(axis.ask(trial) for axis in searched)])
+        asked = (*fixed, *(axis.ask(trial) for axis in searched))
         _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
         code, values = _tried(asked, sought, jobs)
         if code == 130:
@@ -175,11 +103,6 @@ def _fruitless(study: Any, optuna: Any) -> bool:
     last = study.trials[-_FRUITLESS:]
     failed = optuna.trial.TrialState.FAIL
     return len(last) == _FRUITLESS and all(trial.state == failed for trial in last)
-
-
-def _example(axis: Axis) -> str:
-    value = axis.choices[0] if axis.choices else f"{axis.low:.{_DIGITS}g}"
-    return f"{axis.key}={value}"
 
 
 def _objectives(names: Sequence[str], model: str) -> list[Metric]:
