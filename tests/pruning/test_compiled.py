@@ -90,7 +90,14 @@ def trained(axes, optimizer, options, jit_compile):
     return pruner.get_state(), model.get_weights()
 
 
-@pytest.mark.parametrize("name", CASES)
+#: Compiled in every run of the tests; the others, at some seconds each, in the long one.
+QUICK = ("unstructured", "RigL, its loss scaled")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_masks_are_those_of_the_plain_graph_to_the_bit(name):
     """In float64: in float32 a rounding decides between two weights that are all but equal."""
     plain, compiled = (trained(*CASES[name], jit_compile=jit) for jit in (False, True))
