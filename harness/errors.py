@@ -6,6 +6,13 @@ ours and keeps its traceback.
 """
 
 
+def one_line(text: str) -> str:
+    """Replaces what does not print, line breaks and terminal codes among it, by spaces."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 class HarnessError(ValueError):
     """Refused input: the message says what was received, what is accepted, what to do."""
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.cell import run
+from harness.cell import memory, run
 from harness.cell.job import Busy, ignore_interrupts
 from harness.errors import ConfigError
 
@@ -98,6 +98,14 @@ def deaf(folder, emit):
     time.sleep(60)
 
 
+def starve(emit):
+    """Stands where no memory is left, and has some of it itself."""
+    memory.available = lambda: 0
+    memory.RESERVE = 1e-4
+    with memory.watched(emit):
+        time.sleep(60)
+
+
 def cell(orders, cell, parent_run, emit):
     """Stands for `run_cell`: does what is ordered of the cell by its name; leaves word of it."""
     folder = Path(cell.config.work_dir)
@@ -120,3 +128,15 @@ def cell(orders, cell, parent_run, emit):
             time.sleep(0.02)
     emit({"kind": "stage", "stage": "working"})
     return {"run_id": f"run of {cell.name}", "metrics": {"met": time.time() - began}}
+
+
+def tell_devices(cell, parent_run, emit):
+    """What the cell's process was told of devices, and whether TensorFlow has looked for any."""
+    from tensorflow.python.eager import context
+
+    names = ("CUDA_VISIBLE_DEVICES", "TF_FORCE_GPU_ALLOW_GROWTH", "HARNESS_GPU_MEMORY_MIB")
+    looked = context.context()._physical_devices is not None
+    emit({"kind": "stage", "stage": "waiting"})
+    time.sleep(0.5)  # long enough for the others to start meanwhile
+    told = {name: os.environ.get(name) for name in names}
+    return {"run_id": cell.name, "told": told, "looked": looked}

@@ -152,7 +152,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     weights = config.training.dense_weights
     of_data = _key(config)
     key = _model_key(config)
-    with strategy.rehearsal(config.strategy, config.training.batch_size):
+    with strategy.rehearsal(config.strategy, config.training.part_size):
         if of_data not in built:
             built[of_data] = data.load(config.dataset)
         examples = built[of_data]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import measures
+from harness.cell import measures, memory
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
 from harness.cell.lock import held
@@ -60,7 +60,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            with as_interrupted():
+            with as_interrupted(), memory.watched(emit):
                 metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
@@ -143,7 +143,8 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
+    training = jit.settle(config.training, config.strategy.name)
+    devices.share()
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
@@ -151,12 +152,15 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         emit({"kind": "warning", "text": warning})
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
+    if cell.rehearsal:
+        examples = data.handful(examples)
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+        run.set_tags({"harness.device": devices.given()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
-        strategy.scope(config.strategy, config.training.batch_size),
+        strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
@@ -267,7 +271,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
-        artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_layers(run, config, trained.summary.layers)
         artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())

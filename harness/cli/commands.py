@@ -1,13 +1,15 @@
-"""The command line: `harness run | sweep | report | describe | data | export | ui`."""
+"""The command line: `harness run | sweep | search | report | collect | describe | …`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import harness
-from harness.errors import HarnessError
+from harness.cli import files
+from harness.errors import ConfigError, HarnessError
 
 _EPILOG = """\
 examples:
@@ -16,6 +18,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
+  harness collect demo                                keep them in files, to be committed
   harness export RUN --formats tflite,tflite_int8     files of a finished run, checked and scored
   harness ui --open                                   browse the runs of the newest sweep
 
@@ -104,13 +107,24 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(sweep)
     _jobs(sweep)
     sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    _instead(sweep)
     sweep.set_defaults(command=_sweep)
+
+    _search_parser(commands)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
     _overrides(report)
     _report_options(report)
     report.set_defaults(command=_report)
+
+    collect = commands.add_parser("collect", help="keep finished runs in files to commit")
+    collect.add_argument("names", metavar="SWEEP", nargs="*", help="its name (default: all)")
+    collect.add_argument("--uri", default=None, help="the MLflow store")
+    collect.add_argument(
+        "--into", type=Path, default=None, metavar="FOLDER", help="default results/runs"
+    )
+    collect.set_defaults(command=_collect)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
     _overrides(describe)
@@ -126,19 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(command=_data)
 
     export = commands.add_parser("export", help="write the files of a trained model, checked")
-    export.add_argument(
-        "source",
-        metavar="RUN|FILE",
-        nargs="?",
-        help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
-    )
     _overrides(export)
-    export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
-    export.add_argument(
-        "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
-    )
-    export.add_argument("--latency", action="store_true", help="time the TensorFlow Lite files")
-    export.set_defaults(command=_export)
+    files.options(export)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
@@ -195,18 +198,84 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots")
     parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FOLDER",
+        help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
+    )
     parser.add_argument("--ui", help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_at_once,
+        default=1,
+        metavar="N",
+        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+    )
+    parser.add_argument(
+        "--jobs-per-device",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cells that share a GPU, each with its share of the memory (default 1)",
+    )
+
+
+def _at_once(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
 
 
 def _positive(text: str) -> int:
     if not (text.isdecimal() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
     return int(text)
+
+
+def _search_parser(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="seek settings that serve several ends, such as accuracy and bytes",
+        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
+        "searched; any other KEY=VALUE is of every cell.",
+    )
+    _overrides(search)
+    _jobs(search)
+    search.add_argument("--name", default="search", help="of the study and its experiment")
+    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
+    search.add_argument(
+        "--objective",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
+    )
+    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
+    search.set_defaults(command=_search)
+
+
+def _instead(sweep: argparse.ArgumentParser) -> None:
+    """What `harness sweep` does instead of running the sweep here."""
+    group = sweep.add_mutually_exclusive_group()
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
+    )
+    group.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="two steps of every cell, in a throw-away store: memory and seconds a step",
+    )
+    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
+    group.add_argument("--status", action="store_true", help="how the submitted cells are")
+    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
+    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
@@ -220,14 +289,62 @@ def _run(parsed: argparse.Namespace) -> int:
     refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    return launch(cells, jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
-    from harness.sweep.launch import launch_sweep
     from harness.sweep.spec import load
 
-    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+    told = parsed.dry_run or parsed.rehearse or parsed.status
+    if parsed.json and not told:
+        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
+    given, extra = load(parsed.name), parsed.overrides
+    if parsed.dry_run:
+        from harness.sweep.dry_run import dry_run
+
+        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+    if parsed.rehearse:
+        from harness.sweep.rehearse import rehearse
+
+        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+    if parsed.on or parsed.status or parsed.cancel:
+        return _detached(parsed, given)
+    from harness.sweep.launch import launch_sweep
+
+    shared = parsed.jobs_per_device
+    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
+
+
+def _resolved_jobs(parsed: argparse.Namespace) -> int:
+    from harness.sweep.devices import Devices
+
+    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
+
+
+def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
+    from harness.sweep import detached
+
+    if parsed.status:
+        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
+    if parsed.cancel:
+        return detached.cancel(sweep, parsed.overrides)
+    if parsed.jobs != 1:
+        jobs = parsed.jobs or "auto"
+        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
+    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
+
+
+def _search(parsed: argparse.Namespace) -> int:
+    from harness.sweep.search import search
+
+    return search(
+        parsed.name,
+        parsed.overrides,
+        trials=parsed.trials,
+        objectives=parsed.objective,
+        jobs=parsed.jobs,
+        out=parsed.out,
+    )
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -250,10 +367,19 @@ def _report(parsed: argparse.Namespace) -> int:
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
             uri=parsed.uri,
+            kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
+            watch=parsed.watch,
         )
     )
+    return 0
+
+
+def _collect(parsed: argparse.Namespace) -> int:
+    from harness.sweep.collecting import collect_runs
+
+    collect_runs(parsed.names, parsed.uri, parsed.into)
     return 0
 
 
@@ -282,22 +408,6 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
     print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
     return 0
-
-
-def _export(parsed: argparse.Namespace) -> int:
-    from harness.cell.exporting import export_again
-
-    source, overrides = parsed.source, parsed.overrides
-    if source and _is_override(source) and not Path(source).is_file():
-        source, overrides = None, [source, *overrides]
-    formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
-
-    def on_stage(stage: str) -> None:
-        print(f"{stage} …", file=sys.stderr)  # noqa: T201
-
-    text, complete = export_again(source, overrides, formats, parsed.out, on_stage, parsed.latency)
-    print(text)  # noqa: T201
-    return 0 if complete else 1
 
 
 def _ui(parsed: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from harness.config import Config
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
+from harness.sweep.devices import Devices
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.plan import plan, training
@@ -33,13 +34,19 @@ _console = Console(highlight=False)
 
 
 def launch(
-    configs: Configs, *, jobs: int = 1, further: bool = True, program: tuple[str, ...] = ()
+    configs: Configs,
+    *,
+    jobs: int | None = 1,
+    per_device: int = 1,
+    further: bool = True,
+    program: tuple[str, ...] = (),
 ) -> int:
     """Runs cells and their dense baselines.
 
     Args:
         configs: validated configs with the overrides that composed them.
-        jobs: cells at once.
+        jobs: cells at once; None for as many as the GPUs hold.
+        per_device: cells at once on each GPU.
         further: whether to end with what to do next.
         program: what takes the overrides, if not `harness run`.
 
@@ -49,14 +56,16 @@ def launch(
     Raises:
         HarnessError: input that is refused before anything is spent.
     """
-    _leads(configs, jobs)
+    devices = Devices.found(per_device)
+    at_once = devices.jobs(jobs)
+    _leads(configs, at_once)
     cells = plan(configs, program)
-    known = _finished(cells)
-    _prepare(cells, known)
+    known = finished(cells)
+    prepare(cells, known, devices)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
-    outcomes = _run(cells, known, jobs, parent_run=None)
+    outcomes = _run(cells, known, at_once, devices, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
@@ -83,14 +92,20 @@ def _leads(configs: Configs, jobs: int) -> bool:
 
 
 def launch_sweep(
-    sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, out: Path | None = None
+    sweep: Sweep,
+    extra: Sequence[str] = (),
+    *,
+    jobs: int | None = 1,
+    per_device: int = 1,
+    out: Path | None = None,
 ) -> int:
     """Runs a sweep's cells and writes its table.
 
     Args:
         sweep: from `harness.sweep.spec.load`.
         extra: overrides for every cell; `seed=1,2,3` sets the seeds.
-        jobs: cells at once.
+        jobs: as of `launch`.
+        per_device: as of `launch`.
         out: the folder of the table's files; None for `results/NAME`.
 
     Returns:
@@ -100,12 +115,14 @@ def launch_sweep(
         HarnessError: as `launch`.
     """
     configs = sweep.configs(extra)
-    if not _leads(configs, jobs):
+    devices = Devices.found(per_device)
+    at_once = devices.jobs(jobs)
+    if not _leads(configs, at_once):
         return launch(configs, jobs=jobs)
-    _spec(sweep, configs, extra)  # refuses what no table could show
+    specified(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
-    known = _finished(cells)
+    known = finished(cells)
     took = ""
     made = variant(sweep, extra)
     if known.whole(sweep.name, [cell.id for cell in cells], made):
@@ -113,7 +130,7 @@ def launch_sweep(
         _report(sweep, configs, extra, out)
         code = 0
     else:
-        code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
+        code = _run_below_parent(sweep, configs, cells, known, extra, at_once, devices, out)
         ran = sum(cell.id not in known.cells for cell in cells)
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
         noun = "cell" if ran == 1 else "cells"
@@ -132,16 +149,17 @@ def _run_below_parent(
     known: Finished,
     extra: Sequence[str],
     jobs: int,
+    devices: Devices,
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
-    _prepare(cells, known)
-    spec = _spec(sweep, configs, extra)
+    prepare(cells, known, devices)
+    spec = specified(sweep, configs, extra)
     made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
         quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
-        outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
+        outcomes = _run(cells, known, jobs, devices, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
@@ -152,14 +170,24 @@ def _run_below_parent(
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
-    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
+    return write_report(specified(sweep, configs, extra), configs[0][0].tracking.uri, out)
 
 
-def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+def specified(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    """The specification of a sweep's table.
+
+    Raises:
+        ConfigError: no table could show its cells.
+    """
     return table_spec(sweep, [config for config, _ in configs], extra)
 
 
-def _finished(cells: Sequence[Cell]) -> Finished:
+def finished(cells: Sequence[Cell]) -> Finished:
+    """What is done in the experiment of these cells.
+
+    Raises:
+        TrackingError: their store cannot be reached or read.
+    """
     tracking = cells[0].config.tracking
     store.check(tracking.uri)
     return find_all(tracking.uri, tracking.experiment)
@@ -181,7 +209,7 @@ def _check_work_dir(cells: Sequence[Cell]) -> None:
 
 
 def _run(
-    cells: list[Cell], known: Finished, jobs: int, parent_run: str | None
+    cells: list[Cell], known: Finished, jobs: int, devices: Devices, parent_run: str | None
 ) -> dict[str, Outcome]:
     tracking = cells[0].config.tracking
     finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
@@ -194,7 +222,7 @@ def _run(
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     _say_training(to_do, known)
     with ProgressView(to_do, _console) as view:
-        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
+        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
 
 
 def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
@@ -207,7 +235,7 @@ def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
         _console.print(f"{measured} measured anew, {others} trained.")
 
 
-def _prepare(cells: Sequence[Cell], known: Finished) -> None:
+def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = None) -> None:
     """Refuses what can be refused while nothing is written yet; then makes the store.
 
     What was built for a finished run of the same weights needs no second look.
@@ -219,7 +247,7 @@ def _prepare(cells: Sequence[Cell], known: Finished) -> None:
     unknown = [cell.config for cell in training(cells, known)]
     if unknown:
         with _console.status("checking the cells"):
-            preflight(unknown)
+            preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)
 
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,21 +52,27 @@ class Job:
         self.scratch.cleanup()
 
 
-def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -> Job:
+def start(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Job:
     """Starts `function(*arguments, emit)` in a process of its own.
 
     Args:
         function: importable by name; its last parameter takes events, dicts for `poll`.
         arguments: picklable.
         log: the file that takes the process's standard output and error.
+        environment: variables of the process, set before TensorFlow looks for devices.
     """
     context = _context()
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
     # the fork server has the folder of presets that was in use when it was started
-    presets = os.environ.get(VARIABLE, "")
-    given = (function, arguments, str(log), scratch.name, presets, sending)
+    own = {VARIABLE: os.environ.get(VARIABLE, ""), **(environment or {})}
+    given = (function, arguments, str(log), scratch.name, own, sending)
     process = context.Process(target=_child, args=given)
     try:
         process.start()
@@ -124,11 +130,11 @@ def _child(
     arguments: tuple[Any, ...],
     log: str,
     scratch: str,
-    presets: str,
+    environment: Mapping[str, str],
     pipe: Any,
 ) -> None:
     tempfile.tempdir = scratch
-    os.environ[VARIABLE] = presets
+    os.environ.update(environment)
     _die_with_parent()
     take_interrupts()
     _send_output_to(log)

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.data.base import Data
 from harness.training import recipe, seeds, strategy, workers
+from harness.training.accumulation import in_parts
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.errors import TrainingError
 from harness.training.objective import Objective, classification
@@ -146,8 +147,8 @@ def fit(
     while state.step < length.total_steps:
         number = state.step // segment
         stop = min(length.total_steps, (number + 1) * segment)
-        batches = data.train(training.batch_size, order, state.step)
-        span = (number, segments, stop - state.step)
+        batches = in_parts(data.train(training.batch_size, order, state.step), training.parts)
+        span = (number, segments, (stop - state.step) * training.parts)
         state.seconds += _train(model, batches, span, callbacks)
         state.step = stop
         strategy.unite(model)
@@ -183,8 +184,8 @@ def _train(
 
     Args:
         model: The compiled model.
-        batches: Training batches from the segment's first step on.
-        span: The segment's number, how many there are, and its steps.
+        batches: Training batches, or parts of them, from the segment's first step on.
+        span: The segment's number, how many there are, and how many batches it takes.
         callbacks: The monitor among them.
     """
     number, segments, steps = span
@@ -192,6 +193,8 @@ def _train(
     if workers.is_distributed(model):
         workers.train(model, batches, span, callbacks)
         return time.perf_counter() - begin
+    if model.steps_per_execution > 1:
+        batches = batches.take(steps)  # or the last execution would go beyond
     model.fit(
         batches,
         initial_epoch=number,
@@ -233,7 +236,7 @@ class _Monitor(keras.callbacks.Callback):
         super().__init__()
         self._pruner = pruner
         self._rate = recipe.phase_rate(phase, training, length)
-        self._log_every = training.log_every
+        self._log_every, self._parts = training.log_every, training.parts
         self._length = length
         self._step = self._first_step = step
         self._on_log, self._on_progress = on_log, on_progress
@@ -245,19 +248,25 @@ class _Monitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         # One `fit` is one segment.
         self._sums: Metrics = {}
-        self._steps = self._stretch = 0
+        self._steps = self._stretch = self._segment = 0
         self._logged_in_segment = False
         self._last_logs: Metrics = {}
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._step += 1
-        self._stretch += 1
-        if self._step % self._log_every == 0:
+        # Keras counts parts of batches, and calls once for those of an execution, of which the
+        # last may be cut short.
+        done = min(batch + 1, self.params["steps"]) // self._parts - self._segment
+        self._last_logs = logs
+        if not done:
+            return
+        self._segment += done
+        self._step += done
+        self._stretch += done
+        if self._step // self._log_every > (self._step - done) // self._log_every:
             self.log(self._close_stretch(logs))
             self._logged_in_segment = True
             self._since = time.perf_counter()
-        self._last_logs = logs
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.stop_training = True

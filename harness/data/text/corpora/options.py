@@ -29,7 +29,9 @@ class PairOptions(DatasetOptions):
     Training pairs with more than `filter_length` words on a side are left out, what is longer
     than `max_length` subwords is cut. A batch holds pairs of one bucket: of up to so many
     subwords. It is `training.batch_size` sentences, or (`batch_by=tokens`) up to so many target
-    tokens, padding included. `cache_dir` keeps vocabularies and encoded corpora.
+    tokens, padding included. `tokenizer=none`: words are what spaces separate. `vocabulary_file`
+    is a sentencepiece model to use instead of training one, `cache_dir` keeps vocabularies and
+    encoded corpora.
     """
 
     holds: ClassVar[str] = "text pairs"
@@ -81,12 +83,12 @@ class PairOptions(DatasetOptions):
             accepted = f"{least} or more tokens: the longest sentence and its end"
             need("training.batch_size", batch_size, batch_size >= least, accepted)
 
-    def check_shared(self, strategy: str) -> None:
-        """Devices take equal shares of a batch's sentences."""
+    def check_shared(self, by: str, without: str) -> None:
+        """Equal shares are of a batch's sentences."""
         if self.batch_by == "tokens":
             raise ConfigError(
-                f"dataset.batch_by: received tokens with strategy={strategy}, whose devices take"
-                " equal shares of a batch; accepted: sentences, or strategy=single"
+                f"dataset.batch_by: received tokens with {by}, which takes equal shares of a "
+                f"batch; accepted: sentences, or {without}"
             )
 
     def shape(self) -> tuple[tuple[Any, ...], int]:

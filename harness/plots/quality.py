@@ -1,0 +1,123 @@
+"""Quality against sparsity: measured with intervals, and as published."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from harness.plots.labels import keep_possible
+from harness.plots.points import lines, sparse, tell
+from harness.plots.style import MUTED, colour, legend, marker
+
+#: Rows that are no points but lines with bands -> how these are drawn.
+_LINES: dict[str, Any] = {"dense": "--", "control": ":"}
+_ASIDE = 1.0  # of the axis' 100
+
+
+def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
+    """Draws quality against the sparsity reached.
+
+    One colour a model; a dashed line and a band are its dense baseline and interval, a dotted
+    one its control, a filled marker with a bar is a row of the table and its interval. Hollow
+    markers are published values, at the sparsity that they are published for.
+
+    Args:
+        axes: Where to.
+        frame: From `harness.report.frame.to_frame`, or `table.csv`.
+        label: Of the axis of quality.
+    """
+    rows = tell(frame)
+    models = list(dict.fromkeys(rows.loc[rows["mean"].notna(), "model"]))
+    for i, model in enumerate(models):
+        own = rows[rows["model"] == model]
+        shade = colour(i) if len(models) > 1 else None
+        _draw_model(axes, own, shade)
+        _draw_published(axes, own, shade)
+    axes.set_xlabel("sparsity reached (% of prunable weights)")
+    axes.set_ylabel(label)
+    axes.set_xlim(0, 100)
+    keep_possible(axes, rows)
+    _draw_legend(axes, rows, models)
+
+
+def _kinds(rows: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(sparse(rows)["family"]))
+
+
+def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
+    """Colours are models (of a single one, families), shapes are families of sparsities."""
+    several = len(models) > 1
+    kinds = _kinds(rows)
+    measured = rows[rows["mean"].notna()]
+    baselines = [name for name in _LINES if name == "dense" or name in set(measured["sparsity"])]
+    handles = [Line2D([], [], color=colour(i), lw=3) for i, _ in enumerate(models) if several]
+    handles += [Line2D([], [], color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
+    handles += [
+        Line2D([], [], linestyle="none", **marker(kind, MUTED if several else colour(i)))
+        for i, kind in enumerate(kinds)
+    ]
+    labels = [*(models if several else []), *baselines, *kinds]
+    if rows.loc[rows["model"].isin(models), "published_full_scale"].notna().any():
+        hollow = {**marker("random", MUTED, hollow=True), "linestyle": "none"}
+        handles.append(Line2D([], [], **hollow))
+        labels.append("hollow: published, full scale")
+    has_intervals = (measured["half_width_95"].fillna(0) != 0).any()
+    note = "bars, band: 95% interval over seeds" if has_intervals else None
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if several else {}
+    legend(axes, handles, labels, title=note, **place)
+
+
+def _draw_model(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
+    """Draws one model: in one colour, or (None) in a colour a family of sparsities."""
+    for row in lines(rows[rows["sparsity"].isin(_LINES) & rows["mean"].notna()]):
+        line = shade or MUTED
+        axes.axhline(row.mean, color=line, linestyle=_LINES[row.sparsity], lw=1.2)
+        if pd.notna(row.half_width_95):
+            low, high = row.mean - row.half_width_95, row.mean + row.half_width_95
+            axes.axhspan(low, high, color=line, alpha=0.1, lw=0)
+    taken: list[float] = []
+    for i, (kind, group) in enumerate(sparse(rows).groupby("family", sort=False)):
+        members = group.sort_values("reached", kind="stable")
+        xs = [_free(x, taken) for x in members["reached"]]
+        taken += xs
+        _draw_family(axes, members, xs, shade or colour(i), str(kind))
+
+
+def _free(x: float, taken: list[float]) -> float:
+    """Moves a point aside, so that the bars of equal sparsities do not cover each other."""
+    while near := [other for other in taken if abs(x - other) < 0.99 * _ASIDE]:
+        x = max(near) + _ASIDE
+    return x
+
+
+def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, kind: str) -> None:
+    halves = members["half_width_95"].fillna(0.0).tolist()
+    joined = len(members) > 1 and not members["variant"].any()
+    axes.errorbar(
+        xs,
+        members["mean"].tolist(),
+        yerr=halves if any(halves) else None,
+        color=shade,
+        linestyle="-" if joined else "none",
+        lw=1.5,
+        capsize=3,
+        zorder=3,
+        **marker(kind, shade),
+    )
+
+
+def _draw_published(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
+    """Draws what was published of the rows of a model, measured or not."""
+    kinds = _kinds(rows)
+    known = rows[rows["published_full_scale"].notna() & rows["nominal"].notna()]
+    for row in lines(known.drop_duplicates(["sparsity", "published_full_scale"])):
+        own = colour(kinds.index(row.family)) if row.family in kinds else MUTED
+        axes.plot(
+            [row.nominal],
+            [float(row.published_full_scale)],
+            linestyle="none",
+            zorder=2,
+            clip_on=False,
+            **marker(row.family, shade or own, hollow=True),
+        )

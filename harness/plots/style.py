@@ -1,0 +1,106 @@
+"""How plots look, and how a figure becomes the same bytes for the same numbers."""
+
+import io
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from harness.errors import one_line
+
+#: Okabe and Ito's colours, told apart by readers of every colour vision:
+#: https://jfly.uni-koeln.de/color/
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+#: The HTML page puts its own colours, light and dark, in the place of these.
+INK, MUTED, RULE, PAPER = "#1a1a1b", "#6b6b6c", "#e6e6e7", "#ffffff"
+_MARKERS = {"dense": "*", "control": "P", "random": "o", "2 by 4": "D"}
+_OTHER_MARKERS = ("s", "^", "v", "X")
+_STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.labelcolor": INK,
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "legend.facecolor": PAPER,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": RULE,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "svg.hashsalt": "harness",  # else ids in the file are random
+    "svg.fonttype": "path",  # the file looks the same without the fonts
+}
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
+
+
+def colour(number: int) -> str:
+    """The colour of the model, or the family, of this number."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def marker(kind: str, shade: str, *, hollow: bool = False) -> dict[str, Any]:
+    """The marker of a family of sparsities: filled if measured, hollow if published."""
+    other = _OTHER_MARKERS[sum(kind.encode()) % len(_OTHER_MARKERS)]
+    shape = _MARKERS.get(kind, other)
+    return {
+        "marker": shape,
+        "markersize": 11 if shape == "*" else 7,
+        "markeredgecolor": shade,
+        "markerfacecolor": PAPER if hollow else shade,
+        "markeredgewidth": 1.5,
+    }
+
+
+def render(
+    name: str,
+    panels: Mapping[str, Callable[[Axes], None]],
+    size: tuple[float, float],
+    kinds: Collection[str] = ("png", "svg"),
+) -> dict[str, bytes]:
+    """Draws a figure off screen: file name -> content, the same for the same numbers.
+
+    Args:
+        name: Of the files.
+        panels: Title -> what draws on the axes; one under the other, their steps named once.
+        size: Width and height, inches.
+        kinds: The formats, of PNG and SVG.
+    """
+    files = {}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)  # no window, and no global state of pyplot
+        every = figure.subplots(len(panels), squeeze=False)[:, 0]
+        for axes, (heading, draw) in zip(every, panels.items(), strict=True):
+            draw(axes)
+            axes.set_title(one_line(heading), parse_math=False)  # dollar signs are no formula
+            if axes is not every[-1]:
+                axes.set_xlabel("")
+        for kind in kinds:
+            out = io.BytesIO()
+            figure.savefig(out, format=kind, dpi=160, metadata=_METADATA[kind])
+            files[f"{name}.{kind}"] = out.getvalue()
+        figure.clear()
+    return files
+
+
+def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:
+    """Draws a legend without taking names for formulas."""
+    place = {"framealpha": 0.9, "edgecolor": "none", "fontsize": 9, "alignment": "left"}
+    names = [one_line(label) for label in labels]
+    drawn = axes.legend(handles, names, title_fontsize=8, **{**place, **options})
+    for text in drawn.get_texts():
+        text.set_parse_math(False)

@@ -1,0 +1,113 @@
+"""Quality against what it costs to ship or to run: bytes, milliseconds."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from harness.errors import one_line
+from harness.plots.labels import keep_possible, name_points
+from harness.plots.points import amount, lines, tell
+from harness.plots.style import MUTED, colour, legend, marker
+
+#: Points that are not on the front bear a name only where there are few.
+_FEW = 14
+#: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
+_WIDE = 5.0
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Finds the Pareto front: the points that no other is as cheap as and better than.
+
+    Args:
+        points: Cost (less is better) and quality (more is better).
+
+    Returns:
+        The numbers of the points on the front, from the cheapest to the best.
+
+    Example:
+        >>> front([(1, 5), (2, 4), (3, 9)])
+        [0, 2]
+    """
+    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
+    chosen: list[int] = []
+    for i in order:
+        if not chosen or points[i][1] > points[chosen[-1]][1]:
+            chosen.append(i)
+    return chosen
+
+
+def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str = "quality") -> None:
+    """Draws quality with its intervals against a cost, and the Pareto front of the means.
+
+    Args:
+        axes: Where to.
+        frame: From `harness.report.frame.to_frame`, or `table.csv`.
+        cost: The column of what a row costs.
+        label: Of the axis of quality.
+    """
+    rows = tell(frame)
+    rows = rows[rows["mean"].notna() & rows[cost].notna()]
+    models = list(dict.fromkeys(rows["model"]))
+    best = front(list(zip(rows[cost], rows["mean"], strict=True)))
+    for row in lines(rows):
+        x, shade = getattr(row, cost), colour(models.index(row.model))
+        half = row.half_width_95
+        axes.errorbar(
+            [x],
+            [row.mean],
+            yerr=[half] if pd.notna(half) and half else None,
+            color=shade,
+            capsize=3,
+            linestyle="none",
+            zorder=3,
+            **marker(row.family, shade),
+        )
+    axes.plot(
+        [rows[cost].iloc[i] for i in best],
+        [rows["mean"].iloc[i] for i in best],
+        color=MUTED,
+        lw=1.2,
+        drawstyle="steps-post",
+        zorder=1,
+    )
+    if rows[cost].min() > 0 and rows[cost].max() >= _WIDE * rows[cost].min():
+        axes.set_xscale("log")
+    axes.margins(x=0.12)  # room for the names
+    keep_possible(axes, rows)
+    name_points(
+        axes,
+        [
+            (
+                getattr(row, cost),
+                row.mean,
+                one_line(amount(row.sparsity)) if i in best or len(rows) <= _FEW else "",
+            )
+            for i, row in enumerate(lines(rows))
+        ],
+    )
+    axes.set_xlabel(_axis(rows, cost))
+    axes.set_ylabel(label)
+    _draw_legend(axes, list(dict.fromkeys(rows["family"])), models)
+
+
+def _axis(rows: pd.DataFrame, cost: str) -> str:
+    """What a cost's axis says."""
+    if cost != "gzip_bytes":
+        return cost.replace("_", " ")
+    files = list(dict.fromkeys(rows["file"]))
+    return f"bytes of {files[0] if len(files) == 1 else 'the exported file'}, gzipped"
+
+
+def _draw_legend(axes: Axes, kinds: list[str], models: list[str]) -> None:
+    handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
+    handles += [Line2D([], [], linestyle="none", **marker(kind, MUTED)) for kind in kinds]
+    handles.append(Line2D([], [], color=MUTED, lw=1.2))
+    legend(
+        axes,
+        handles,
+        [*models, *kinds, "Pareto front"],
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )
