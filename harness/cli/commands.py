@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.cli import files
+from harness.cli import files, prepare
 from harness.errors import ConfigError, HarnessError
 
 _EPILOG = """\
@@ -54,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Takes overrides after options, too: `harness sweep demo --jobs 2 seed=1`."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:2] == ["data", "prepare"]:
-        return _prepare_parser().parse_args(words[2:])
+        return prepare.parser().parse_args(words[2:])
     parser = _parser()
     words = _with_own_folder(words)
     parsed, rest = parser.parse_known_args(words)
@@ -151,31 +151,6 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
     ui.set_defaults(command=_ui)
     return parser
-
-
-def _prepare_parser() -> argparse.ArgumentParser:
-    """A parser of its own: its names are those of `harness.data.prepare`, options included."""
-    from harness.data.prepare import PREPARERS
-
-    parser = argparse.ArgumentParser(
-        prog="harness data prepare", description="Make the files of a data set."
-    )
-    names = parser.add_subparsers(required=True, metavar="NAME")
-    for name, preparer in PREPARERS:
-        made = names.add_parser(name, help=preparer.help, description=preparer.help)
-        default = Path("data", name)
-        made.add_argument(
-            "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
-        )
-        made.add_argument("--force", action="store_true", help="replace what was prepared there")
-        preparer().options(made)
-        made.set_defaults(command=_prepare, name=name)
-    return parser
-
-
-def _is_override(word: str) -> bool:
-    """Whether a word is KEY=VALUE, and no path of a sweep's file that has a = in it."""
-    return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
 
 
 def _overrides(parser: argparse.ArgumentParser) -> None:
@@ -353,14 +328,14 @@ def _report(parsed: argparse.Namespace) -> int:
 
     # `harness report --table demo seed=1`: the first word is an override, not a table
     words = [parsed.name] if parsed.name else []
-    overrides = [word for word in words if _is_override(word)] + parsed.overrides
+    overrides = [word for word in words if files.is_override(word)] + parsed.overrides
     selection = Selection(
         tuple(parse_filter(text) for text in parsed.filter),
         parse_since(parsed.since) if parsed.since else None,
     )
     print_reports(
         Request(
-            tables=tuple([word for word in words if not _is_override(word)] + parsed.table),
+            tables=tuple([word for word in words if not files.is_override(word)] + parsed.table),
             overrides=tuple(overrides),
             experiment=parsed.experiment,
             selection=selection,
@@ -403,19 +378,12 @@ def _data(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(parsed: argparse.Namespace) -> int:
-    from harness.data.prepare import prepare
-
-    print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
-    return 0
-
-
 def _ui(parsed: argparse.Namespace) -> int:
     from harness.cli.ui import show
     from harness.config import compose
 
     name, overrides = parsed.name, parsed.overrides
-    if name and _is_override(name):
+    if name and files.is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem

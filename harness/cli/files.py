@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 
+def is_override(word: str) -> bool:
+    """Whether a word is KEY=VALUE, and no path of a sweep or a model that has a = in it."""
+    named = word.endswith((".yaml", ".yml", ".keras", ".packed"))
+    return "=" in word and not (named and Path(word).is_file())
+
+
 def options(parser: argparse.ArgumentParser) -> None:
     """The command's options, beside its overrides, the first of which may be a RUN or a FILE."""
     parser.epilog = (
@@ -31,7 +37,7 @@ def export(parsed: argparse.Namespace) -> int:
     from harness.cell.exporting import export_again
 
     source, *overrides = parsed.overrides or [None]
-    if source is not None and "=" in source and not Path(source).is_file():
+    if source is not None and is_override(source):
         source, overrides = None, parsed.overrides
     formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
 
