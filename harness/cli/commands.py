@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.cli import flags
+from harness.cli import files, flags, prepare
 from harness.errors import ConfigError, HarnessError
 
 _EPILOG = """\
@@ -54,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Takes overrides after options, too: `harness sweep demo --jobs 2 seed=1`."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:2] == ["data", "prepare"]:
-        return _prepare_parser().parse_args(words[2:])
+        return prepare.parser().parse_args(words[2:])
     parser = _parser()
     words = _with_own_folder(words)
     parsed, rest = parser.parse_known_args(words)
@@ -132,19 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(command=_data)
 
     export = commands.add_parser("export", help="write the files of a trained model, checked")
-    export.add_argument(
-        "source",
-        metavar="RUN|FILE",
-        nargs="?",
-        help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
-    )
     flags.overrides(export)
-    export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
-    export.add_argument(
-        "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
-    )
-    export.add_argument("--latency", action="store_true", help="time the TensorFlow Lite files")
-    export.set_defaults(command=_export)
+    files.options(export)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
@@ -153,26 +142,6 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
     ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
     ui.set_defaults(command=_ui)
-    return parser
-
-
-def _prepare_parser() -> argparse.ArgumentParser:
-    """A parser of its own: its names are those of `harness.data.prepare`, options included."""
-    from harness.data.prepare import PREPARERS
-
-    parser = argparse.ArgumentParser(
-        prog="harness data prepare", description="Make the files of a data set."
-    )
-    names = parser.add_subparsers(required=True, metavar="NAME")
-    for name, preparer in PREPARERS:
-        made = names.add_parser(name, help=preparer.help, description=preparer.help)
-        default = Path("data", name)
-        made.add_argument(
-            "--out", type=Path, default=default, metavar="FOLDER", help=f"default {default}"
-        )
-        made.add_argument("--force", action="store_true", help="replace what was prepared there")
-        preparer().options(made)
-        made.set_defaults(command=_prepare, name=name)
     return parser
 
 
@@ -323,29 +292,6 @@ def _data(parsed: argparse.Namespace) -> int:
 
     print(describe_data(compose_data(parsed.overrides)))  # noqa: T201
     return 0
-
-
-def _prepare(parsed: argparse.Namespace) -> int:
-    from harness.data.prepare import prepare
-
-    print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
-    return 0
-
-
-def _export(parsed: argparse.Namespace) -> int:
-    from harness.cell.exporting import export_again
-
-    source, overrides = parsed.source, parsed.overrides
-    if source and flags.is_override(source) and not Path(source).is_file():
-        source, overrides = None, [source, *overrides]
-    formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
-
-    def on_stage(stage: str) -> None:
-        print(f"{stage} …", file=sys.stderr)  # noqa: T201
-
-    text, complete = export_again(source, overrides, formats, parsed.out, on_stage, parsed.latency)
-    print(text)  # noqa: T201
-    return 0 if complete else 1
 
 
 def _ui(parsed: argparse.Namespace) -> int:

@@ -14,8 +14,9 @@ def config_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def is_override(word: str) -> bool:
-    """Whether a word is KEY=VALUE, and no path of a sweep's file that has a = in it."""
-    return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
+    """Whether a word is KEY=VALUE, and no path of a sweep or a model that has a = in it."""
+    named = word.endswith((".yaml", ".yml", ".keras", ".packed"))
+    return "=" in word and not (named and Path(word).is_file())
 
 
 def overrides(parser: argparse.ArgumentParser) -> None:

@@ -39,8 +39,9 @@ def encode(symbols: np.ndarray) -> bytes:
     counts = np.bincount(symbols, minlength=256)
     if len(symbols) and counts.max() == len(symbols):
         return struct.pack("<BB", _CONSTANT, symbols[0])
+    plain = struct.pack("<B", _PLAIN) + symbols.tobytes()
     if len(symbols) < _FEW:
-        return struct.pack("<B", _PLAIN) + symbols.tobytes()
+        return plain
     import constriction
 
     present = np.flatnonzero(counts)
@@ -49,7 +50,8 @@ def encode(symbols: np.ndarray) -> bytes:
     coder.encode(numbered, _model(counts[present]))
     table = zlib.compress(_varints(counts), 9)
     words = coder.get_compressed().astype("<u4").tobytes()
-    return struct.pack("<BH", _CODED, len(table)) + table + words
+    coded = struct.pack("<BH", _CODED, len(table)) + table + words
+    return coded if len(coded) <= len(symbols) else plain
 
 
 def decode(content: bytes, count: int) -> np.ndarray:

@@ -21,7 +21,8 @@ def plain(model: keras.Model) -> keras.Model:
 
     The copy has the same layer names and weight values; our layers become the Keras layers
     that they subclass, mixed precision becomes float32, and the optimizer, the compile
-    settings and the weights' constraints are left behind.
+    settings and the weights' constraints are left behind. What is drawn at random (dropout, should
+    the copy be trained) begins anew.
 
     Args:
         model: A Functional or Sequential model, possibly with such models nested in it.
@@ -35,6 +36,10 @@ def plain(model: keras.Model) -> keras.Model:
     finally:
         model.compiled = compiled
     copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers():
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:  # its state is stored, too, and would differ each time
+            generator.state.assign(keras.ops.zeros_like(generator.state))
     return copy
 
 
