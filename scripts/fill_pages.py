@@ -68,7 +68,8 @@ def _results(path: Path, model: str) -> str:
 def _estimate(row: dict[str, str], mean: str, of: str, sign: str) -> str:
     """A mean and its interval; of two seeds, for which there is none, both values."""
     width = _number(row.get(f"{of}half_width_95"))
-    each = (row.get(f"{of}values") or "").split()
+    # a text that begins with a sign bears a quote, lest a spreadsheet reads a formula
+    each = (row.get(f"{of}values") or "").lstrip("'").split()
     if width == "–" and len(each) == 2:
         return ", ".join(_number(value, sign) for value in each)
     middle = _number(row.get(mean), sign)

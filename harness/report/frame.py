@@ -76,7 +76,7 @@ def _each(estimate: Estimate | None) -> str | None:
     return " ".join(f"{value:.6g}" for value in estimate.values) if estimate else None
 
 
-def _difference(estimate: Estimate | None, whom: str) -> dict[str, float | None]:
+def _difference(estimate: Estimate | None, whom: str) -> dict[str, Any]:
     of = "" if whom == "dense" else f"{whom}_"
     return {
         **_estimate(estimate, f"difference_from_{whom}", f"{of}difference_half_width_95"),
