@@ -53,9 +53,9 @@ def _results(path: Path, model: str) -> str:
                     row["model"],
                     row["sparsity"] + variant,
                     f"{row['seeds']} of {row['seeds_planned']}",
-                    _interval(row, "mean", "half_width_95"),
-                    _interval(row, "difference_from_control", "control_difference_half_width_95"),
-                    _interval(row, "difference_from_dense", "difference_half_width_95"),
+                    _estimate(row, "mean", "", ""),
+                    _estimate(row, "difference_from_control", "control_difference_", "+"),
+                    _estimate(row, "difference_from_dense", "difference_", "+"),
                     _number(row.get("gzip_reduction")),
                 ]
             )
@@ -65,16 +65,20 @@ def _results(path: Path, model: str) -> str:
     return "\n".join([*lines, "", f"From `results/{path.name}`.{note}"])
 
 
-def _interval(row: dict[str, str], mean: str, half: str) -> str:
-    middle, width = _number(row.get(mean)), _number(row.get(half))
-    if "difference" in mean and middle[0].isdigit() and float(middle) > 0:
-        middle = f"+{middle}"
+def _estimate(row: dict[str, str], mean: str, of: str, sign: str) -> str:
+    """A mean and its interval; of two seeds, for which there is none, both values."""
+    width = _number(row.get(f"{of}half_width_95"))
+    # a text that begins with a sign bears a quote, lest a spreadsheet reads a formula
+    each = (row.get(f"{of}values") or "").lstrip("'").split()
+    if width == "–" and len(each) == 2:
+        return ", ".join(_number(value, sign) for value in each)
+    middle = _number(row.get(mean), sign)
     return middle if width == "–" else f"{middle} ± {width}"
 
 
-def _number(text: str | None) -> str:
+def _number(text: str | None, sign: str = "") -> str:
     try:
-        return f"{float(text or ''):.2f}".replace("-", "−")
+        return f"{float(text or ''):{sign}.2f}".replace("-", "−")
     except ValueError:
         return "–"
 

@@ -48,6 +48,7 @@ def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
         "seeds": len(entry.runs),
         "seeds_planned": len(entry.spec.seeds) or None,
         **_estimate(entry.quality, "mean", "half_width_95"),
+        "values": _each(entry.quality),
         **_difference(entry.difference, "dense"),
         **(_difference(entry.control, "control") if controls else {}),
         **_certainty(entry),
@@ -70,11 +71,17 @@ def _estimate(estimate: Estimate | None, mean: str, half_width: str) -> dict[str
     }
 
 
-def _difference(estimate: Estimate | None, whom: str) -> dict[str, float | None]:
+def _each(estimate: Estimate | None) -> str | None:
+    """Its values, a seed each; of a difference, a pair each."""
+    return " ".join(f"{value:.6g}" for value in estimate.values) if estimate else None
+
+
+def _difference(estimate: Estimate | None, whom: str) -> dict[str, Any]:
     of = "" if whom == "dense" else f"{whom}_"
     return {
         **_estimate(estimate, f"difference_from_{whom}", f"{of}difference_half_width_95"),
         f"{of}difference_pairs": estimate.n if estimate else None,
+        f"{of}difference_values": _each(estimate),
     }
 
 

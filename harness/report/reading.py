@@ -20,7 +20,7 @@ one-sided tests at 5 %; seeds and, where runs say what they answered, test examp
 **does not hold** where it lies on the other side, and otherwise **cannot be told**; then the seeds
 are named that would tell in four tries of five, were the spread what it is here. Differences are
 in points, from the control (the dense network fine-tuned alike at 0 %), or from the dense network
-where cells train from scratch.
+where cells train from scratch. Training took place beside other work: seconds compare nothing.
 """
 
 

@@ -14,12 +14,14 @@ fill_pages = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(fill_pages)
 
 CSV = """\
-model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,difference_from_dense,\
-difference_half_width_95,difference_from_control,control_difference_half_width_95,gzip_reduction
-mnist_cnn,dense,n/a,%,3,3,98.1,0.2,n/a,n/a,n/a,n/a,1.0
-mnist_cnn,random 50%,n/a,%,3,3,98.4,0.3,0.3,0.1,-0.1,0.2,1.75
-mnist_cnn,2 by 4,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a
-imdb_lstm,dense,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,difference_from_dense,\
+difference_half_width_95,difference_from_control,control_difference_half_width_95,\
+control_difference_values,gzip_reduction
+mnist_cnn,dense,n/a,%,3,3,98.1,0.2,98.0 98.1 98.2,n/a,n/a,n/a,n/a,n/a,1.0
+mnist_cnn,random 50%,n/a,%,3,3,98.4,0.3,98.3 98.4 98.5,0.3,0.1,-0.1,0.2,n/a,1.75
+mnist_cnn,random 75%,n/a,%,2,3,98.4,n/a,98.3 98.5,0.3,n/a,-0.1,n/a,'-0.3 0.1,3.2
+mnist_cnn,2 by 4,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a,n/a,n/a
+imdb_lstm,dense,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a,n/a,n/a
 """
 KEPT = {
     "command": "python -m benchmarks.x", "date": "2026-01-02", "commit": "c" * 40, "changed": False,
@@ -58,6 +60,9 @@ def test_measured_rows_and_how_many_are_missing(root):
     text = fill_pages.filled(page, root)
     row = "| mnist_cnn | random 50% | 3 of 3 | 98.40 ± 0.30 | −0.10 ± 0.20 | +0.30 ± 0.10 | 1.75 |"
     assert row in text.splitlines()
+    assert (
+        "| mnist_cnn | random 75% | 2 of 3 | 98.30, 98.50 | −0.30, +0.10 | +0.30 | 3.20 |" in text
+    )
     assert "From `results/t.csv`. 1 planned rows have no runs yet." in text
     assert "old" not in text
     assert text.startswith("A\n<!-- filled")
