@@ -5,10 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import harness
-from harness.errors import ConfigError, HarnessError
+from harness.cli.arguments import take_jobs, take_overrides
+from harness.cli.sweeping import add_search, add_sweep
+from harness.errors import HarnessError
 
 _EPILOG = """\
 examples:
@@ -97,23 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run cells, with their dense baselines")
-    _overrides(run)
-    _jobs(run)
+    take_overrides(run)
+    take_jobs(run)
     run.set_defaults(command=_run)
 
-    sweep = commands.add_parser("sweep", help="run all cells of a table, then write it")
-    sweep.add_argument("name", metavar="NAME", help="a sweep of sweeps/, or a YAML file's path")
-    _overrides(sweep)
-    _jobs(sweep)
-    sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
-    _instead(sweep)
-    sweep.set_defaults(command=_sweep)
-
-    _search_parser(commands)
+    add_sweep(commands)
+    add_search(commands)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
-    _overrides(report)
+    take_overrides(report)
     _report_options(report)
     report.set_defaults(command=_report)
 
@@ -126,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.set_defaults(command=_collect)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
-    _overrides(describe)
+    take_overrides(describe)
     describe.add_argument("--json", action="store_true", help="print JSON")
     describe.set_defaults(command=_describe)
 
@@ -135,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         help="check a data set and print its fingerprint; `data prepare NAME` makes one",
         epilog="`harness data prepare --help` lists the data sets that can be made here.",
     )
-    _overrides(data)
+    take_overrides(data)
     data.set_defaults(command=_data)
 
     export = commands.add_parser("export", help="write the files of a trained model, checked")
@@ -145,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
     )
-    _overrides(export)
+    take_overrides(export)
     export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
     export.add_argument(
         "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
@@ -154,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
-    _overrides(ui)
+    take_overrides(ui)
     ui.add_argument("--uri", default=None, help="the MLflow store")
     ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
     ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
@@ -187,10 +181,6 @@ def _is_override(word: str) -> bool:
     return "=" in word and not (word.endswith((".yaml", ".yml")) and Path(word).is_file())
 
 
-def _overrides(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="Hydra overrides")
-
-
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", action="append", default=[], help="TABLE; may be repeated")
     parser.add_argument(
@@ -221,72 +211,6 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
 
-def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs",
-        type=_at_once,
-        default=1,
-        metavar="N",
-        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
-    )
-    parser.add_argument(
-        "--jobs-per-device",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="cells that share a GPU, each with its share of the memory (default 1)",
-    )
-
-
-def _at_once(text: str) -> int | None:
-    return None if text == "auto" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
-    return int(text)
-
-
-def _search_parser(commands: Any) -> None:
-    search = commands.add_parser(
-        "search",
-        help="seek settings that serve several ends, such as accuracy and bytes",
-        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
-        "searched; any other KEY=VALUE is of every cell.",
-    )
-    _overrides(search)
-    _jobs(search)
-    search.add_argument("--name", default="search", help="of the study and its experiment")
-    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
-    search.add_argument(
-        "--objective",
-        action="append",
-        default=[],
-        metavar="METRIC",
-        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
-    )
-    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
-    search.set_defaults(command=_search)
-
-
-def _instead(sweep: argparse.ArgumentParser) -> None:
-    """What `harness sweep` does instead of running the sweep here."""
-    group = sweep.add_mutually_exclusive_group()
-    group.add_argument(
-        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
-    )
-    group.add_argument(
-        "--rehearse",
-        action="store_true",
-        help="two steps of every cell, in a throw-away store: memory and seconds a step",
-    )
-    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
-    group.add_argument("--status", action="store_true", help="how the submitted cells are")
-    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
-    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
-
-
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
 
 
@@ -299,61 +223,6 @@ def _run(parsed: argparse.Namespace) -> int:
     from harness.sweep.launch import launch
 
     return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
-
-
-def _sweep(parsed: argparse.Namespace) -> int:
-    from harness.sweep.spec import load
-
-    told = parsed.dry_run or parsed.rehearse or parsed.status
-    if parsed.json and not told:
-        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
-    given, extra = load(parsed.name), parsed.overrides
-    if parsed.dry_run:
-        from harness.sweep.dry_run import dry_run
-
-        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
-    if parsed.rehearse:
-        from harness.sweep.rehearse import rehearse
-
-        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
-    if parsed.on or parsed.status or parsed.cancel:
-        return _detached(parsed, given)
-    from harness.sweep.launch import launch_sweep
-
-    shared = parsed.jobs_per_device
-    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
-
-
-def _resolved_jobs(parsed: argparse.Namespace) -> int:
-    from harness.sweep.devices import Devices
-
-    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
-
-
-def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
-    from harness.sweep import detached
-
-    if parsed.status:
-        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
-    if parsed.cancel:
-        return detached.cancel(sweep, parsed.overrides)
-    if parsed.jobs != 1:
-        jobs = parsed.jobs or "auto"
-        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
-    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
-
-
-def _search(parsed: argparse.Namespace) -> int:
-    from harness.sweep.search import search
-
-    return search(
-        parsed.name,
-        parsed.overrides,
-        trials=parsed.trials,
-        objectives=parsed.objective,
-        jobs=parsed.jobs,
-        out=parsed.out,
-    )
 
 
 def _report(parsed: argparse.Namespace) -> int:
