@@ -135,7 +135,7 @@ def cell(orders, cell, parent_run, emit):
             time.sleep(0.02)
         time.sleep(1)
     if what == "meet":  # wait until another cell runs too
-        while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 20:
+        while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 120:
             time.sleep(0.02)
     emit({"kind": "stage", "stage": "working"})
     return {"run_id": f"run of {cell.name}", "metrics": {"met": time.time() - began}}

@@ -77,7 +77,6 @@ def test_the_ends_are_the_task_s_quality_and_the_bytes():
 
 @pytest.mark.slow
 def test_a_search_goes_on_where_it_was_left(tmp_path):
-    pytest.importorskip("optuna")
     space = (
         "sparsity=random",
         "sparsity.target=interval(0.5,0.95)",
