@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli.commands import _parse
+from harness.config.searched import axes
 from harness.sweep.engines.base import ENGINES
-from harness.sweep.search import axes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)

@@ -4,8 +4,9 @@ import csv
 
 import pytest
 
+from harness.config.searched import Axis, axes
 from harness.errors import ConfigError
-from harness.sweep.search import Axis, _objectives, axes
+from harness.sweep.search import _objectives
 from tests.runs import runs
 from tests.settings import TINY, shell
 
