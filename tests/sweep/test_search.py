@@ -38,8 +38,13 @@ class Low:
             "training.dense.optimizer.learning_rate=0.000123",
         ),
         (
+            "training.dense.steps=interval(2,9)",
+            Axis("training.dense.steps", low=2, high=9, whole=True),
+            "training.dense.steps=2",
+        ),
+        (
             "training.dense.epochs=interval(2,9)",
-            Axis("training.dense.epochs", low=2, high=9, whole=True),
+            Axis("training.dense.epochs", low=2, high=9),
             "training.dense.epochs=2",
         ),
         (
