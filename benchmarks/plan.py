@@ -32,7 +32,7 @@ TARGETS = 19
 def sweep(seeds: int) -> Sweep:
     """Dense and sparse cells, each with so many seeds."""
     sparse = [("sparsity=random", f"sparsity.target={0.05 * n:.2f}") for n in range(1, TARGETS + 1)]
-    blocks = (((), (("sparsity=dense",), *sparse)),)
+    blocks = (((), (("sparsity=dense",), *sparse), None),)
     return Sweep("plan", "Planned", "small", tuple(range(1, seeds + 1)), blocks)
 
 

@@ -106,6 +106,10 @@ def starve(emit):
         time.sleep(60)
 
 
+def _begun(folder):
+    return (folder / "begun").read_text().splitlines()
+
+
 def cell(orders, cell, parent_run, emit):
     """Stands for `run_cell`: does what is ordered of the cell by its name; leaves word of it."""
     folder = Path(cell.config.work_dir)
@@ -123,6 +127,13 @@ def cell(orders, cell, parent_run, emit):
         raise ConfigError("refused on purpose")
     if what == "busy" and (folder / "begun").read_text().count(cell.name) < 2:
         raise Busy
+    if what == "starve" or (what == "starve once" and _begun(folder).count(cell.name) < 2):
+        emit({"kind": "memory", "bytes": 6e9, "total": 8e9})
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "linger":  # until another cell has come and gone
+        while len(_begun(folder)) < 2 and time.time() < began + 20:
+            time.sleep(0.02)
+        time.sleep(1)
     if what == "meet":  # wait until another cell runs too
         while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 120:
             time.sleep(0.02)

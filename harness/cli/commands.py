@@ -5,11 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import harness
-from harness.cli import files, flags, prepare
-from harness.errors import ConfigError, HarnessError
+from harness.cli import files, flags, prepare, sweeping
+from harness.errors import HarnessError
 
 _EPILOG = """\
 examples:
@@ -94,15 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     flags.jobs(run)
     run.set_defaults(command=_run)
 
-    sweep = commands.add_parser("sweep", help="run all cells of a table, then write it")
-    sweep.add_argument("name", metavar="NAME", help="a sweep of sweeps/, or a YAML file's path")
-    flags.overrides(sweep)
-    flags.jobs(sweep)
-    sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
-    flags.instead(sweep)
-    sweep.set_defaults(command=_sweep)
-
-    _search_parser(commands)
+    sweeping.add_sweep(commands)
+    sweeping.add_search(commands)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
@@ -145,30 +137,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _search_parser(commands: Any) -> None:
-    search = commands.add_parser(
-        "search",
-        help="seek settings that serve several ends, such as accuracy and bytes",
-        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
-        "searched; any other KEY=VALUE is of every cell.",
-    )
-    flags.overrides(search)
-    flags.jobs(search)
-    search.add_argument("--name", default="search", help="of the study and its experiment")
-    search.add_argument(
-        "--trials", type=flags.positive, default=20, help="done in all (default 20)"
-    )
-    search.add_argument(
-        "--objective",
-        action="append",
-        default=[],
-        metavar="METRIC",
-        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
-    )
-    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
-    search.set_defaults(command=_search)
-
-
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
 
 
@@ -181,61 +149,6 @@ def _run(parsed: argparse.Namespace) -> int:
     from harness.sweep.launch import launch
 
     return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
-
-
-def _sweep(parsed: argparse.Namespace) -> int:
-    from harness.sweep.spec import load
-
-    told = parsed.dry_run or parsed.rehearse or parsed.status
-    if parsed.json and not told:
-        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
-    given, extra = load(parsed.name), parsed.overrides
-    if parsed.dry_run:
-        from harness.sweep.dry_run import dry_run
-
-        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
-    if parsed.rehearse:
-        from harness.sweep.rehearse import rehearse
-
-        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
-    if parsed.on or parsed.status or parsed.cancel:
-        return _detached(parsed, given)
-    from harness.sweep.launch import launch_sweep
-
-    shared = parsed.jobs_per_device
-    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
-
-
-def _resolved_jobs(parsed: argparse.Namespace) -> int:
-    from harness.sweep.devices import Devices
-
-    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
-
-
-def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
-    from harness.sweep import detached
-
-    if parsed.status:
-        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
-    if parsed.cancel:
-        return detached.cancel(sweep, parsed.overrides)
-    if parsed.jobs != 1:
-        jobs = parsed.jobs or "auto"
-        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
-    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
-
-
-def _search(parsed: argparse.Namespace) -> int:
-    from harness.sweep.search import search
-
-    return search(
-        parsed.name,
-        parsed.overrides,
-        trials=parsed.trials,
-        objectives=parsed.objective,
-        jobs=parsed.jobs,
-        out=parsed.out,
-    )
 
 
 def _report(parsed: argparse.Namespace) -> int:

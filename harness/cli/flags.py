@@ -82,20 +82,3 @@ def positive(text: str) -> int:
     if not (text.isdecimal() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
     return int(text)
-
-
-def instead(sweep: argparse.ArgumentParser) -> None:
-    """What `harness sweep` does instead of running the sweep here."""
-    group = sweep.add_mutually_exclusive_group()
-    group.add_argument(
-        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
-    )
-    group.add_argument(
-        "--rehearse",
-        action="store_true",
-        help="two steps of every cell, in a throw-away store: memory and seconds a step",
-    )
-    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
-    group.add_argument("--status", action="store_true", help="how the submitted cells are")
-    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
-    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")

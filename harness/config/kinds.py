@@ -70,6 +70,11 @@ def is_texts(key: str) -> bool:
     return _all_plain(key, (list, str))
 
 
+def is_whole(key: str) -> bool:
+    """Whether a key holds a whole number (or null), in every choice that has it."""
+    return _all_plain(key, (int,))
+
+
 def is_section(key: str) -> bool:
     """Whether a key holds keys of its own."""
     found = kinds(key)

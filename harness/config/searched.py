@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 
+from harness.config import kinds
 from harness.config.overrides import parsed
 from harness.errors import ConfigError
 
@@ -65,7 +66,7 @@ def axes(overrides: Sequence[str]) -> tuple[list[str], list[Axis]]:
     for text in overrides:
         override = parsed(text)
         value = override.value()
-        key = override.get_key_element()
+        key = text.partition("=")[0]  # as it was typed: it is composed again with a value
         if not override.is_sweep_override():
             fixed.append(text)
         elif isinstance(value, IntervalSweep):
@@ -75,7 +76,7 @@ def axes(overrides: Sequence[str]) -> tuple[list[str], list[Axis]]:
             log = "log" in value.tags
             if log and low <= 0:
                 raise ConfigError(f"{text}: received {low:g}; accepted: above 0 with tag(log,…)")
-            whole = isinstance(low, int) and isinstance(high, int)
+            whole = kinds.is_whole(key)  # Hydra reads the ends of every interval as floats
             found.append(Axis(key, low=low, high=high, log=log, whole=whole))
         else:
             assert isinstance(value, (ChoiceSweep, RangeSweep)), value

@@ -10,6 +10,7 @@ from harness.cell.lock import is_held
 from harness.cell.run import close_abandoned, run_cell
 from harness.sweep import worker
 from harness.sweep.devices import Devices, Place
+from harness.sweep.starved import Starved
 from harness.tracking import cell_run
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
@@ -63,12 +64,14 @@ def execute(
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
     running: dict[int, tuple[worker.Job, Cell, Place]] = {}
-    devices = devices or Devices()
+    devices, starved = devices or Devices(), Starved()
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
             under_way = {cell.trained for _, cell, _ in running.values()}
             for cell in _ready(waiting, outcomes, not_before, under_way)[: jobs - len(running)]:
+                if not starved.may_start(cell, (each for _, each, _ in running.values())):
+                    break
                 if is_held(cell):
                     if cell.id not in not_before:
                         listener.waiting(cell)
@@ -93,7 +96,8 @@ def execute(
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):
-                    listener.event(cell, news)
+                    if not starved.heard(cell, news):
+                        listener.event(cell, news)
                     continue
                 del running[id(job)]
                 devices.give_back(place)
@@ -103,7 +107,13 @@ def execute(
                     waiting.insert(0, cell)
                     continue
                 if news.status == "failed":
+                    beside, news = bool(running), starved.told(cell, news)
                     close_abandoned(cell, news.message)
+                    if starved.tried_alone(cell, beside):
+                        note = "out of memory beside others; it runs again alone"
+                        listener.event(cell, {"kind": "stage", "stage": note})
+                        waiting.insert(0, cell)
+                        continue
                 outcomes[cell.id] = news
                 listener.ended(cell, news)
     finally:

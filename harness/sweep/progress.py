@@ -68,7 +68,8 @@ class ProgressView:
         self._bar.stop()
 
     def started(self, cell: Cell) -> None:
-        """Shows the cell's own bar."""
+        """Shows the cell's own bar, a new one if it runs again."""
+        self._remove(cell)
         self._tasks[cell.id] = self._bar.add_task(
             cell.name, total=None, unit="", note="[dim]starting"
         )

@@ -65,10 +65,10 @@ def rehearse(
             return 0
         tracking = next(iter(short.values())).config.tracking
         store.open_experiment(tracking.uri, tracking.experiment)
-        view = _Watched(list(short.values()), Console(stderr=as_json, highlight=False))
+        view = ProgressView(list(short.values()), Console(stderr=as_json, highlight=False))
         with view:
             outcomes = execute(list(short.values()), {}, view, jobs=jobs, run=run_rehearsal)
-    told = [_told(cell, outcomes[ids[cell.id]], view.memory.get(ids[cell.id])) for cell in chosen]
+    told = [_told(cell, outcomes[ids[cell.id]]) for cell in chosen]
     if as_json:
         content = {"sweep": sweep.name, "memory_bytes": memory.total(), "cells": told}
         print(json.dumps(content, indent=1))  # noqa: T201
@@ -81,37 +81,15 @@ def _gravity(code: int) -> int:
     return (0, 2, 1, 130).index(code)
 
 
-class _Watched(ProgressView):
-    """Keeps what a cell said of its memory before it was ended."""
-
-    def __init__(self, cells: Sequence[Cell], console: Console):
-        super().__init__(cells, console)
-        self.memory: dict[str, Mapping[str, Any]] = {}
-
-    def event(self, cell: Cell, event: Mapping[str, Any]) -> None:
-        """Moves the bars, but for word of memory."""
-        if event["kind"] == "memory":
-            self.memory[cell.id] = event
-        else:
-            super().event(cell, event)
-
-
-def _told(cell: Cell, outcome: Outcome, ended: Mapping[str, Any] | None) -> dict[str, Any]:
+def _told(cell: Cell, outcome: Outcome) -> dict[str, Any]:
     value = outcome.value or {}
-    message = outcome.message
-    if ended is not None:
-        message = (
-            f"out of memory: it had {size(ended['bytes'])} of {size(ended['total'])} and asked for "
-            f"more; accepted: a training.batch_size below {cell.config.training.batch_size}, or "
-            "another machine"
-        )
     return {
         "name": cell.name,
         "cell_id": cell.id,
         "status": outcome.status,
-        "message": message,
+        "message": outcome.message,
         "step_seconds": value.get("step_seconds"),
-        "host_bytes": ended["bytes"] if ended else value.get("host_bytes"),
+        "host_bytes": value.get("host_bytes"),
         "device_bytes": value.get("device_bytes"),
     }
 

@@ -21,7 +21,6 @@ from harness import metrics, tasks
 from harness.config import compose
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
-from harness.config.overrides import key_of
 from harness.config.searched import axes
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
@@ -210,4 +209,4 @@ def _write_front(study: Any, sought: Sequence[Metric], folder: Path) -> None:
 
 
 def _typed(overrides: Sequence[str]) -> Mapping[str, str]:
-    return {key_of(each): each.partition("=")[2] for each in overrides}
+    return {each.partition("=")[0]: each.partition("=")[2] for each in overrides}

@@ -90,6 +90,26 @@ def test_a_failed_cell_leaves_the_others_alone(planned, what, message):
     assert {outcomes[name].status for name in (DENSE, MOST, OTHER)} == {"done"}
 
 
+def test_what_took_the_last_memory_is_told_as_such(planned):
+    outcomes, heard = run(planned, orders={HALF: "starve"})
+    assert outcomes[HALF].status == "failed"
+    assert outcomes[HALF].message.startswith("out of memory: it had 6.0 of 8.0 GB and asked for")
+    assert "training.batch_size below 128" in outcomes[HALF].message
+    assert heard.count(("started", HALF)) == 1, "it was alone already"
+    assert outcomes[MOST].status == "done"
+
+
+def test_what_starved_beside_others_runs_again_alone(planned):
+    outcomes, heard = run(planned, orders={OTHER: "starve once", DENSE: "linger"}, jobs=2)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    starts = [name for what, name in heard if what == "started"]
+    assert sorted(starts[:2]) == [DENSE, OTHER]
+    assert starts[2] == OTHER
+    again = len(heard) - heard[::-1].index(("started", OTHER)) - 1
+    assert ("done", DENSE) in heard[:again]
+    assert heard[again + 1 :].index(("done", OTHER)) < heard[again + 1 :].index(("started", HALF))
+
+
 def test_a_failed_baseline_takes_its_sparse_cells_with_it_unrun(planned):
     outcomes, heard = run(planned, orders={DENSE: "kill"})
     for name in (HALF, MOST):

@@ -4,8 +4,9 @@ import csv
 
 import pytest
 
+from harness.config.searched import Axis, axes
 from harness.errors import ConfigError
-from harness.sweep.search import Axis, _objectives, axes
+from harness.sweep.search import _objectives
 from tests.runs import runs
 from tests.settings import TINY, shell
 
@@ -37,8 +38,13 @@ class Low:
             "training.dense.optimizer.learning_rate=0.000123",
         ),
         (
+            "training.dense.steps=interval(2,9)",
+            Axis("training.dense.steps", low=2, high=9, whole=True),
+            "training.dense.steps=2",
+        ),
+        (
             "training.dense.epochs=interval(2,9)",
-            Axis("training.dense.epochs", low=2, high=9, whole=True),
+            Axis("training.dense.epochs", low=2, high=9),
             "training.dense.epochs=2",
         ),
         (
