@@ -5,6 +5,9 @@ line prints its message as one line and exits with 2; anything else is a defect 
 ours and keeps its traceback.
 """
 
+#: The exit code of a command that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
+
 
 class HarnessError(ValueError):
     """Refused input: the message says what was received, what is accepted, what to do."""

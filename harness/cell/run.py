@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.cell import measures
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
-from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
+from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
 from harness.config import dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
@@ -28,6 +28,8 @@ MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
 #: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
 #: step, where it would draw a curve of one point.
 FINAL_STEP = 0
+#: What the run of a cell that was interrupted says of it.
+INTERRUPTED_RUN = "interrupted; running the cell again resumes it"
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
                 metrics, source = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
-            run.fail("interrupted; running the cell again resumes it", "KILLED")
+            run.fail(INTERRUPTED_RUN, "KILLED")
             raise
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
@@ -108,10 +110,10 @@ def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
     return {"run_id": finished, "metrics": {}}
 
 
-def close_abandoned(cell: Cell, reason: str) -> None:
-    """Marks the run of a cell whose process died as failed; nothing if another one has it."""
+def close_abandoned(cell: Cell, reason: str, status: str = "FAILED") -> None:
+    """Closes the run of a cell whose process died; nothing if another one has it."""
     with suppress(Busy), held(cell):
-        cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
+        cell_run.close_abandoned(cell.config.tracking, cell.id, reason, status)
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ def _fitted(
             on_log=run.log if run is not None else lambda step, metrics: None,
             on_progress=lambda progress: emit(_progress_event(progress)),
             before_checkpoint=run.flush if run is not None else lambda: None,
+            requests=signals,
         )
     summary = summarize(model, pruner)
     if pruner is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import harness
-from harness.errors import HarnessError
+from harness.errors import INTERRUPTED, HarnessError
 
 _EPILOG = """\
 examples:
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line; 128 and the
+        signal's number where one ended it.
     """
     folder = os.environ.get("HARNESS_CONFIG_DIR")
     try:
@@ -36,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    except KeyboardInterrupt:
-        print("harness: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        return 130
+    except KeyboardInterrupt as stopped:
+        line = str(stopped) or "interrupted; the same command goes on from here"
+        print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+        return getattr(stopped, "code", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 0

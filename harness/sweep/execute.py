@@ -1,5 +1,6 @@
 """Runs planned cells, each in its own process, and survives whatever happens to one of them."""
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -7,7 +8,7 @@ from typing import Any, Protocol
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
-from harness.cell.run import close_abandoned, run_cell
+from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
 from harness.sweep import worker
 from harness.tracking import cell_run
 
@@ -98,6 +99,9 @@ def execute(
                 listener.ended(cell, news)
     finally:
         worker.stop([job for job, _ in running.values()])
+        for job, cell in running.values():
+            if job.process.exitcode == -signal.SIGKILL:  # it had no time to say so itself
+                close_abandoned(cell, INTERRUPTED_RUN, "KILLED")
     return outcomes
 
 

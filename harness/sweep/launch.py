@@ -16,6 +16,7 @@ from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
+from harness.sweep.interrupts import interruptible
 from harness.sweep.plan import plan, training
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
@@ -23,6 +24,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
+from harness.sweep.worker import refuse_unguarded
 from harness.tracking import cell_run, store, view
 from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
@@ -44,11 +46,19 @@ def launch(
         program: what takes the overrides, if not `harness run`.
 
     Returns:
-        The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
+        The exit code: 0 all done, 1 a cell failed, 2 one was refused, 130 one was interrupted.
 
     Raises:
         HarnessError: input that is refused before anything is spent.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SLURM's warning ended it; the cells' processes have
+            ended, each with a checkpoint of the step that it had reached.
     """
+    refuse_unguarded()
+    with interruptible():
+        return _launch(configs, jobs, further, program)
+
+
+def _launch(configs: Configs, jobs: int, further: bool, program: tuple[str, ...]) -> int:
     _leads(configs, jobs)
     cells = plan(configs, program)
     known = _finished(cells)
@@ -99,9 +109,15 @@ def launch_sweep(
     Raises:
         HarnessError: as `launch`.
     """
+    refuse_unguarded()
+    with interruptible():
+        return _launch_sweep(sweep, extra, jobs, out)
+
+
+def _launch_sweep(sweep: Sweep, extra: Sequence[str], jobs: int, out: Path | None) -> int:
     configs = sweep.configs(extra)
     if not _leads(configs, jobs):
-        return launch(configs, jobs=jobs)
+        return _launch(configs, jobs, further=True, program=())
     _spec(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()

@@ -127,12 +127,7 @@ class CellRun:
 
     def log_inputs(self, datasets: list[Any]) -> None:
         """Logs MLflow dataset inputs; the same ones again change nothing."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.log_inputs(self.run_id, datasets)
-        except MlflowException:  # of cells that log the same new data set at once, one gets through
-            self._client.log_inputs(self.run_id, datasets)
+        store.raced(self.uri, lambda: self._client.log_inputs(self.run_id, datasets))
 
     def finish(self, description: str) -> None:
         """Closes the run; only from here on does the cell count as done."""
@@ -184,8 +179,10 @@ def final_metrics(
     return {name: value for name, value in metrics.items() if name.startswith(beginnings)}
 
 
-def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> None:
-    """Marks a cell's run as failed, if its process died without doing so itself.
+def close_abandoned(
+    tracking: TrackingOptions, cell_id: str, reason: str, status: str = "FAILED"
+) -> None:
+    """Marks a cell's run as failed (or KILLED), if its process died without doing so itself.
 
     The caller holds the cell's lock. A later attempt takes the run up again.
     """
@@ -194,7 +191,7 @@ def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> Non
         f"attributes.status = 'RUNNING' and tags.`harness.cell_id` = '{cell_id}'",
     )
     for run in found:
-        CellRun(tracking.uri, run.info.run_id).fail(reason)
+        CellRun(tracking.uri, run.info.run_id).fail(reason, status)
 
 
 def require_trained(tracking: TrackingOptions, trained_id: str) -> str:

@@ -6,14 +6,16 @@ all of them, so one process creates the tables under a file lock and the others 
 
 import logging
 import os
+import random
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -22,6 +24,9 @@ from harness.errors import TrackingError
 #: Seconds to wait for a tracking server's answer before calling it unreachable.
 SERVER_TIMEOUT = 5.0
 _SQLITE = "sqlite:///"
+#: How often a first write that others do at the same time is tried.
+_TRIES = 5
+T = TypeVar("T")
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -89,6 +94,31 @@ def locked(uri: str) -> Iterator[None]:
         raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
     with lock:
         yield
+
+
+def raced(uri: str, write: Callable[[], T]) -> T:
+    """Does what several processes do first in a store, once each, whoever else does it now.
+
+    MLflow looks whether a data set, a tag or an experiment is there, and then adds it: of two
+    at once one fails on the other's. An SQLite store's lock lets one in at a time; a server has
+    none, where the loser tries again and then finds it there.
+
+    Args:
+        uri: the store.
+        write: writes; the same again changes nothing.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for attempt in range(_TRIES):
+        try:
+            with locked(uri):
+                return write()
+        except (MlflowException, SQLAlchemyError):
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(random.uniform(0, 0.2 * 2**attempt))
+    raise AssertionError
 
 
 def check(uri: str) -> None:
