@@ -56,6 +56,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     with held(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
+            tidy(cell)
             return {"run_id": finished, "metrics": {}}
         tags = _tags(cell, parent_run)
         run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name)
@@ -93,6 +94,13 @@ def _wait_for_all(cell: Cell) -> None:
         from harness.training import strategy
 
         strategy.barrier(cell.config.strategy)
+
+
+def tidy_finished(cell: Cell) -> None:
+    """Removes what was left of a finished cell by a process that was killed before it could."""
+    if work_path(cell).exists():
+        with suppress(Busy), held(cell):
+            tidy(cell)
 
 
 def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import harness
-from harness.errors import INTERRUPTED, HarnessError
+from harness.errors import FULL, INTERRUPTED, HarnessError, full
 
 _EPILOG = """\
 examples:
@@ -35,7 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = _parse(arguments)
         return int(parsed.command(parsed))
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)  # noqa: T201
+        from harness.config.credentials import hidden
+
+        print(f"harness: {hidden(str(error))}", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(f"harness: {full(error)}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt as stopped:
         line = str(stopped) or "interrupted; the same command goes on from here"
@@ -217,6 +224,7 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    from harness.config.credentials import taken
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 
@@ -235,7 +243,7 @@ def _report(parsed: argparse.Namespace) -> int:
             selection=selection,
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
-            uri=parsed.uri,
+            uri=taken(parsed.uri) if parsed.uri else None,
             out=parsed.out,
             ui=parsed.ui,
         )
@@ -273,13 +281,14 @@ def _prepare(parsed: argparse.Namespace) -> int:
 def _ui(parsed: argparse.Namespace) -> int:
     from harness.cli.ui import show
     from harness.config import compose
+    from harness.config.credentials import taken
 
     name, overrides = parsed.name, parsed.overrides
     if name and _is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem
-    uri = parsed.uri or compose(overrides).tracking.uri
+    uri = taken(parsed.uri) if parsed.uri else compose(overrides).tracking.uri
     return show(uri, name, parsed.port, opened=parsed.open)
 
 

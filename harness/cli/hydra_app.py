@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import compose, expand, folders, guard, options, shipped, to_config
 from harness.config.compose import presets
+from harness.config.credentials import hidden
 from harness.config.explain import explain
 from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
@@ -128,5 +129,5 @@ def _program(config_name: str) -> tuple[str, ...]:
 
 
 def _refused(line: str) -> int:
-    print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+    print(f"harness: {hidden(line)}", file=sys.stderr)  # noqa: T201
     return 2

@@ -3,14 +3,16 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
 from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
+from harness.errors import HarnessError
 from harness.sweep import worker
-from harness.tracking import cell_run
+from harness.tracking import cell_run, store
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
 BUSY_WAIT = 1.0
@@ -94,15 +96,24 @@ def execute(
                     waiting.insert(0, cell)
                     continue
                 if news.status == "failed":
-                    close_abandoned(cell, news.message)
+                    _close(cell, news.message)
                 outcomes[cell.id] = news
                 listener.ended(cell, news)
     finally:
         worker.stop([job for job, _ in running.values()])
         for job, cell in running.values():
             if job.process.exitcode == -signal.SIGKILL:  # it had no time to say so itself
-                close_abandoned(cell, INTERRUPTED_RUN, "KILLED")
+                _close(cell, INTERRUPTED_RUN, "KILLED")
     return outcomes
+
+
+def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
+    """Closes the run of a process that died; one that a store does not take is closed later.
+
+    A store that is away must not end the cells that need it no more, or only later.
+    """
+    with suppress(HarnessError), store.told(cell.config.tracking.uri):
+        close_abandoned(cell, reason, status)
 
 
 def _ended_elsewhere(cell: Cell) -> Outcome | None:

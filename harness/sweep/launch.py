@@ -10,6 +10,7 @@ from rich.console import Console
 from harness import tasks
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
+from harness.cell.run import tidy_finished
 from harness.config import Config
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
@@ -54,7 +55,7 @@ def launch(
             ended, each with a checkpoint of the step that it had reached.
     """
     refuse_unguarded()
-    with interruptible():
+    with interruptible(), store.told(_uri(configs)):
         return _launch(configs, jobs, further, program)
 
 
@@ -110,12 +111,18 @@ def launch_sweep(
         HarnessError: as `launch`.
     """
     refuse_unguarded()
-    with interruptible():
-        return _launch_sweep(sweep, extra, jobs, out)
-
-
-def _launch_sweep(sweep: Sweep, extra: Sequence[str], jobs: int, out: Path | None) -> int:
     configs = sweep.configs(extra)
+    with interruptible(), store.told(_uri(configs)):
+        return _launch_sweep(sweep, configs, extra, jobs, out)
+
+
+def _uri(configs: Configs) -> str:
+    return configs[0][0].tracking.uri
+
+
+def _launch_sweep(
+    sweep: Sweep, configs: Configs, extra: Sequence[str], jobs: int, out: Path | None
+) -> int:
     if not _leads(configs, jobs):
         return _launch(configs, jobs, further=True, program=())
     _spec(sweep, configs, extra)  # refuses what no table could show
@@ -201,6 +208,9 @@ def _run(
 ) -> dict[str, Outcome]:
     tracking = cells[0].config.tracking
     finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
+    for cell in cells:
+        if cell.id in finished:
+            tidy_finished(cell)
     if parent_run is not None:
         cell_run.adopt(tracking.uri, parent_run, finished.values())
     to_do = [cell for cell in cells if cell.id not in finished]
@@ -237,6 +247,10 @@ def _prepare(cells: Sequence[Cell], known: Finished) -> None:
         with _console.status("checking the cells"):
             preflight(unknown)
     store.open_experiment(tracking.uri, tracking.experiment)
+    closed = cell_run.close_dead(tracking)
+    if closed:
+        noun = "run was" if closed == 1 else "runs were"
+        _console.print(f"{closed} {noun} left by processes that are gone, and closed.")
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.cell.job import Busy, Outcome, signals
+from harness.config import credentials
 from harness.config.folders import VARIABLE
 from harness.errors import HarnessError
 
@@ -76,9 +77,9 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
-    # the fork server has the folder of presets that was in use when it was started
-    presets = os.environ.get(VARIABLE, "")
-    given = (function, arguments, str(log), scratch.name, presets, sending)
+    # the fork server has what these were when it was started
+    settings = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
+    given = (function, arguments, str(log), scratch.name, settings, sending)
     process = context.Process(target=_child, args=given)
     try:
         process.start()
@@ -157,11 +158,11 @@ def _child(
     arguments: tuple[Any, ...],
     log: str,
     scratch: str,
-    presets: str,
+    settings: dict[str, str],
     pipe: Any,
 ) -> None:
     tempfile.tempdir = scratch
-    os.environ[VARIABLE] = presets
+    os.environ.update(settings)
     _die_with_parent()
     signals.take()
     _send_output_to(log)
@@ -174,12 +175,12 @@ def _child(
     except Busy:
         outcome = Outcome("busy", message="another process is running this cell")
     except HarnessError as error:
-        outcome = Outcome("refused", message=str(error))
+        outcome = Outcome("refused", message=credentials.hidden(str(error)))
     except KeyboardInterrupt:
         outcome = Outcome("interrupted", message="interrupted")
     except BaseException as error:
-        traceback.print_exc()
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(credentials.hidden(traceback.format_exc()), file=sys.stderr)  # noqa: T201
+        line = credentials.hidden(f"{type(error).__name__}: {error}").splitlines()[0]
         outcome = Outcome("failed", message=line)
     pipe.send(("outcome", outcome))
     pipe.close()

@@ -19,13 +19,16 @@ from harness.config import Config
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
-from harness.tracking import store
+from harness.tracking import process, store
 from harness.tracking.provenance import tags as provenance_tags
 
 #: One `log_batch` call takes at most so many metrics (MLflow's own limit is 1,000).
 BATCH = 500
 #: Seconds after which waiting metrics go out, so that the UI follows a running cell.
 FLUSH_SECONDS = 5.0
+#: Seconds between two signs of life.
+HEARTBEAT_SECONDS = 60.0
+_AGAIN = "running the cell again resumes it"
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
@@ -41,8 +44,9 @@ class CellRun:
         self.run_id = run_id
         self.resumed = resumed
         self._client = store.client(uri)
+        self._logged = self._points() if resumed else {}
         self._waiting: list[Any] = []
-        self._flushed = time.monotonic()
+        self._flushed = self._beaten = time.monotonic()
 
     @classmethod
     def begin(
@@ -73,7 +77,6 @@ class CellRun:
             "harness.kind": "cell",
             "harness.cell_id": cell_id,
             "harness.complete": "false",
-            "harness.pid": str(os.getpid()),
         }
         if unfinished:
             run = cls(uri, unfinished[0].info.run_id, resumed=True)
@@ -108,10 +111,27 @@ class CellRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._waiting += [Metric(key, readable(value), now, step) for key, value in metrics.items()]
+        self._waiting += [
+            Metric(key, value, now, step)
+            for key, value in ((key, readable(value)) for key, value in metrics.items())
+            if not self._has(key, step, value)
+        ]
         late = time.monotonic() - self._flushed > FLUSH_SECONDS
         if late or len(self._waiting) >= BATCH:
             self.flush()
+
+    def _points(self) -> dict[tuple[str, int], float]:
+        """What an earlier attempt has logged: MLflow would keep both of a step logged twice."""
+        return {
+            (key, point.step): point.value
+            for key in self._client.get_run(self.run_id).data.metrics
+            for point in self._client.get_metric_history(self.run_id, key)
+        }
+
+    def _has(self, key: str, step: int, value: float) -> bool:
+        """Whether the run has this point: of a finished cell's measures, with the same value."""
+        found = self._logged.get((key, step))
+        return found is not None and (step > 0 or found == value)
 
     def flush(self) -> None:
         """Sends all waiting metrics; what was not taken stays in the buffer."""
@@ -120,6 +140,9 @@ class CellRun:
             self._client.log_batch(self.run_id, metrics=batch)
             del self._waiting[: len(batch)]
         self._flushed = time.monotonic()
+        if self._flushed - self._beaten > HEARTBEAT_SECONDS:
+            self._client.set_tag(self.run_id, "harness.heartbeat", str(int(time.time())))
+            self._beaten = self._flushed
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Logs a file as an artifact, under `folder` if given."""
@@ -192,6 +215,29 @@ def close_abandoned(
     )
     for run in found:
         CellRun(tracking.uri, run.info.run_id).fail(reason, status)
+
+
+def close_dead(tracking: TrackingOptions) -> int:
+    """Closes the runs of an experiment that are RUNNING for processes that have ended.
+
+    Never for age alone: the process that a run names must be known to be gone.
+
+    Returns:
+        How many there were.
+    """
+    mlflow_client = store.client(tracking.uri)
+    found = mlflow_client.search_runs(
+        [store.open_experiment(tracking.uri, tracking.experiment)],
+        "attributes.status = 'RUNNING' and tags.`harness.kind` LIKE '%'",
+        max_results=1000,
+    )
+    dead = [run for run in found if process.is_dead(run.data.tags.get(process.TAG, ""))]
+    for run in dead:
+        tags = run.data.tags
+        reason = f"its process {tags['harness.pid']} on {tags['harness.host']} is gone; "
+        mlflow_client.set_tag(run.info.run_id, "harness.failure", reason + _AGAIN)
+        mlflow_client.set_terminated(run.info.run_id, "KILLED")
+    return len(dead)
 
 
 def require_trained(tracking: TrackingOptions, trained_id: str) -> str:

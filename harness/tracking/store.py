@@ -4,6 +4,7 @@ MLflow's first use of an empty SQLite file by several processes at once fails fo
 all of them, so one process creates the tables under a file lock and the others wait.
 """
 
+import base64
 import logging
 import os
 import random
@@ -16,9 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
+from harness.config import credentials
 from harness.errors import TrackingError
 
 #: Seconds to wait for a tracking server's answer before calling it unreachable.
@@ -26,6 +29,10 @@ SERVER_TIMEOUT = 5.0
 _SQLITE = "sqlite:///"
 #: How often a first write that others do at the same time is tried.
 _TRIES = 5
+#: Packages whose errors are of a store.
+_SPEAKING = ("mlflow", "sqlalchemy", "sqlite3", "requests", "urllib3", "psycopg2")
+#: Modules that databases need -> what to install.
+_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 T = TypeVar("T")
 
 
@@ -53,7 +60,7 @@ def client(uri: str) -> Any:
     _quiet()
     # MLflow keeps a store by its URI, and a relative one means another file in another folder
     database = sqlite_path(uri)
-    return MlflowClient(tracking_uri=f"{_SQLITE}{database}" if database else uri)
+    return MlflowClient(tracking_uri=f"{_SQLITE}{database}" if database else credentials.whole(uri))
 
 
 def open_experiment(uri: str, experiment: str) -> str:
@@ -165,6 +172,27 @@ def _check_database(uri: str, database: Path) -> None:
         )
 
 
+@contextmanager
+def read_only(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to an SQLite file that changes nothing, within the block.
+
+    But for what a process left that was killed in the middle of a write: its journal must be
+    rolled back before anybody can read, and only a connection that may write does that.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as db:
+        try:
+            db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except sqlite3.OperationalError:
+            if not database.with_name(f"{database.name}-journal").exists():
+                raise
+            with closing(sqlite3.connect(database, timeout=30)) as writing:
+                writing.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        yield db
+
+
 def _refuse_foreign_database(uri: str, database: Path) -> None:
     """Keeps MLflow from adding its tables to a database of something else.
 
@@ -173,7 +201,7 @@ def _refuse_foreign_database(uri: str, database: Path) -> None:
     if not database.exists():
         return
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+        with read_only(database) as db:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error as error:
         raise TrackingError(f"tracking.uri: received {uri}, which cannot be read ({error})") from (
@@ -186,9 +214,22 @@ def _refuse_foreign_database(uri: str, database: Path) -> None:
         )
 
 
+def _login(uri: str) -> str:
+    """USER:PASSWORD for a server, of its URI or of MLflow's own variables; "" without any."""
+    parts = urlsplit(credentials.whole(uri))
+    if parts.username is not None:
+        return unquote(f"{parts.username}:{parts.password or ''}")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    return f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}" if user else ""
+
+
 def _check_server(uri: str) -> None:
+    request = urllib.request.Request(f"{uri.rstrip('/')}/health")
+    login = _login(uri)
+    if login:
+        request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT):
+        with urllib.request.urlopen(request, timeout=SERVER_TIMEOUT):
             return
     except urllib.error.HTTPError as error:
         if error.code in (401, 403, 404):  # a proxy or an older server: let MLflow speak to it
@@ -213,16 +254,42 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
         if found is None:
             return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
     except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(f"tracking.uri: received {uri}, which MLflow cannot use: {line}") from (
-            None
-        )
+        raise TrackingError(
+            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
+        ) from None
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
             "another name"
         )
     return str(found.experiment_id)
+
+
+def line_of(error: BaseException) -> str:
+    """An error of a store in one line, without what must not be written."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = _PACKAGES.get(error.name, error.name)
+        return f"the package {error.name} is not installed: pip install {package}"
+    text = credentials.hidden(str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Makes an error of a store that leaves the block one line.
+
+    Raises:
+        TrackingError: what the store, or the package that speaks to it, said.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _SPEAKING:
+            raise
+        raise TrackingError(
+            f"the store {uri} could not be read or written ({line_of(error)}); what was trained "
+            "is kept: the same command goes on from here"
+        ) from error
 
 
 def _quiet() -> None:
