@@ -10,12 +10,18 @@ AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 OTHER_KERNELS := TF_ENABLE_ONEDNN_OPTS=0 ONEDNN_MAX_CPU_ISA=AVX2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-portable test-slow check format lock clean
+# where `make results` finds data that no package carries, and how many cells run at once
+FSDD ?= data/fsdd
+CIFAR10 ?= data/cifar10
+MULTI30K ?= data/multi30k
+JOBS ?= 1
+
+.PHONY: help setup demo ui results test test-portable test-slow check format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## install everything into .venv, exactly as requirements.lock pins it
+setup: .venv/.ready$(if $(filter 1,$(GPU)),-gpu) ## install everything into .venv, as requirements.lock pins it (GPU=1: and CUDA)
 
 .venv/.ready: requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh .venv
@@ -23,11 +29,27 @@ setup: .venv/.ready ## install everything into .venv, exactly as requirements.lo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# CUDA's libraries are those that the locked TensorFlow names itself, version by version.
+.venv/.ready-gpu: .venv/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.lock 'tensorflow[and-cuda]'
+	@touch $@
+
 demo: setup ## train, prune and measure five networks on real digits; prints the table
 	$(BIN)/harness sweep demo
 
 ui: setup ## open MLflow on the store of this folder, at 127.0.0.1
 	$(BIN)/harness ui
+
+results: setup ## train what is missing of the committed tables (hours; resumes), and rebuild them
+	$(BIN)/harness sweep examples --jobs $(JOBS)
+	test -d $(CIFAR10) || $(BIN)/harness data prepare cifar10 --out $(CIFAR10)
+	$(BIN)/harness sweep image_classification_small dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
+	$(BIN)/harness sweep keyword_spotting_small dataset.data_dir=$(FSDD) --jobs $(JOBS)
+	$(BIN)/harness sweep translation_small dataset.data_dir=$(MULTI30K) --jobs $(JOBS)
+	$(BIN)/harness collect
+	$(BIN)/harness report --from results/runs
+	$(BIN)/python scripts/fill_pages.py
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(AT_ONCE)

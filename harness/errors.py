@@ -21,6 +21,13 @@ def full(error: OSError) -> str:
     return f"{error.strerror}{where}: free some, or choose other folders; then the same command"
 
 
+def one_line(text: str) -> str:
+    """Replaces what does not print, line breaks and terminal codes among it, by spaces."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 class HarnessError(ValueError):
     """Refused input: the message says what was received, what is accepted, what to do."""
 
@@ -46,7 +53,14 @@ class TrackingError(HarnessError):
 
 
 class ExportError(HarnessError):
-    """A model that cannot be converted, or whose conversion does not match it."""
+    """A model that cannot be converted, or whose conversion does not match it.
+
+    `correlation` is that of its outputs with the model's, if there were any.
+    """
+
+    def __init__(self, line: str, correlation: float | None = None):
+        super().__init__(line)
+        self.correlation = correlation
 
 
 class ReportError(HarnessError):

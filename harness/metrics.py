@@ -23,8 +23,8 @@ SIZE, COST = "size", "cost"  # grids of a table
 SUMMARY = "summary"  # a table in the terminal
 
 #: What is measured once, at a cell's end: a `harness.pruning.Summary`, a `PermutationReport`, a
-#: `harness.training.loop.FitResult`.
-PRUNED, PERMUTED, FITTED = "summary", "permutation", "fitted"
+#: `harness.training.loop.FitResult`, `harness.models.layers.multiply_adds.MultiplyAdds`.
+PRUNED, PERMUTED, FITTED, COUNTED = "summary", "permutation", "fitted", "multiply_adds"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Metric:
         ratio: How tables head the column that says how many times less than its dense baseline a
             cell has of it, and the same in `table.csv`; empty for none.
         instead: The metric in its place for models of which no run has logged it.
+        if_logged: Whether grids leave its column out where no run of theirs has logged it.
         file: Of an exported file: which, in words.
         width: Of its column in MLflow, pixels.
         by: What computes it: a module, or a source (`PRUNED`, …) with `value`.
@@ -63,6 +64,7 @@ class Metric:
     of: str = ""
     ratio: tuple[str, str] | None = None
     instead: str = ""
+    if_logged: bool = False
     file: str = ""
     width: int = 0
     by: str = ""
@@ -130,6 +132,14 @@ METRICS: tuple[Metric, ...] = (
     _count("params/nonzero", "non-zero trainable weights", better=LOWER,
            shown=(PAGE, VIEW, SIZE, SUMMARY), heading="non-zeros", column="nonzero_params",
            width=120, by=PRUNED, value=lambda s: s.nonzero_params),
+    _count("multiply_adds/dense", "multiply-adds of one example", shown=(PAGE, SIZE),
+           heading="multiply-adds", column="multiply_adds", if_logged=True, by=COUNTED,
+           value=lambda counted: counted.dense),
+    _count("multiply_adds/effective", "multiply-adds of one example, zero weights left out",
+           better=LOWER, shown=(PAGE, SIZE), heading="of non-zeros",
+           column="effective_multiply_adds",
+           ratio=("× fewer multiply-adds", "multiply_adds_reduction"), if_logged=True, by=COUNTED,
+           value=lambda counted: counted.effective),
     _share("permutation/kept_before", "magnitude kept before reordering", by=PERMUTED,
            value=lambda report: round(report.kept_before, 6)),
     _share("permutation/kept_after", "magnitude kept after reordering", better=HIGHER,
@@ -144,6 +154,10 @@ METRICS: tuple[Metric, ...] = (
     _count(size("keras", "bytes"), "Keras file, bytes", better=LOWER, file=_KERAS, by=_FILES),
     _count(size("keras", "gzip_bytes"), "Keras file gzipped, bytes", better=LOWER, shown=(PAGE,),
            file=_KERAS, by=_FILES),
+    _count("size/best_bytes", "fewest bytes of any format, compressed", better=LOWER,
+           shown=(PAGE, SIZE), heading="best bytes", column="best_bytes",
+           ratio=("× smaller (best)", "best_reduction"), if_logged=True,
+           file="the smallest file", by=_FILES),
     _share("test_int8/accuracy", "test accuracy in 8-bit integers", better=HIGHER, shown=(PAGE,),
            by=_TESTS),
     _count(size("tflite_int8", "bytes"), "TFLite file of 8-bit integers, bytes", better=LOWER,
@@ -187,7 +201,7 @@ def measured(source: str, thing: Any) -> dict[str, float]:
     """What a source tells, by name.
 
     Args:
-        source: `PRUNED`, `PERMUTED` or `FITTED`.
+        source: `PRUNED`, `PERMUTED`, `FITTED` or `COUNTED`.
         thing: What was measured; None where there is nothing to tell.
     """
     if thing is None:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,25 @@ def mortal() -> Iterator[None]:
     assert libc.capset(header, without) == 0
     yield
     assert libc.capset(header, before) == 0
+
+
+@pytest.fixture(autouse=True)
+def _kernels_as_chosen() -> Iterator[None]:
+    """Deterministic kernels, which a cell's seeds turn on for its whole process, end with a test.
+
+    Else a model of a later test trains without XLA where it asks for it, and its random
+    operations are refused without a seed: by which tests came before it in its process.
+    """
+    _free_kernels()
+    yield
+    _free_kernels()
+
+
+def _free_kernels() -> None:
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework.config import disable_op_determinism
+
+        disable_op_determinism()
 
 
 @dataclass(frozen=True)

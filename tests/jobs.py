@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.cell import run
+from harness.cell import memory, run
 from harness.cell.job import Busy, ignore_interrupts
 from harness.errors import ConfigError
 
@@ -96,6 +96,14 @@ def deaf(folder, emit):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(folder, "started").touch()
     time.sleep(60)
+
+
+def starve(emit):
+    """Stands where no memory is left, and has some of it itself."""
+    memory.available = lambda: 0
+    memory.RESERVE = 1e-4
+    with memory.watched(emit):
+        time.sleep(60)
 
 
 def cell(orders, cell, parent_run, emit):

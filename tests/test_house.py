@@ -16,6 +16,7 @@ FLOORS = (
     ("sweep",),
     ("cell", "report"),
     ("tracking", "tasks"),
+    ("plots",),
     ("config",),
     ("training",),
     ("export",),
@@ -27,7 +28,12 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 #: Packages that only these rooms may import.
-ONLY = {"mlflow": {"tracking"}, "hydra": {"config", "cli"}, "jinja2": {"report"}}
+ONLY = {
+    "mlflow": {"tracking"},
+    "hydra": {"config", "cli"},
+    "jinja2": {"report"},
+    "matplotlib": {"plots"},
+}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -25,6 +25,7 @@ class Cell:
         needs: the cell id that must be finished first; None if there is none.
         overrides: what was asked for, to say how to run it again.
         program: what takes these overrides, if not `harness run`.
+        rehearsal: whether a handful of examples will do to evaluate it on.
     """
 
     config: Config
@@ -35,6 +36,7 @@ class Cell:
     needs: str | None
     overrides: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
+    rehearsal: bool = False
 
     @property
     def name(self) -> str:

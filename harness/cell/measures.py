@@ -3,6 +3,7 @@
 Slashes group them in MLflow's UI; every sparsity stands beside its denominators.
 """
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from harness import metrics
 
 if TYPE_CHECKING:
     from harness.export import Artifact
+    from harness.models.layers.multiply_adds import MultiplyAdds
     from harness.pruning import PermutationReport, Summary
     from harness.training.loop import FitResult
 
 #: The metrics that training alone can tell, not the trained model: theirs begin so.
 OF_TRAINING = ("time/", "permutation/")
+_LEAST = "size/best_bytes"
 _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as noise
 
 
@@ -29,22 +32,37 @@ def of_sparsity(summary: "Summary") -> dict[str, float]:
     return found
 
 
+def of_multiply_adds(counted: "MultiplyAdds") -> dict[str, float]:
+    """Multiply-adds of one example, of all weights and of those that are not zero.
+
+    None where a layer is of a kind that cannot be counted: a total without it would be no total.
+    """
+    return metrics.measured(metrics.COUNTED, None if counted.uncounted else counted)
+
+
 def of_permutation(report: "PermutationReport | None") -> dict[str, float]:
     """Share of the magnitude that the pattern keeps, before and after channels were reordered."""
     return metrics.measured(metrics.PERMUTED, report)
 
 
 def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
-    """Bytes of each exported file, raw and gzipped, and how far its outputs are off."""
+    """Bytes of each exported file, raw and compressed, and how far its outputs are off.
+
+    Beside them the fewest bytes that any of the files comes to.
+    """
     found: dict[str, float] = {}
     for artifact in artifacts:
-        found[metrics.size(artifact.kind, "bytes")] = float(artifact.bytes)
-        found[metrics.size(artifact.kind, "gzip_bytes")] = float(artifact.gzip_bytes)
-        found[metrics.size(artifact.kind, "max_error")] = artifact.max_error
-        if artifact.agreement is not None:
-            agreement = round(artifact.agreement, _DIGITS)
+        for field in dataclasses.fields(artifact.size):
+            found[metrics.size(artifact.kind, field.name)] = getattr(artifact.size, field.name)
+        compared = artifact.compared
+        found[metrics.size(artifact.kind, "max_error")] = compared.error
+        found[metrics.size(artifact.kind, "correlation")] = round(compared.correlation, _DIGITS)
+        if compared.agreement is not None:
+            agreement = round(compared.agreement, _DIGITS)
             found[metrics.size(artifact.kind, "agreement")] = agreement
-    return found
+        least = found.get(_LEAST, artifact.size.least)
+        found[_LEAST] = min(least, artifact.size.least)
+    return {name: float(value) for name, value in found.items()}
 
 
 def of_time(fitted: "FitResult") -> dict[str, float]:

@@ -11,21 +11,20 @@ from harness.quiet import captured
 
 with captured():
     import keras
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
     import tensorflow
 
     import harness.data.base
     import harness.export.keras_file
     import harness.export.tflite
     import harness.models.layers.plain
+    import harness.plots.style
     import harness.pruning.pruner
     import harness.tasks.classification
     import harness.tracking.preload
     import harness.training.loop
     import harness.training.strategy
 
-__all__ = ["harness", "keras", "matplotlib", "tensorflow"]
+__all__ = ["harness", "keras", "tensorflow"]
 
 # Whoever ends a whole group of processes (SLURM, systemd) would end the server first, and its
 # cells with it, which are to checkpoint: it ends with the harness.

@@ -1,7 +1,7 @@
 """What a cell is, before anything is spent on it: its layers, counts and identity."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import data
@@ -11,6 +11,7 @@ from harness.errors import DataError
 from harness.quiet import captured
 
 if TYPE_CHECKING:
+    from harness.models.layers.multiply_adds import MultiplyAdds
     from harness.pruning import Summary
 
 #: What is not known of a cell whose data are not here.
@@ -50,8 +51,9 @@ def describe(config: Config, *, as_json: bool = False) -> str:
 
     Args:
         config: validated.
-        as_json: JSON instead of a table. Its totals are `total_params`, `trainable_params`,
-            `prunable_params` and `nonzero_params`, the trainable weights left at the target.
+        as_json: JSON instead of tables. Its totals are `total_params`, `trainable_params`,
+            `prunable_params` and `nonzero_params`, the trainable weights left at the target, and
+            `multiply_adds` and `effective_multiply_adds` of one example.
 
     Raises:
         HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
@@ -59,16 +61,26 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     unread = _unread(config.dataset)
     found = None if unread else cell_id(config, data.fingerprint(config.dataset))
     with captured():  # TensorFlow's remarks about the machine
-        summary = summarize_planned(config, {} if unread is None else {_key(config): unread})
+        built = {} if unread is None else {_key(config): unread}
+        summary = summarize_planned(config, built)
+        counted = _multiply_adds(built[_model_key(config)], summary)
     content: dict[str, Any] = {"name": run_name(config), "cell_id": found}
     if unread is not None:
         content |= {"missing": unread.missing, "unchecked": UNCHECKED}
     if as_json:
+        content |= {"multiply_adds": counted.dense, "effective_multiply_adds": counted.effective}
+        content |= {"uncounted": counted.uncounted, "uses": list(map(asdict, counted.uses))}
         return json.dumps({**content, **summary.as_dict()}, indent=1)
     known = f"cell {found}"
     if unread is not None:
         known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
-    return f"{content['name']}\n{known}\n\n{summary}"
+    return f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
+
+
+def _multiply_adds(model: Any, summary: "Summary") -> "MultiplyAdds":
+    from harness.models.layers import multiply_adds
+
+    return multiply_adds.count(model, {row.path: row.kept for row in summary.layers})
 
 
 def _unread(dataset: data.DatasetOptions) -> Unread | None:
@@ -114,6 +126,11 @@ def _key(config: Config) -> str:
     return f"{config.dataset}"
 
 
+def _model_key(config: Config) -> str:
+    """Under which a cell's model is found there."""
+    return f"{config.model}/{_key(config)}/{config.training.dense_weights}"
+
+
 def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "Summary":
     """Every weight of a cell's model as its pruner would leave it, without training.
 
@@ -134,8 +151,8 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
     built = {} if built is None else built
     weights = config.training.dense_weights
     of_data = _key(config)
-    key = f"{config.model}/{of_data}/{weights}"
-    with strategy.rehearsal(config.strategy, config.training.batch_size):
+    key = _model_key(config)
+    with strategy.rehearsal(config.strategy, config.training.part_size):
         if of_data not in built:
             built[of_data] = data.load(config.dataset)
         examples = built[of_data]

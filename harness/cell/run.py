@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import measures
+from harness.cell import measures, memory
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
@@ -63,8 +63,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
-            with as_interrupted():
-                metrics, source = _measure(cell, run, emit)
+            with as_interrupted(), memory.watched(emit):
+                metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
             run.fail(INTERRUPTED_RUN, "KILLED")
@@ -72,7 +72,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
-        run.finish(describe.description(cell.config, metrics, cell.command, source))
+        run.finish(description)
         tidy(cell)
         _wait_for_all(cell)
     return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
@@ -153,18 +153,22 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     from harness.training import devices, jit, recipe, seeds, strategy
 
     config = cell.config
-    training = jit.settle(config.training, config.sparsity.pattern, config.strategy.name)
+    training = jit.settle(config.training, config.strategy.name)
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
+    if warning := devices.unseen():
+        emit({"kind": "warning", "text": warning})
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
+    if cell.rehearsal:
+        examples = data.handful(examples)
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (
-        strategy.scope(config.strategy, config.training.batch_size),
+        strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
     ):
         model = task.build(config, examples)
@@ -249,34 +253,42 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     """The page: train → evaluate → export → log.
 
     Returns:
-        The final metrics, and where the data are from.
+        The final metrics, and what the run's page says.
     """
-    from harness import export, tasks
+    from harness import tasks
+    from harness.cell.shipping import ship
+    from harness.models.layers import multiply_adds
 
     config, task = cell.config, tasks.of(cell.config)
     trained = _train(cell, emit, run)
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
-    emit({"kind": "stage", "stage": "exporting"})
     with tempfile.TemporaryDirectory() as folder:
-        samples = task.samples(examples, config)
-        exported = export.export(model, config.export, Path(folder), samples)
+        counted = multiply_adds.count(model)
+        shipped = ship(
+            task, model, examples, config, scores, Path(folder),
+            lambda stage: emit({"kind": "stage", "stage": stage}),
+        )  # fmt: skip
         metrics = {
             **scores.metrics("test"),
-            **task.rescore(exported, examples, config, scores),
             **measures.of_sparsity(trained.summary),
-            **measures.of_size(exported),
+            **measures.of_multiply_adds(counted),
+            **shipped.metrics,
             **trained.metrics,
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
-        artifacts.log_layers(run, trained.summary.layers)
+        artifacts.log_layers(run, config, trained.summary.layers)
+        artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
-        run.set_tags(dict(scores.tags()))
-    return metrics, examples.source
+        run.set_tags({**scores.tags(), **shipped.tags})
+    described = describe.description(
+        config, metrics, cell.command, examples.source, shipped.failures
+    )
+    return metrics, described
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

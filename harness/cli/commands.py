@@ -1,13 +1,14 @@
-"""The command line: `harness run | sweep | report | describe | data | ui`."""
+"""The command line: `harness run | sweep | report | collect | describe | data | ui`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import harness
-from harness.errors import FULL, INTERRUPTED, HarnessError, full
+from harness.errors import FULL, INTERRUPTED, ConfigError, HarnessError, full
 
 _EPILOG = """\
 examples:
@@ -16,6 +17,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
+  harness collect demo                                keep them in files, to be committed
   harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(sweep)
     _jobs(sweep)
     sweep.add_argument("--out", type=Path, default=None, help="folder of the table's files")
+    _instead(sweep)
     sweep.set_defaults(command=_sweep)
 
     report = commands.add_parser("report", help="write tables from the finished runs")
@@ -119,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     _overrides(report)
     _report_options(report)
     report.set_defaults(command=_report)
+
+    collect = commands.add_parser("collect", help="keep finished runs in files to commit")
+    collect.add_argument("names", metavar="SWEEP", nargs="*", help="its name (default: all)")
+    collect.add_argument("--uri", default=None, help="the MLflow store")
+    collect.add_argument(
+        "--into", type=Path, default=None, metavar="FOLDER", help="default results/runs"
+    )
+    collect.set_defaults(command=_collect)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
     _overrides(describe)
@@ -188,6 +199,16 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots")
     parser.add_argument("--uri", help="the MLflow store")
+    parser.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FOLDER",
+        help="rebuild tables from the runs that `harness collect` kept there (results/runs)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
+    )
     parser.add_argument("--ui", help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
@@ -200,6 +221,23 @@ def _positive(text: str) -> int:
     if not (text.isdecimal() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"received {text}; accepted: a whole number from 1 on")
     return int(text)
+
+
+def _instead(sweep: argparse.ArgumentParser) -> None:
+    """What `harness sweep` does instead of running the sweep here."""
+    group = sweep.add_mutually_exclusive_group()
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what each cell will need, and run nothing"
+    )
+    group.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="two steps of every cell, in a throw-away store: memory and seconds a step",
+    )
+    group.add_argument("--on", metavar="ENGINE", help="submit the cells: slurm, ray")
+    group.add_argument("--status", action="store_true", help="how the submitted cells are")
+    group.add_argument("--cancel", action="store_true", help="end the submitted cells")
+    sweep.add_argument("--json", action="store_true", help="print what is said as JSON")
 
 
 # Each command imports what it needs: a wrong key must not wait for MLflow or TensorFlow.
@@ -217,10 +255,37 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
-    from harness.sweep.launch import launch_sweep
     from harness.sweep.spec import load
 
-    return launch_sweep(load(parsed.name), parsed.overrides, jobs=parsed.jobs, out=parsed.out)
+    told = parsed.dry_run or parsed.rehearse or parsed.status
+    if parsed.json and not told:
+        raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
+    given, extra, jobs = load(parsed.name), parsed.overrides, parsed.jobs
+    if parsed.dry_run:
+        from harness.sweep.dry_run import dry_run
+
+        return dry_run(given, extra, jobs=jobs, as_json=parsed.json)
+    if parsed.rehearse:
+        from harness.sweep.rehearse import rehearse
+
+        return rehearse(given, extra, jobs=jobs, as_json=parsed.json)
+    if parsed.on or parsed.status or parsed.cancel:
+        return _detached(parsed, given)
+    from harness.sweep.launch import launch_sweep
+
+    return launch_sweep(given, extra, jobs=jobs, out=parsed.out)
+
+
+def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
+    from harness.sweep import detached
+
+    if parsed.status:
+        return detached.status(sweep, parsed.overrides, as_json=parsed.json)
+    if parsed.cancel:
+        return detached.cancel(sweep, parsed.overrides)
+    if parsed.jobs > 1:
+        raise ConfigError(f"--jobs: received {parsed.jobs} with --on; accepted: without it")
+    return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -244,10 +309,19 @@ def _report(parsed: argparse.Namespace) -> int:
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
             uri=taken(parsed.uri) if parsed.uri else None,
+            kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
+            watch=parsed.watch,
         )
     )
+    return 0
+
+
+def _collect(parsed: argparse.Namespace) -> int:
+    from harness.sweep.collecting import collect_runs
+
+    collect_runs(parsed.names, parsed.uri, parsed.into)
     return 0
 
 

@@ -17,11 +17,13 @@ from harness.config import guard
 from harness.config.choices import swapped
 from harness.config.explain import refusal, unknown_name
 from harness.config.folders import own, preset_files, shipped
+from harness.config.kept import composed
 from harness.config.overrides import for_hydra, quoted, single, split
 from harness.config.schema import GROUPS, Config, register, rooms, typed
 from harness.config.validate import check_data, validate
 from harness.data.base import DatasetOptions
 from harness.errors import ConfigError
+from harness.options import Room
 
 
 def presets(group: str) -> tuple[str, ...]:
@@ -31,8 +33,13 @@ def presets(group: str) -> tuple[str, ...]:
 
 def options(group: str) -> tuple[str, ...]:
     """The names that a config group accepts, e.g. `options("sparsity")`: presets and choices."""
-    choices = next((room.names() for room, _ in rooms() if room.group == group), [])
-    return tuple(sorted({*presets(group), *choices}))
+    room = _rooms().get(group)
+    return tuple(sorted({*presets(group), *(room.names() if room else ())}))
+
+
+@cache
+def _rooms() -> dict[str, Room]:
+    return {room.group: room for room, _ in rooms()}
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -68,10 +75,14 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     given = [single(text) for text in overrides]
     _refuse_unknown_names(given)
     try:
-        with _hydra():
-            return hydra_compose("config", overrides=[*own_folder(), *given])
+        return composed(given, _by_hydra)
     except (HydraException, OmegaConfBaseException) as error:
         raise refusal(error, options, overrides) from None
+
+
+def _by_hydra(given: Sequence[str]) -> DictConfig:
+    with _hydra():
+        return hydra_compose("config", [*own_folder(), *given], return_hydra_config=True)
 
 
 @cache

@@ -12,9 +12,11 @@ VARIABLE = "HARNESS_CONFIG_DIR"
 
 
 def shipped(folder: str) -> Path:
-    """The folder `conf`, `sweeps` or `published` as shipped: in the wheel, or in a checkout."""
+    """The folder `conf`, `sweeps`, `published` or (a checkout's alone) `runs` as shipped."""
     package = Path(__file__).resolve().parents[1]
-    checkout = {"published": Path("results/published")}.get(folder, Path(folder))
+    checkout = {name: Path("results", name) for name in ("published", "runs")}.get(
+        folder, Path(folder)
+    )
     installed = package / folder
     return installed if installed.is_dir() else package.parent / checkout
 

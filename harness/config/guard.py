@@ -9,6 +9,7 @@ could carry it to another place.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -184,13 +185,15 @@ def _entries(value: Any, path: str, key: str) -> Iterator[tuple[str, str, Any]]:
         yield path, key, value
 
 
-def _resolvers(text: str) -> Iterator[str]:
+@lru_cache(4096)
+def _resolvers(text: str) -> tuple[str, ...]:
     """The resolvers that a text's interpolations call, as written."""
     if "${" not in text:
-        return
-    nodes = [parse(text)]
+        return ()
+    nodes, found = [parse(text)], []
     while nodes:
         node = nodes.pop()
         if type(node).__name__ == "InterpolationResolverContext":
-            yield node.resolverName().getText()
+            found.append(node.resolverName().getText())
         nodes.extend(getattr(node, "children", None) or ())
+    return tuple(found)

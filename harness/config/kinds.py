@@ -4,11 +4,11 @@ import dataclasses
 import types
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 from hydra.conf import HydraConf
 
-from harness.config.schema import Config
+from harness.config.schema import Config, hints
 from harness.options import NOTHING, WEIGHTS
 
 _WORDS = {
@@ -42,7 +42,7 @@ def _inside(kind: Any, name: str) -> list[Any]:
     if name not in fields:
         return []
     room = fields[name].metadata.get("room")
-    return [options for _, options in room] if room else [get_type_hints(kind)[name]]
+    return [options for _, options in room] if room else [hints(kind)[name]]
 
 
 @cache

@@ -12,6 +12,7 @@ that Hydra's grammar wants before Hydra reads it. What keeps its meaning:
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -121,12 +122,22 @@ def parsed(text: str) -> Override:
         ConfigError: it cannot be read; says how it can.
     """
     try:
-        found = OverridesParser.create().parse_override(for_hydra(text))
+        found = by_grammar(for_hydra(text))
     except HydraException:
         raise ConfigError(unread(text)) from None
     if not found.key_or_group:
         raise ConfigError(unread(text))
     return found
+
+
+@lru_cache(4096)
+def by_grammar(text: str) -> Override:
+    """What Hydra's grammar makes of an override; a sweep's cells share most of theirs.
+
+    Raises:
+        HydraException: it cannot be read.
+    """
+    return OverridesParser.create().parse_override(text)
 
 
 def unread(text: str) -> str:

@@ -8,6 +8,7 @@ keys and types that the choices do not have.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -26,6 +27,7 @@ from harness.options import (
     Room,
     decides,
     near,
+    need,
     one_choice,
     unknown,
 )
@@ -58,6 +60,34 @@ class TrackingOptions(Options):
 
 
 @dataclasses.dataclass
+class EngineOptions(Options):
+    """What a cell's job asks of a cluster, where one runs it; what is null is the cluster's say.
+
+    `cpus` and `gpus` are whole devices, `memory` is in GB, `time` in minutes, `partition` a queue's
+    name. None of it decides a result.
+    """
+
+    cpus: int | None = None
+    gpus: int | None = None
+    memory: float | None = None
+    time: int | None = None
+    partition: str | None = None
+
+    def check(self) -> None:
+        """Refuses what no job can ask for.
+
+        Raises:
+            ConfigError: names the key, what was received and what is accepted.
+        """
+        for key, least in (("cpus", 1), ("gpus", 0), ("time", 1)):
+            value = getattr(self, key)
+            fits = value is None or value >= least
+            need(f"engine.{key}", value, fits, f"{least} or more, or null")
+        fits = self.memory is None or self.memory > 0
+        need("engine.memory", self.memory, fits, "GB, a number above 0, or null")
+
+
+@dataclasses.dataclass
 class Config(Options):
     """A cell: one model × dataset × sparsity × seed × training recipe, and how it is measured.
 
@@ -72,6 +102,7 @@ class Config(Options):
     export: ExportOptions = dataclasses.field(default_factory=ExportOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     tracking: TrackingOptions = decides(NOTHING, default_factory=TrackingOptions)
+    engine: EngineOptions = decides(NOTHING, default_factory=EngineOptions)
     scale: str = decides(MEASUREMENT, "small")
     seed: int = 1
     work_dir: str = decides(NOTHING, "work")
@@ -115,20 +146,24 @@ def typed(kind: type[T], given: Mapping[str, Any], key: str = "", *, swapped: An
     return kind(**_converted(kind, plain, key), **nested)
 
 
+#: The types of an options class's fields, which Python finds out anew each time it is asked.
+hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+
+
 def _fields(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(kind)}
 
 
 def _options_of(kind: type[Any], name: str) -> type[Any] | None:
     """The class of a field that holds options; None if it holds a plain value."""
-    hint = get_type_hints(kind)[name]
+    hint = hints(kind)[name]
     return hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None
 
 
 def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, Any]:
     """Plain values as the types of their fields; OmegaConf's errors then name the whole key."""
-    hints = get_type_hints(kind)
-    if all(_fits(value, hints[name]) for name, value in plain.items()):
+    types = hints(kind)
+    if all(_fits(value, types[name]) for name, value in plain.items()):
         return plain  # as nearly always; OmegaConf takes long for what there is nothing to do
     section: Any = OmegaConf.structured(kind)
     if not key:
@@ -197,10 +232,11 @@ def register(presets: Callable[[str], Iterable[str]]) -> None:
                 store.store(group=room.group, name=name, node=_defaults(options))
             store.store(group=f"{room.group}/schema", name=name, node=_defaults(options))
     for section in SECTIONS[2:]:
-        kind = get_type_hints(Config)[section]
+        kind = hints(Config)[section]
         store.store(group=section, name="base", node=_defaults(kind))
-    evaluation = {"evaluation": _defaults(EvaluationOptions)}
-    store.store(name="base", node={**evaluation, "scale": "small", "seed": 1, "work_dir": "work"})
+    plain = {"evaluation": EvaluationOptions, "engine": EngineOptions}
+    sections = {name: _defaults(options) for name, options in plain.items()}
+    store.store(name="base", node={**sections, "scale": "small", "seed": 1, "work_dir": "work"})
 
 
 def rooms(kind: type[Any] = Config, key: str = "") -> Iterator[tuple[Room, str]]:

@@ -45,6 +45,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     config.export.check(config.dataset)
     batch = config.evaluation.batch_size
     need("evaluation.batch_size", batch, batch is None or batch >= 1, "1 or more, or null")
+    config.engine.check()
     _tracking(config.tracking)
 
 
@@ -82,12 +83,6 @@ def _finite(key: str, value: Any) -> None:
 
 
 def _compiled(config: Config) -> None:
-    kind = config.sparsity.pattern.kind
-    if config.training.jit_compile == "always" and not config.sparsity.pattern.compiles:
-        raise ConfigError(
-            f"training.jit_compile: received 'always' with sparsity.pattern.kind={kind}, whose "
-            "masks XLA cannot select; accepted: auto, never"
-        )
     if config.training.jit_compile == "always" and config.strategy.name != "single":
         raise ConfigError(
             f"training.jit_compile: received 'always' with strategy={config.strategy.name}, whose "
@@ -96,10 +91,19 @@ def _compiled(config: Config) -> None:
 
 
 def _shares(config: Config) -> None:
-    """What devices that share a batch cannot do."""
-    strategy = config.strategy.name
+    """What devices that share a batch cannot do, or one that takes it part by part."""
+    strategy, parts = config.strategy.name, config.training.gradient_accumulation
     if strategy != "single":
-        config.dataset.check_shared(strategy)
+        config.dataset.check_shared(f"strategy={strategy}", "strategy=single")
+        # Keras updates the weights in a branch then, which its strategies cannot enter.
+        accepted = f"null with strategy={strategy}, which needs strategy=single"
+        need("training.gradient_accumulation", parts, parts is None, accepted)
+    elif parts is not None:
+        key = "training.gradient_accumulation"
+        config.dataset.check_shared(f"{key}={parts}", f"{key}=null")
+    run = config.training.steps_per_execution
+    accepted = f"null with strategy={strategy}, whose steps are taken one by one"
+    need("training.steps_per_execution", run, run is None or strategy == "single", accepted)
     if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
             f"strategy: received multi_worker with model={config.model.name}, whose validation is"

@@ -3,9 +3,21 @@
 A data set is one file of `images`, `speech` or `text` (`harness.data.base`).
 """
 
-from harness.data.base import DATASETS, Data, DatasetOptions
+from typing import Any
 
-__all__ = ["DATASETS", "Data", "DatasetOptions", "fingerprint", "load", "require", "sizes"]
+from harness.data.base import DATASETS, Data, DatasetOptions
+from harness.data.handful import Handful
+
+__all__ = [
+    "DATASETS",
+    "Data",
+    "DatasetOptions",
+    "fingerprint",
+    "handful",
+    "load",
+    "require",
+    "sizes",
+]
 
 
 def require(options: DatasetOptions) -> None:
@@ -45,6 +57,11 @@ def load(options: DatasetOptions) -> Data:
     """
     options.check()
     return options.load()
+
+
+def handful(data: Data) -> Any:
+    """The same data set, its held-out parts cut to a few examples: for rehearsals."""
+    return Handful(data)
 
 
 def sizes(data: Data) -> dict[str, int]:

@@ -167,11 +167,12 @@ class DatasetOptions(Options):
             ConfigError: names the key, what was received and what is accepted.
         """
 
-    def check_shared(self, strategy: str) -> None:
-        """Refuses batches that devices cannot share.
+    def check_shared(self, by: str, without: str) -> None:
+        """Refuses batches that cannot be computed in equal shares.
 
         Args:
-            strategy: the name of how they would, `strategy.name`.
+            by: the setting that asks for shares, e.g. `strategy=mirrored`.
+            without: the setting that does not.
 
         Raises:
             ConfigError: names the key, what was received and what is accepted.

@@ -4,21 +4,38 @@ Every file is read back and compared with the model before its bytes count. A fo
 of this folder (`harness.export.base`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.errors import ExportError
 from harness.export import size
-from harness.export.base import FORMATS, Artifact, ExportOptions, Format, Samples
-from harness.export.size import size_of
+from harness.export.base import (
+    FORMATS,
+    Artifact,
+    Exported,
+    ExportOptions,
+    Failure,
+    Format,
+    Samples,
+)
+from harness.export.tflite import size_of
 
-__all__ = ["FORMATS", "Artifact", "ExportOptions", "Format", "Samples", "export", "size_of"]
+__all__ = [
+    "FORMATS", "Artifact", "ExportOptions", "Exported", "Failure", "Format", "Samples", "export",
+    "size_of",
+]  # fmt: skip
 
 _KERAS = "keras"
 
 
 def export(
-    model: Any, options: ExportOptions, directory: Path | str, samples: Samples | Any
-) -> list[Artifact]:
+    model: Any,
+    options: ExportOptions,
+    directory: Path | str,
+    samples: Samples | Any,
+    on_format: Callable[[str], None] = lambda kind: None,
+) -> Exported:
     """Writes `model.keras` and a file for each format, checked and measured.
 
     Args:
@@ -26,13 +43,14 @@ def export(
         options: Formats, and how far a converted model may differ.
         directory: Where the files go; made if missing.
         samples: Inputs to compare outputs on, and what some formats need besides.
+        on_format: Hears which format comes next.
 
     Returns:
-        The `model.keras` artifact, then one a format, in order.
+        The `model.keras` artifact, then one a format, in order; and the formats that failed,
+        whose files are not left behind.
 
     Raises:
-        ExportError: If a conversion fails, or its outputs differ beyond the tolerance; its
-            file is not left behind.
+        ExportError: If a weight is not a finite number, or Keras cannot read back what it wrote.
     """
     from harness.export import keras_file
     from harness.models.layers.plain import plain
@@ -40,17 +58,30 @@ def export(
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     shipped = plain(model)
+    _refuse_nan(shipped)
     given = samples if isinstance(samples, Samples) else Samples(samples)
     path = directory / keras_file.FILE
-    error = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
-    artifacts = [_measured(_KERAS, path, error, None)]
+    on_format(_KERAS)
+    compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
+    artifacts, failures = [Artifact(_KERAS, path, size.measure(path), compared)], []
     for each in options.chosen():
         path = directory / each.file
-        found = each.write(shipped, path, given, options.tolerance)
-        artifacts.append(_measured(each.kind, path, *found))
-    return artifacts
+        on_format(each.kind)
+        try:
+            compared = each.write(shipped, path, given, options.tolerance)
+        except ExportError as error:
+            failures.append(Failure(each.kind, str(error), error.correlation))
+        else:
+            artifacts.append(Artifact(each.kind, path, size.measure(path), compared))
+    return Exported(artifacts, failures)
 
 
-def _measured(kind: str, path: Path, error: float, agreement: float | None) -> Artifact:
-    weight = size.measure(path)
-    return Artifact(kind, path, weight.bytes, weight.gzip_bytes, error, agreement)
+def _refuse_nan(model: Any) -> None:
+    import numpy as np
+
+    for weight in model.weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise ExportError(
+                f"{model.name}: its weight {weight.path} holds NaN or infinity; accepted: finite"
+                " numbers (training diverged: try a lower learning rate)"
+            )

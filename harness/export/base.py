@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import ConfigError
+from harness.export.comparison import Comparison
+from harness.export.size import Size
 from harness.options import (
     MEASUREMENT,
     NOTHING,
@@ -46,19 +48,42 @@ class Artifact:
     Attributes:
         kind: keras, or a format of the config.
         path: Where it was written.
-        bytes: Its size.
-        gzip_bytes: Its size gzipped: what it weighs to send, and where zeros pay.
-        max_error: Largest difference between its outputs and the model's on the samples,
-            relative to the model's largest output.
-        agreement: Share of the samples to which it gives the model's class; of integers only.
+        size: What it weighs, as it is and compressed.
+        compared: Its outputs beside the model's on the samples.
     """
 
     kind: str
     path: Path
-    bytes: int
-    gzip_bytes: int
-    max_error: float
-    agreement: float | None = None
+    size: Size
+    compared: Comparison
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A format that the model could not be given: nothing of it was measured.
+
+    Attributes:
+        kind: the format.
+        reason: one line.
+        correlation: of its outputs with the model's; None if it gave none.
+    """
+
+    kind: str
+    reason: str
+    correlation: float | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of a model's formats.
+
+    Attributes:
+        artifacts: the files that give what the model gives, `model.keras` first.
+        failures: the formats without a file.
+    """
+
+    artifacts: list[Artifact]
+    failures: list[Failure]
 
 
 @dataclass
@@ -67,8 +92,8 @@ class Format(Options):
 
     Attributes:
         file: the file's name.
-        scored: the prefix of its own metrics on the test split, for a file that does not give
-            what the model gives; None for the others.
+        scored: the prefix of its own metrics on the test split; None for a file that takes
+            other inputs than the model.
         kind: what a config calls it.
     """
 
@@ -98,9 +123,7 @@ class Format(Options):
         """
         return {}
 
-    def write(
-        self, model: Any, path: Path, samples: Samples, tolerance: float
-    ) -> tuple[float, float | None]:
+    def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, reads it back and compares its outputs with the model's.
 
         Args:
@@ -108,10 +131,6 @@ class Format(Options):
             path: the file to write, whole or not at all.
             samples: with what `needs` gave.
             tolerance: the largest difference accepted, relative to the largest output.
-
-        Returns:
-            The largest difference, and the share of samples that get the model's class where
-            that is what was compared.
 
         Raises:
             ExportError: it cannot be written, does not run, or strays too far.
@@ -128,8 +147,9 @@ class ExportOptions(Options):
     """Which files are made of a trained model and measured in bytes, beside `model.keras`.
 
     `tolerance` bounds the difference between a converted model's outputs and the Keras
-    model's, relative to the largest output; a conversion beyond it is refused. Files of
-    8-bit integers have a check of their own (`harness.export.int8`).
+    model's, relative to the largest output; a format beyond it has failed: the cell keeps its
+    scores, and the format has no file, no bytes and a line that says why. Files of rounded
+    weights have a check of their own (`harness.export.comparison.agree`).
     """
 
     name: str = decides(NOTHING, UNNAMED)

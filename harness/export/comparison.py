@@ -1,31 +1,76 @@
 """How far a converted model may stray from the one it was made of."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from harness.errors import ExportError
 
-#: Least share of samples to which a model of 8-bit integers gives the model's class.
+#: Least share of samples to which a model of rounded weights gives the model's class.
 AGREEMENT = 0.9
 #: Classes whose outputs are closer than this share of the outputs' range are a tie: some
 #: thirteen of an 8-bit output's 256 values, what rounding from layer to layer adds up to.
 TIE = 0.05
 
 
-def compare(kind: str, outputs: np.ndarray, expected: np.ndarray, tolerance: float) -> float:
-    """The largest difference relative to the largest expected output.
+@dataclass(frozen=True)
+class Comparison:
+    """A converted model's outputs beside the model's, on the same samples.
+
+    Attributes:
+        error: the largest difference, relative to the model's largest output.
+        correlation: of all outputs, Pearson's.
+        agreement: share of the samples that get the model's class; None where that was not
+            what decided.
+    """
+
+    error: float
+    correlation: float
+    agreement: float | None = None
+
+
+def compare(kind: str, outputs: np.ndarray, expected: np.ndarray, tolerance: float) -> Comparison:
+    """Accepts outputs whose largest difference is within a tolerance.
 
     Raises:
         ExportError: If it is beyond `tolerance`, or not a number.
     """
     _same_shape(kind, outputs, expected)
-    error = difference(outputs, expected)
+    error, correlation = difference(outputs, expected), correlate(outputs, expected)
     # Written so that NaN is refused too.
     if not error <= tolerance:
         raise ExportError(
             f"{kind}: the converted model's outputs differ from the Keras model's by"
             f" {error:.2g} of the largest, more than export.tolerance={tolerance:g}"
+            f" (correlation {correlation:.3f})",
+            correlation,
         )
-    return error
+    return Comparison(error, correlation)
+
+
+def agree(kind: str, outputs: np.ndarray, expected: np.ndarray) -> Comparison:
+    """Accepts outputs that give most samples the expected class, or one that ties with it.
+
+    Args:
+        kind: What to call the converted model in a refusal.
+        outputs: Of the converted model, [samples, classes].
+        expected: Of the model itself.
+
+    Raises:
+        ExportError: If fewer than `AGREEMENT` do.
+    """
+    _same_shape(kind, outputs, expected)
+    chosen = np.take_along_axis(expected, outputs.argmax(axis=-1)[..., np.newaxis], axis=-1)
+    short = expected.max(axis=-1) - chosen[..., 0]
+    share = float((short <= TIE * np.ptp(expected)).mean())
+    correlation = correlate(outputs, expected)
+    if not (share >= AGREEMENT and np.isfinite(outputs).all()):
+        raise ExportError(
+            f"{kind}: the converted model gives the Keras model's class to {share:.1%} of the"
+            f" samples (correlation {correlation:.3f}); accepted: {AGREEMENT:.0%} or more",
+            correlation,
+        )
+    return Comparison(difference(outputs, expected), correlation, share)
 
 
 def difference(outputs: np.ndarray, expected: np.ndarray) -> float:
@@ -34,27 +79,14 @@ def difference(outputs: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(outputs - expected).max()) / (scale or 1.0)
 
 
-def agreement(kind: str, outputs: np.ndarray, expected: np.ndarray) -> float:
-    """The share of samples whose class is the expected one, or ties with it.
-
-    Args:
-        kind: What to call the converted model in a refusal.
-        outputs: Of the converted model, [samples, classes].
-        expected: Of the model itself.
-
-    Raises:
-        ExportError: If it is below `AGREEMENT`.
-    """
-    _same_shape(kind, outputs, expected)
-    chosen = np.take_along_axis(expected, outputs.argmax(axis=-1)[..., np.newaxis], axis=-1)
-    short = expected.max(axis=-1) - chosen[..., 0]
-    share = float((short <= TIE * np.ptp(expected)).mean())
-    if not share >= AGREEMENT:
-        raise ExportError(
-            f"{kind}: the converted model gives the Keras model's class to {share:.1%} of the"
-            f" samples; accepted: {AGREEMENT:.0%} or more"
-        )
-    return share
+def correlate(outputs: np.ndarray, expected: np.ndarray) -> float:
+    """Pearson's correlation of all outputs; 0 where one side does not vary and they differ."""
+    one, other = outputs.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+    if np.array_equal(one, other):
+        return 1.0
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / scale if scale else 0.0
 
 
 def _same_shape(kind: str, outputs: np.ndarray, expected: np.ndarray) -> None:

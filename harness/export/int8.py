@@ -21,7 +21,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import tflite
 from harness.export.base import Samples, refusal
-from harness.export.comparison import agreement, difference
+from harness.export.comparison import Comparison, agree
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -60,24 +60,30 @@ class TfliteInt8(tflite.TfliteFormat):
             )
 
     def needs(self, data: Any, count: int, seed: int) -> dict[str, np.ndarray]:
-        """Training examples for calibration."""
+        """Training examples for calibration.
+
+        Raises:
+            ExportError: there are none.
+        """
+        if not data.num_train:
+            raise ExportError(
+                f"{self.kind}: no training examples to calibrate on; accepted: 1 or more"
+            )
         batches = data.train(min(CALIBRATION_SAMPLES, data.num_train), seed=seed)
         return {"calibration": next(batches.as_numpy_iterator())[0]}
 
-    def write(
-        self, model: Any, path: Path, samples: Samples, tolerance: float
-    ) -> tuple[float, float | None]:
+    def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
         return to_int8(model, path, samples.inputs, samples.more["calibration"])
 
-    def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
-        """Runs the file, from real numbers to real numbers."""
-        return tflite.Runner(path.read_bytes(), path.name)
-
 
 def to_int8(
-    model: "keras.Model", path: Path, samples: np.ndarray, calibration: np.ndarray
-) -> tuple[float, float]:
+    model: "keras.Model",
+    path: Path,
+    samples: np.ndarray,
+    calibration: np.ndarray,
+    more: Callable[[Any], None] = lambda converter: None,
+) -> Comparison:
     """Writes a classifier as a TensorFlow Lite file of 8-bit integers, and runs it.
 
     Rounding to 256 values moves every output, so the check is another than for floats: the
@@ -88,26 +94,26 @@ def to_int8(
         path: File to write.
         samples: Inputs to compare outputs on, [n, ...].
         calibration: Training examples, [n, ...], that the activations' ranges are taken of.
-
-    Returns:
-        The largest difference of an output, relative to the largest output; and the share
-        of samples with the model's class.
+        more: Sets further attributes of the `tf.lite.TFLiteConverter`.
 
     Raises:
         ExportError: If the conversion fails or leaves floats, the file does not run, or too
             few samples get the model's class.
     """
-    content = convert(model, _narrowed(model, calibration), path.name)
+    content = convert(model, _narrowed(model, calibration), path.name, more)
     _refuse_floats(content, path.name)
     outputs = tflite.run(content, samples, path.name)
     expected = np.asarray(model(samples, training=False))
-    share = agreement(path.name, outputs, expected)
+    compared = agree(path.name, outputs, expected)
     tflite.write(path, content)
-    return difference(outputs, expected), share
+    return compared
 
 
 def convert(
-    model: "keras.Model", calibration: np.ndarray, name: str = "model_int8.tflite"
+    model: "keras.Model",
+    calibration: np.ndarray,
+    name: str = "model_int8.tflite",
+    more: Callable[[Any], None] = lambda converter: None,
 ) -> bytes:
     """A model as the bytes of a TensorFlow Lite file of 8-bit integers.
 
@@ -129,6 +135,7 @@ def convert(
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
+        more(converter)
 
     return tflite.convert(model, name, quantize)
 

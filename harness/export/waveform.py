@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.export import tflite
 from harness.export.base import Samples, refusal
-from harness.export.comparison import compare
+from harness.export.comparison import Comparison, compare
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class TfliteWaveform(tflite.TfliteFormat):
     """A keyword spotter of MFCC, with the front end in it."""
 
     file: ClassVar[str] = "model_waveform.tflite"
+    scored: ClassVar[str | None] = None
 
     kind: str = "tflite_waveform"
 
@@ -44,12 +45,9 @@ class TfliteWaveform(tflite.TfliteFormat):
         """The sounds that the compared inputs are made of."""
         return {"waveforms": data.waveforms(count)}
 
-    def write(
-        self, model: Any, path: Path, samples: Samples, tolerance: float
-    ) -> tuple[float, float | None]:
+    def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
-        waveforms = samples.more["waveforms"]
-        return to_waveform(model, path, waveforms, samples.inputs, tolerance), None
+        return to_waveform(model, path, samples.more["waveforms"], samples.inputs, tolerance)
 
 
 def to_waveform(
@@ -58,7 +56,7 @@ def to_waveform(
     waveforms: np.ndarray,
     features: np.ndarray,
     tolerance: float,
-) -> float:
+) -> Comparison:
     """Writes a model of MFCC as a float32 file that takes waveforms, and runs it.
 
     Args:
@@ -68,9 +66,6 @@ def to_waveform(
         features: What the data set made of the same sounds, [n, 49, 10, 1]: the file must
             give what the model gives for them.
         tolerance: Largest relative difference accepted.
-
-    Returns:
-        The largest difference of an output, relative to the largest output.
 
     Raises:
         ExportError: If the conversion fails, the file does not run, or the difference is
@@ -83,6 +78,6 @@ def to_waveform(
     content = tflite.convert(whole, path.name)
     outputs = tflite.run(content, waveforms, path.name)
     expected = np.asarray(model(features, training=False))
-    error = compare(path.name, outputs, expected, tolerance)
+    compared = compare(path.name, outputs, expected, tolerance)
     tflite.write(path, content)
-    return error
+    return compared

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.pruning.allocation.base import Allocation
+from harness.pruning.deferral import Deferral
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
 from harness.pruning.optimizers import accumulation, average_of, member_of, moments_of, unscaled
@@ -27,7 +28,7 @@ from harness.pruning.schedule.base import Schedule
 from harness.pruning.schedule.frozen import Frozen
 from harness.pruning.score.base import Score
 from harness.pruning.score.magnitude import Magnitude
-from harness.pruning.state import Weight, local
+from harness.pruning.state import Weight, arrays_of, assign_arrays
 
 # A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a
 # hook is only a docstring, not at all. There is nothing to rewrite.
@@ -69,6 +70,7 @@ class Engine:
         #: Called once before the first update of a loop that is not `fit`'s.
         self.before_first_update: Callable[[], None] = lambda: None
         self.begun = False
+        self.deferral = Deferral()
         self._by_variable = {id(weight.variable): weight for weight in self.weights}
         # Replicas trace (or run) in threads of their own: what is being traced is per thread.
         self._local = threading.local()
@@ -86,6 +88,7 @@ class Engine:
                 name="pruning_step",
                 aggregation=tf.VariableAggregation.NONE,
             )
+            self.deferral.create_variable()
             for weight in self.weights:
                 weight.create_variables(slots)
 
@@ -105,20 +108,8 @@ class Engine:
         return [weight.variable for weight in self.weights]
 
     def check(self) -> None:
-        """Refuses a model and optimizer as compiled now.
-
-        Raises:
-            PruningError: XLA, with a pattern whose selection XLA's CPU compiler does not get
-                through; or optimizers that disagree on what a step is.
-        """
+        """Refuses optimizers that disagree on what a step is, as compiled now (PruningError)."""
         _ = self.accumulation
-        compiled = getattr(self.model, "jit_compile", False) is True
-        if compiled and self.pattern.fixed_sparsity is None:
-            raise PruningError(
-                f"model {self.model.name!r} is compiled with jit_compile=True, under which "
-                f"{self.pattern} cannot be selected in the graph: use compile(jit_compile=False). "
-                "Only NM trains under XLA."
-            )
 
     # --- the training step ----------------------------------------------------------------
 
@@ -153,6 +144,9 @@ class Engine:
                 self.method.restore(weight)
             self.score.observe(weight, gradient)
             self._local.gradients[weight.index] = gradient
+            wanted = self.method.uses_gradients and self.method.refresh_reads_gradient
+            if wanted and self.deferral.active:
+                weight.hold(gradient)
             if self.method.uses_gradients:
                 changed = self.method.transform(weight, gradient)
                 # The optimizer sums over replicas once more.
@@ -213,15 +207,41 @@ class Engine:
             updated = tf.equal((batches + 1) % accumulation, 0)
             step = tf.convert_to_tensor(self.step.assign_add(tf.cast(updated, tf.int64)))
             due = updated & self.schedule.updates_at(step)
-        tf.cond(due, lambda: self._refresh(step), lambda: None)
+        if self.deferral.active:
+            self.deferral.leave(due)
+            return
+        seen = getattr(self._local, "gradients", None) or {}
+        tf.cond(due, lambda: self._refresh(step, seen), lambda: None)
 
-    def _refresh(self, step: Any) -> None:
-        gradients = getattr(self._local, "gradients", None) or {}
+    def settle(self, weight: Weight, value: Any) -> Any:
+        """The value that a weight gets once it was updated: the user's constraint, the mask."""
+        settled = value
+        if weight.user_constraint is not None:
+            settled = tf.convert_to_tensor(weight.user_constraint(value))
+        self.mask_average(weight)
+        settled = self.method.settle(weight, settled)
+        return self.deferral.left(weight.index, value, settled) if self.deferral.active else settled
+
+    @as_written
+    def refresh_if_due(self) -> None:
+        """Refreshes all masks if the compiled step just taken has left that to do."""
+        tf.cond(tf.convert_to_tensor(self.deferral.pending), self._refresh_left, lambda: None)
+
+    def _refresh_left(self) -> None:
+        self.deferral.pending.assign(False)
+        updated = [weight for weight in self.weights if weight.index in self.deferral.updated]
+        seen = {w.index: w.held_gradient for w in updated} if self.uses_gradients else {}
+        self._refresh(tf.convert_to_tensor(self.step), seen, within_xla=False)
+        for weight in updated:
+            weight.variable.assign(self.settle(weight, weight.value))
+
+    def _refresh(self, step: Any, gradients: dict[int, Any], within_xla: bool = True) -> None:
         for weight in self.weights:
             if weight.index not in gradients and weight.variable.trainable:
                 self.method.restore(weight)
         scores = [self.score.scores(weight, step) for weight in self.weights]
-        with tf.control_dependencies(self._refuse_nan(scores, step)):
+        checks = self._refuse_nan(scores, step, within_xla)
+        with tf.control_dependencies(checks):
             kept = self.kept(self.schedule.sparsity(step), scores)
             for weight, score, count in zip(self.weights, scores, kept, strict=True):
                 if not weight.variable.trainable:  # a layer frozen since then stays as it is
@@ -235,7 +255,7 @@ class Engine:
                     value = tf.convert_to_tensor(variable._value)
                     fresh = tf.cast(weight.value if fresh is None else fresh, value.dtype)
                     variable.assign(tf.where(weight.mask & ~before, fresh, value))
-                if gradient is None:
+                if weight.index not in gradients:
                     # Perhaps the loss does not reach it: Keras then skips its constraint.
                     self.mask_average(weight)
                     weight.variable.assign(self.method.settle(weight, weight.value))
@@ -258,9 +278,10 @@ class Engine:
         if average is not None:
             average.assign(weight.masked(tf.convert_to_tensor(average._value)))
 
-    def _refuse_nan(self, scores: Sequence[Any], step: Any) -> list[Any]:
+    def _refuse_nan(self, scores: Sequence[Any], step: Any, within_xla: bool) -> list[Any]:
         """Operations that stop the training if there is no order among a weight's scores."""
-        if getattr(self.model, "jit_compile", False) is True:
+        compiled = getattr(self.model, "jit_compile", False) is True
+        if within_xla and compiled and not tf.executing_eagerly():
             return []  # XLA has neither strings nor a way to stop
         checks = []
         for weight, score in zip(self.weights, scores, strict=True):
@@ -318,7 +339,7 @@ class Engine:
     def refresh_now(self, step: Any) -> None:
         """Refreshes all masks from the present weights; eager errors become ours."""
         try:
-            self._refresh(tf.convert_to_tensor(step, tf.int64))
+            self._refresh(tf.convert_to_tensor(step, tf.int64), {})
         except tf.errors.InvalidArgumentError as error:
             raise PruningError(_first_line(error)) from None
 
@@ -332,36 +353,11 @@ class Engine:
 
     def state(self) -> dict[str, np.ndarray]:
         """All of the pruner's variables as NumPy arrays."""
-        arrays = {name: local(variable).numpy() for name, variable in self._variables().items()}
-        return {"step": np.asarray(local(self.step).numpy(), np.int64), **arrays}
-
-    def _variables(self) -> dict[str, Any]:
-        # By place, not by path: Keras renames models that are built or loaded again.
-        return {
-            f"{name}/{weight.index:04d}": variable
-            for weight in self.weights
-            for name, variable in {"mask": weight.mask, **weight.slots}.items()
-        }
+        return arrays_of(self.step, self.weights)
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Assigns what `state` returned, refusing that of another pruner or model."""
-        variables = self._variables()
-        missing, extra = {"step", *variables} - state.keys(), state.keys() - {"step", *variables}
-        if missing or extra:
-            raise PruningError(
-                "this state is not of this pruner and model: it lacks "
-                f"{sorted(missing)[:5]} and has {sorted(extra)[:5]} beyond."
-            )
-        for name, variable in variables.items():
-            shape, path = tuple(variable.shape), self.weights[int(name.split("/")[1])].path
-            if np.shape(state[name]) != shape:
-                raise PruningError(
-                    "this state is not of this pruner and model: "
-                    f"{name} has shape {np.shape(state[name])}, {path} has {shape}."
-                )
-        self.step.assign(int(state["step"]))
-        for name, variable in variables.items():
-            variable.assign(np.asarray(state[name], variable.dtype.as_numpy_dtype))
+        assign_arrays(self.step, self.weights, state)
         self.begun = False
         self.apply_masks()
 

@@ -23,7 +23,4 @@ class OnMask:
         held = getattr(variable, "_value", variable)
         self.engine.advance_once(self.weight, tf.convert_to_tensor(held))
         value = tf.convert_to_tensor(held)  # read anew: a refresh may change weights
-        if self.weight.user_constraint is not None:
-            value = tf.convert_to_tensor(self.weight.user_constraint(value))
-        self.engine.mask_average(self.weight)
-        return self.engine.method.settle(self.weight, value)
+        return self.engine.settle(self.weight, value)

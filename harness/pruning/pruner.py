@@ -12,6 +12,7 @@ import numpy as np
 from harness.pruning.allocation.base import Allocation
 from harness.pruning.allocation.uniform import Uniform
 from harness.pruning.beginning import Count, begin, warn_of_zeros
+from harness.pruning.compiled import CompiledStep
 from harness.pruning.ends import FitEnds
 from harness.pruning.engine import Engine
 from harness.pruning.errors import PruningError
@@ -80,6 +81,7 @@ class Pruner:
         self._rows: Rows = []
         self._tap: Tap | None = None
         self._ends: FitEnds | None = None
+        self._compiled: CompiledStep | None = None
         self._count: Count | None = None
         self._counted: tuple[int | None, float] = (None, 0.0)
 
@@ -154,6 +156,7 @@ class Pruner:
             Count(engine),
             FitEnds(model, self.begin_training, self.end_training),
         )
+        self._compiled = CompiledStep(engine)
         engine.before_first_update = self.begin_training
         self._count.note()
         if state is None and self._count.updates:
@@ -208,9 +211,10 @@ class Pruner:
         for weight in engine.weights:
             weight.variable.constraint = weight.user_constraint
         self._leave_optimizer()
-        if self._ends is not None:
-            self._ends.remove()
-        self._engine = self._ends = self._count = None
+        for stand_in in (self._ends, self._compiled):
+            if stand_in is not None:
+                stand_in.remove()
+        self._engine = self._ends = self._compiled = self._count = None
         _forget_traces(engine.model)
 
     # --- training ---------------------------------------------------------------------------

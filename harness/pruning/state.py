@@ -25,6 +25,8 @@ class Weight:
         slots: float32 variables of the kernel's shape, by name.
         note: what the pattern did about a shape that it does not divide.
         user_constraint: the constraint the variable had before, applied before the mask.
+        held_gradient: float32 variable, the gradient of the last compiled step; None unless a
+            method wants it at a refresh.
     """
 
     def __init__(self, kernel: Kernel, index: int, note: str) -> None:
@@ -36,6 +38,7 @@ class Weight:
         self.mask: Any = None
         self.slots: dict[str, Any] = {}
         self.user_constraint: Any = None
+        self.held_gradient: Any = None
 
     def create_variables(self, slots: Sequence[str]) -> None:
         """Creates mask and slots. Call it under the model's distribution strategy."""
@@ -48,6 +51,14 @@ class Weight:
                 name: tf.Variable(tf.zeros(self.shape, tf.float32), name=name, **options)
                 for name in slots
             }
+
+    def hold(self, gradient: Any) -> None:
+        """Keeps a step's gradient for the refresh that follows it."""
+        if self.held_gradient is None:
+            with tf.init_scope():
+                zeros = tf.zeros(self.shape, tf.float32)
+                self.held_gradient = tf.Variable(zeros, trainable=False, name="gradient")
+        self.held_gradient.assign(gradient)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,6 +107,46 @@ class Weight:
 def local(variable: Any) -> Any:
     """The present value of a variable; of a mirrored one, that of this process' first copy."""
     return tf.convert_to_tensor(variable)
+
+
+def arrays_of(step: Any, weights: Sequence[Weight]) -> dict[str, np.ndarray]:
+    """A pruner's step and the variables of its weights as NumPy arrays."""
+    arrays = {name: local(variable).numpy() for name, variable in _variables(weights).items()}
+    return {"step": np.asarray(local(step).numpy(), np.int64), **arrays}
+
+
+def assign_arrays(step: Any, weights: Sequence[Weight], state: dict[str, np.ndarray]) -> None:
+    """Assigns what `arrays_of` returned.
+
+    Raises:
+        PruningError: it is of another pruner or model.
+    """
+    variables = _variables(weights)
+    missing, extra = {"step", *variables} - state.keys(), state.keys() - {"step", *variables}
+    if missing or extra:
+        raise PruningError(
+            "this state is not of this pruner and model: it lacks "
+            f"{sorted(missing)[:5]} and has {sorted(extra)[:5]} beyond."
+        )
+    for name, variable in variables.items():
+        shape, path = tuple(variable.shape), weights[int(name.split("/")[1])].path
+        if np.shape(state[name]) != shape:
+            raise PruningError(
+                "this state is not of this pruner and model: "
+                f"{name} has shape {np.shape(state[name])}, {path} has {shape}."
+            )
+    step.assign(int(state["step"]))
+    for name, variable in variables.items():
+        variable.assign(np.asarray(state[name], variable.dtype.as_numpy_dtype))
+
+
+def _variables(weights: Sequence[Weight]) -> dict[str, Any]:
+    # By place, not by path: Keras renames models that are built or loaded again.
+    return {
+        f"{name}/{weight.index:04d}": variable
+        for weight in weights
+        for name, variable in {"mask": weight.mask, **weight.slots}.items()
+    }
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

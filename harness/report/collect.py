@@ -82,7 +82,7 @@ def collect(frame: pd.DataFrame, spec: TableSpec, selection: Selection | None = 
     for reason, holds in (selection or Selection()).reasons(cells).items():
         reasons[(reasons == "") & holds] = reason
     complete = cells[reasons == ""]
-    rows = _row_of(complete, spec)
+    rows = row_of(complete, spec)
     reasons.loc[complete.index[rows == -1]] = "of a cell that this table does not show"
     complete, rows = complete[rows != -1], rows[rows != -1]
     order = _columns(complete, "run_id", "start_time", "tags.harness.cell_id", "params.seed")
@@ -146,7 +146,7 @@ def _reasons(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     return reasons
 
 
-def _row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
+def row_of(cells: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Returns the number of the first row of the table that each run matches, or -1.
 
     Rows that ask for the same parameters are looked up at once: a table of many rows is as

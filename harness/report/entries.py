@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from harness import metrics
 from harness.report.collect import Run
+from harness.report.comparisons import Comparison, compare
 from harness.report.published import Published, PublishedTable
 from harness.report.spec import RowSpec
 from harness.report.statistics import Estimate, mean_interval, paired_difference
 from harness.report.values import is_finite
+from harness.tracking.answers import Answers
 
 #: A run's metrics of its layers: this prefix and the weight's path.
 _LAYER = "sparsity/layer/"
@@ -36,6 +38,8 @@ class Entry:
         published_baseline: The dense value that it is compared with.
         published_beside: What those who published it measured with it, where the guide shows
             others' numbers.
+        comparison: With the control, or else with the dense baselines, and how sure that is.
+        p_holm: Its p-value over seeds, corrected for the comparisons of the whole table.
     """
 
     spec: RowSpec
@@ -50,6 +54,8 @@ class Entry:
     published: Published | None
     published_baseline: Published | None
     published_beside: tuple[Published, ...] = ()
+    comparison: Comparison | None = None
+    p_holm: float | None = None
 
     @property
     def is_dense(self) -> bool:
@@ -78,6 +84,7 @@ def entry(
     partners: Partners,
     files: Mapping[str, str],
     published: PublishedTable,
+    answers: Mapping[str, Answers],
 ) -> Entry:
     """Computes a row.
 
@@ -87,17 +94,23 @@ def entry(
         partners: What they are compared with.
         files: From `files_of`, for the row's model.
         published: The published values.
+        answers: What runs said of the test's examples.
     """
     name = row.published_row
     names = {metric.name: files.get(metric.name, metric.name) for metric in metrics.in_tables()}
     compared = {run.run_id: run for run in runs} if row.is_dense else partners.dense
     qualities = {run.run_id: run.quality for run in runs}
+    difference = None if row.is_dense else _difference(qualities, partners.dense)
+    control = _difference(qualities, partners.control)
+    versus = "control" if control else "dense"
+    others = partners.control if control else partners.dense
     return Entry(
         spec=row,
         runs=runs,
         quality=mean_interval(list(qualities.values())) if runs else None,
-        difference=None if row.is_dense else _difference(qualities, partners.dense),
-        control=_difference(qualities, partners.control),
+        difference=difference,
+        control=control,
+        comparison=compare(versus, control or difference, runs, others, answers),
         values=_present({name: _mean(runs, own) for name, own in names.items()}),
         reductions=_present(
             {

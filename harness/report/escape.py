@@ -8,6 +8,8 @@ import hashlib
 import html
 import re
 
+from harness.errors import one_line
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -29,13 +31,6 @@ _LATEX = {
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 #: File systems take 255 bytes; a suffix and a temporary name come on top.
 _LONGEST = 100
-
-
-def one_line(text: str) -> str:
-    """Replaces what does not print, line breaks and terminal codes among it, by spaces."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def file_name(text: str) -> str:

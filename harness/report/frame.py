@@ -1,13 +1,11 @@
 """A table as one tidy frame: what `table.csv` holds, and what plots are drawn from."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from harness import metrics
 from harness.report.entries import Entry
-from harness.report.names import family, nominal
 from harness.report.spec import TableSpec
 from harness.report.statistics import Estimate
 from harness.report.tables import Table
@@ -52,6 +50,7 @@ def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
         **_estimate(entry.quality, "mean", "half_width_95"),
         **_difference(entry.difference, "dense"),
         **(_difference(entry.control, "control") if controls else {}),
+        **_certainty(entry),
         **_values(entry),
         "published_full_scale": published.text if published else None,
         "published_difference_from_dense": entry.published_difference,
@@ -79,6 +78,19 @@ def _difference(estimate: Estimate | None, whom: str) -> dict[str, float | None]
     }
 
 
+def _certainty(entry: Entry) -> dict[str, Any]:
+    told = entry.comparison
+    examples = told.examples if told else None
+    return {
+        "compared_with": told.versus if told else None,
+        "p_seeds": told.p if told else None,
+        "p_seeds_holm": entry.p_holm,
+        "examples_half_width_95": examples.half_width if examples else None,
+        "p_examples_mcnemar": told.p_examples if told else None,
+        "p_examples_bootstrap": " ".join(f"{p:.4f}" for p in told.p_by_seed) if told else None,
+    }
+
+
 def _values(entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for metric in metrics.in_tables():
@@ -94,31 +106,3 @@ def file_of(entry: Entry, metric: metrics.Metric) -> str | None:
     if metric.name not in entry.values:
         return None
     return metrics.find(entry.files.get(metric.name, metric.name)).file
-
-
-def sparse(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the measured sparse rows of a frame, with what plots tell them by.
-
-    `family` is a sparsity's name without its amount, `nominal` the share of zeros that the
-    name promises and `reached` that of the prunable weights, both in %, `name` the whole name.
-    """
-    told = tell(frame)
-    measured = told["mean"].notna() & told["sparsity_prunable"].notna()
-    return told[measured & ~told["sparsity"].isin(["dense", "control"])]
-
-
-def tell(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns a frame with the columns that `sparse` names; no variant is an empty text."""
-    variant = frame["variant"].map(lambda text: text if isinstance(text, str) else "")
-    return frame.assign(
-        variant=variant,
-        family=frame["sparsity"].map(family),
-        nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
-        reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),
-        name=frame["sparsity"] + variant.map(lambda text: f" ({text})" if text else ""),
-    )
-
-
-def lines(frame: pd.DataFrame) -> Iterator[Any]:
-    """Returns the lines of a frame, the columns their attributes."""
-    return iter(frame.itertuples(index=False))

@@ -10,8 +10,8 @@ from functools import partial
 
 from harness import metrics
 from harness.metrics import Metric
+from harness.plots.points import amount, family
 from harness.report.entries import Entry
-from harness.report.names import amount, family
 from harness.report.spec import PageColumn
 from harness.report.statistics import Estimate
 from harness.report.tables import Table
@@ -76,7 +76,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def estimate(value: Estimate | None, *, signed: bool = False) -> str:
-    """Formats a mean ± interval; the mean alone for one seed.
+    """Formats a mean ± interval; the mean alone for one seed, and of two both values.
 
     Example:
         >>> estimate(Estimate(98.5333, 0.2117, 3))
@@ -84,11 +84,16 @@ def estimate(value: Estimate | None, *, signed: bool = False) -> str:
     """
     if value is None:
         return NOT_AVAILABLE
-    mean = number(value.mean, 2)
-    if signed and not mean.startswith("-") and float(mean.replace(",", "")) != 0:
-        mean = f"+{mean}"
-    mean = mean.replace("-", "−")
+    if value.half_width is None and len(value.values) > 1:
+        return ", ".join(_signed(each) if signed else number(each, 2) for each in value.values)
+    mean = _signed(value.mean) if signed else number(value.mean, 2).replace("-", "−")
     return mean if value.half_width is None else f"{mean} ± {number(value.half_width, 2)}"
+
+
+def _signed(value: float) -> str:
+    text = number(value, 2)
+    plus = "" if text.startswith("-") or float(text.replace(",", "")) == 0 else "+"
+    return f"{plus}{text}".replace("-", "−")
 
 
 def seeds_text(entry: Entry) -> str:
@@ -277,6 +282,8 @@ def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Dr
     ]
     if table.has_controls:
         columns.append(("vs control", _measured(_control_text)))
+    if heading:
+        columns += _certainty(table)
     if any(entry.published for entry in table.entries):
         columns += [
             (PUBLISHED_HEADING, _published(lambda e: published_text(e, quality))),
@@ -285,6 +292,42 @@ def _results(table: Table, quality: Metric, heading: str) -> list[tuple[str, _Dr
     if heading and any(entry.published_beside for entry in table.entries):
         columns.append(("published beside it", _beside_place))
     return columns
+
+
+def _certainty(table: Table) -> list[tuple[str, _Draw]]:
+    """How sure differences are, where any row can tell."""
+    columns: list[tuple[str, _Draw]] = []
+    if any(entry.p_holm is not None for entry in table.entries):
+        columns.append(("p, seeds (Holm)", _measured(lambda e: _p_text(e.p_holm))))
+    compared = [entry.comparison for entry in table.entries if entry.comparison]
+    if any(each.examples for each in compared):
+        columns.append(("± test examples", _measured(_examples_text)))
+        columns.append(("p, McNemar", _measured(_mcnemar_text)))
+    if any(each.p_by_seed for each in compared):
+        columns.append(("p, bootstrap, by seed", _measured(_by_seed_text)))
+    return columns
+
+
+def _by_seed_text(entry: Entry) -> str:
+    by_seed = entry.comparison.p_by_seed if entry.comparison else ()
+    return ", ".join(map(_p_text, by_seed)) or NOT_APPLICABLE
+
+
+def _p_text(p: float | None) -> str:
+    if p is None:
+        return NOT_APPLICABLE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _examples_text(entry: Entry) -> str:
+    examples = entry.comparison.examples if entry.comparison else None
+    if examples is None or examples.half_width is None:
+        return NOT_APPLICABLE
+    return f"± {number(examples.half_width, 2)}"
+
+
+def _mcnemar_text(entry: Entry) -> str:
+    return _p_text(entry.comparison.p_examples if entry.comparison else None)
 
 
 def difference_text(entry: Entry) -> str:
@@ -301,25 +344,33 @@ def _control_text(entry: Entry) -> str:
 def size_grid(table: Table) -> Grid:
     """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
     return _row_grid(
-        table, "size", "Sparsity reached, and size", _columns(metrics.SIZE, denominators=True)
+        table,
+        "size",
+        "Sparsity reached, and size",
+        _columns(table, metrics.SIZE, denominators=True),
     )
 
 
 def cost_grid(table: Table) -> Grid:
     """Every row: what training cost."""
-    return _row_grid(table, "cost", "Cost", [("seeds", _seeds_place), *_columns(metrics.COST)])
+    columns = [("seeds", _seeds_place), *_columns(table, metrics.COST)]
+    return _row_grid(table, "cost", "Cost", columns)
 
 
 def summary_grid(table: Table) -> Grid:
     """What a terminal has room for: results, and of size what is asked first."""
     results = _results(table, table.spec.quality, heading="")
-    return _row_grid(table, "summary", table.spec.title, [*results, *_columns(metrics.SUMMARY)])
+    return _row_grid(
+        table, "summary", table.spec.title, [*results, *_columns(table, metrics.SUMMARY)]
+    )
 
 
-def _columns(place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
+def _columns(table: Table, place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
     """The columns of the metrics shown in a place."""
     columns = []
     for metric in metrics.shown(place):
+        if metric.if_logged and not any(metric.name in e.values for e in table.entries):
+            continue
         columns.append(_column(metric))
         if denominators and metric.of:
             columns.append(_column(metrics.find(metric.of)))

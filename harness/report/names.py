@@ -61,32 +61,3 @@ def label_of(params: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str | None:
     return None if value is None or str(value) in ("", "None") else str(value)
-
-
-def family(sparsity: str) -> str:
-    """Returns a sparsity's name without its amount: `random 50%` -> `random`."""
-    return sparsity.rpartition(" ")[0] if sparsity.endswith("%") else sparsity
-
-
-def amount(sparsity: str) -> str:
-    """Returns the amount in a sparsity's name, or the whole name: `random 50%` -> `50%`."""
-    return sparsity.rpartition(" ")[2] if sparsity.endswith("%") else sparsity
-
-
-def nominal(sparsity: str) -> float | None:
-    """The share of zeros that a sparsity's name promises, in %; None where it says none.
-
-    Example:
-        >>> nominal("random 87.5%"), nominal("2 by 4 SR-STE"), nominal("dense")
-        (87.5, 50.0, 0.0)
-    """
-    if sparsity == "dense":
-        return 0.0
-    if sparsity.endswith("%"):
-        share = amount(sparsity).rstrip("%")
-        return float(share) if share.replace(".", "", 1).isdecimal() else None
-    kept, _, rest = sparsity.partition(" by ")
-    of = rest.partition(" ")[0]
-    if not (kept.isdecimal() and of.isdecimal() and int(of)):
-        return None
-    return 100 * (1 - int(kept) / int(of))

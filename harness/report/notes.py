@@ -48,6 +48,8 @@ def _seeds(entries: Sequence[Entry]) -> list[str]:
     notes = []
     if any(e.quality is not None and e.quality.n == 1 for e in entries):
         notes.append("Rows with 1 seed have no interval: one run says nothing about its spread.")
+    if any(e.quality is not None and e.quality.n == 2 for e in entries):
+        notes.append("Rows with 2 seeds show both values: an interval of two would tell nothing.")
     missing = sum(max(0, len(e.spec.seeds) - len(e.runs)) for e in entries if e.runs)
     if missing:
         notes.append(f"Not run (yet) of measured rows: {_count(missing, 'planned seed')}.")

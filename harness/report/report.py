@@ -17,7 +17,7 @@ from harness.report.spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
 from harness.tracking.backends import NoRunsError
-from harness.tracking.runs import read_histories, read_runs
+from harness.tracking.runs import Uri, read_answers, read_histories, read_runs
 
 _Plots = Mapping[str, bytes]
 _DRAW: dict[str, Callable[[Table, _Plots, str], str]] = {
@@ -52,7 +52,7 @@ class ReportResult:
 def report(
     spec: TableSpec,
     *,
-    uri: str,
+    uri: Uri,
     out_dir: Path,
     formats: Sequence[str] = FORMATS,
     plots: bool = True,
@@ -98,21 +98,30 @@ def report(
 def write_table(
     table: Table,
     *,
-    uri: str,
+    uri: Uri,
     out_dir: Path,
     formats: Sequence[str] = FORMATS,
     plots: bool = True,
     width: int = 120,
     ui: str | None = None,
+    stem: str = "",
 ) -> ReportResult:
     """Draws a table and its plots and writes them; the arguments are those of `report`.
+
+    Args:
+        stem: What the files' names begin with, instead of `table`: several tables then share a
+            folder, and plots are drawn as SVG alone.
 
     Raises:
         ReportError: The folder cannot be written to.
     """
     drawn = _draw_plots(table, uri) if plots else {}
-    address = ui or (uri if uri.startswith(("http://", "https://")) else UI)
-    files = {f"table.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
+    if stem:
+        drawn = {f"{stem}_{name}": each for name, each in drawn.items() if name.endswith(".svg")}
+    store = uri if isinstance(uri, str) else uri[0]
+    address = ui or (store if store.startswith(("http://", "https://")) else UI)
+    named = stem or "table"
+    files = {f"{named}.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
     paths = write_files(out_dir, {**files, **drawn})
     return ReportResult(tuple(paths), to_text(table, width), table.notes, table.excluded, table)
 
@@ -129,7 +138,7 @@ def check_formats(formats: Sequence[str]) -> None:
 
 def read_table(
     spec: TableSpec,
-    uri: str,
+    uri: Uri,
     selection: Selection | None = None,
     *,
     without_runs: bool = False,
@@ -147,7 +156,7 @@ def read_table(
         ReportError: The key of a filter is unknown (`UnknownKeyError`).
     """
     try:
-        return _table(spec, read_runs(uri, spec.reads), selection or Selection())
+        return _table(spec, read_runs(uri, spec.reads), selection or Selection(), uri=uri)
     except NoRunsError as error:
         if spec.published is None and not without_runs:
             raise
@@ -155,10 +164,17 @@ def read_table(
 
 
 def _table(
-    spec: TableSpec, frame: pd.DataFrame, selection: Selection, notes: tuple[str, ...] = ()
+    spec: TableSpec,
+    frame: pd.DataFrame,
+    selection: Selection,
+    notes: tuple[str, ...] = (),
+    uri: Uri = (),
 ) -> Table:
     collection = collect(frame, spec, selection)
-    return build_table(spec, collection, read_published(spec.published), notes, selection)
+    shown = [run.run_id for runs in collection.runs for run in runs.values()]
+    answers = read_answers(uri, list(dict.fromkeys([*shown, *collection.baselines])))
+    published = read_published(spec.published)
+    return build_table(spec, collection, published, notes, selection, answers)
 
 
 def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
@@ -175,7 +191,7 @@ def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
     return path
 
 
-def _draw_plots(table: Table, uri: str) -> dict[str, bytes]:
+def _draw_plots(table: Table, uri: Uri) -> dict[str, bytes]:
     from harness.report.plots import HISTORY_KEYS, draw_plots, runs_drawn  # matplotlib: slow
 
     return draw_plots(table, read_histories(uri, runs_drawn(table), HISTORY_KEYS))

@@ -85,6 +85,7 @@ class TableSpec:
         source: Where the published table is to be read (URL), or empty.
         command: What runs its cells, or empty.
         experiment: The MLflow experiment that holds the runs; empty for that of its name.
+        tuned: What the recipes were chosen with, in a sentence; empty where nobody said.
     """
 
     name: str
@@ -97,6 +98,7 @@ class TableSpec:
     source: str = ""
     command: str = ""
     experiment: str = ""
+    tuned: str = ""
 
     @property
     def folder(self) -> str:

@@ -1,24 +1,29 @@
 """Means and their confidence intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import special
 
 CONFIDENCE = 0.95
+#: Fewer values have no interval that is of use.
+LEAST = 3
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over seeds, `mean` ± `half_width`.
 
-    `half_width` is None for a single seed: one value says nothing about its own spread.
+    `half_width` is None for one seed or two: one value says nothing about its own spread, and two
+    say so little (t is 12.7) that the interval is wider than what can be. `values` are then what
+    there is to show.
     """
 
     mean: float
     half_width: float | None
     n: int
+    values: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
@@ -43,11 +48,12 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Es
         raise ValueError(f"received {values!r}; a mean needs one finite value a seed, at least one")
     n = data.size
     mean = float(data.mean())
-    if n == 1:
-        return Estimate(mean, None, 1)
+    each = tuple(data.tolist())
+    if n < LEAST:
+        return Estimate(mean, None, n, each)
     # scipy.special rather than scipy.stats: the same quantile, without its second of import.
     quantile = float(special.stdtrit(n - 1, 0.5 + confidence / 2))
-    return Estimate(mean, quantile * float(data.std(ddof=1)) / n**0.5, n)
+    return Estimate(mean, quantile * float(data.std(ddof=1)) / n**0.5, n, each)
 
 
 def paired_difference(

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.report.collect import Collection, Exclusion, Run
+from harness.report.comparisons import holm
 from harness.report.entries import Entry, Partners, entry, files_of
 from harness.report.filters import Selection
 from harness.report.notes import notes_of
 from harness.report.published import Published, PublishedTable
 from harness.report.spec import RowSpec, TableSpec
+from harness.tracking.answers import Answers
 
 _Rows = list[tuple[RowSpec, dict[str, Run]]]
 
@@ -70,6 +72,7 @@ def build_table(
     published: PublishedTable,
     first_notes: tuple[str, ...] = (),
     selection: Selection | None = None,
+    answers: Mapping[str, Answers] | None = None,
 ) -> Table:
     """Computes every number of a table.
 
@@ -99,10 +102,16 @@ def build_table(
     }
     entries = tuple(
         entry(
-            row, tuple(runs[s] for s in sorted(runs, key=_seed)), own, files[row.model], published
+            row,
+            tuple(runs[s] for s in sorted(runs, key=_seed)),
+            own,
+            files[row.model],
+            published,
+            answers or {},
         )
         for (row, runs), own in zip(filled, paired, strict=True)
     )
+    entries = _corrected(entries)
     data = sorted({t for e in entries for r in e.runs if (t := r.tags.get("harness.data"))})
     notes = (*first_notes, *notes_of(entries, collection.excluded, strays, collection.mixed))
     chosen = selection or Selection()
@@ -115,6 +124,14 @@ def build_table(
         tuple(chosen.texts),
         chosen.options,
     )
+
+
+def _corrected(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Corrects p-values for the number of sparse rows that are compared."""
+    compared = [
+        None if e.spec.is_control or e.comparison is None else e.comparison.p for e in entries
+    ]
+    return tuple(replace(e, p_holm=p) for e, p in zip(entries, holm(compared), strict=True))
 
 
 def _partners(

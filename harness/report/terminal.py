@@ -1,14 +1,18 @@
 """Draws a table for a terminal, in the width there is."""
 
+import re
 import textwrap
 from dataclasses import replace
 
-from harness.report.escape import one_line
+from harness.errors import one_line
 from harness.report.layout import Grid, summary_grid
 from harness.report.render.caption import caption
 from harness.report.tables import Table
 
 _RULE = "─"
+
+#: Two values in the place of a mean.
+_VALUES = re.compile(r"[+−\d.]+, [+−\d.]+")
 
 
 def to_text(table: Table, width: int = 120) -> str:
@@ -57,7 +61,10 @@ def _draw(grid: Grid, *, broken: bool) -> list[str]:
 
 
 def _pieces(text: str, broken: bool) -> list[str]:
-    mean, sign, half_width = one_line(text).partition(" ± ")
+    line = one_line(text)
+    if broken and _VALUES.fullmatch(line):
+        return line.replace(", ", ",\n").split("\n")
+    mean, sign, half_width = line.partition(" ± ")
     return [mean, f"± {half_width}"] if sign and broken else [mean + sign + half_width]
 
 

@@ -62,8 +62,8 @@ def launch(
 def _launch(configs: Configs, jobs: int, further: bool, program: tuple[str, ...]) -> int:
     _leads(configs, jobs)
     cells = plan(configs, program)
-    known = _finished(cells)
-    _prepare(cells, known)
+    known = finished(cells)
+    prepare(cells, known)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
@@ -125,10 +125,10 @@ def _launch_sweep(
 ) -> int:
     if not _leads(configs, jobs):
         return _launch(configs, jobs, further=True, program=())
-    _spec(sweep, configs, extra)  # refuses what no table could show
+    specified(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
-    known = _finished(cells)
+    known = finished(cells)
     took = ""
     made = variant(sweep, extra)
     if known.whole(sweep.name, [cell.id for cell in cells], made):
@@ -158,8 +158,8 @@ def _run_below_parent(
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
-    _prepare(cells, known)
-    spec = _spec(sweep, configs, extra)
+    prepare(cells, known)
+    spec = specified(sweep, configs, extra)
     made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
         quality = spec.quality.name
@@ -175,14 +175,24 @@ def _run_below_parent(
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
-    return write_report(_spec(sweep, configs, extra), configs[0][0].tracking.uri, out)
+    return write_report(specified(sweep, configs, extra), configs[0][0].tracking.uri, out)
 
 
-def _spec(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+def specified(sweep: Sweep, configs: Configs, extra: Sequence[str]) -> TableSpec:
+    """The specification of a sweep's table.
+
+    Raises:
+        ConfigError: no table could show its cells.
+    """
     return table_spec(sweep, [config for config, _ in configs], extra)
 
 
-def _finished(cells: Sequence[Cell]) -> Finished:
+def finished(cells: Sequence[Cell]) -> Finished:
+    """What is done in the experiment of these cells.
+
+    Raises:
+        TrackingError: their store cannot be reached or read.
+    """
     tracking = cells[0].config.tracking
     store.check(tracking.uri)
     return find_all(tracking.uri, tracking.experiment)
@@ -233,7 +243,7 @@ def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
         _console.print(f"{measured} measured anew, {others} trained.")
 
 
-def _prepare(cells: Sequence[Cell], known: Finished) -> None:
+def prepare(cells: Sequence[Cell], known: Finished) -> None:
     """Refuses what can be refused while nothing is written yet; then makes the store.
 
     What was built for a finished run of the same weights needs no second look.

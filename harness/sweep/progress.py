@@ -32,6 +32,7 @@ class ProgressView:
         self._done = {cell.id: 0.0 for cell in cells}  # fraction of each cell
         self._metrics: dict[str, dict[str, float]] = {}
         self._tasks: dict[str, TaskID] = {}
+        self._warned: set[str] = set()
         self._began = 0.0
         self._bar = Progress(
             SpinnerColumn(finished_text=" "),
@@ -66,7 +67,13 @@ class ProgressView:
         )
 
     def event(self, cell: Cell, event: Mapping[str, Any]) -> None:
-        """Moves the bars."""
+        """Moves the bars; a warning, which may come of every cell, is written once."""
+        if event["kind"] == "warning":
+            if event["text"] not in self._warned:
+                self._warned.add(event["text"])
+                text = f"[bold red]WARNING:[/] {escape(event['text'])}"
+                self._console.print(text, soft_wrap=True)
+            return
         task = self._tasks[cell.id]
         if event["kind"] == "stage":
             self._bar.update(task, note=f"[dim]{event['stage']}")

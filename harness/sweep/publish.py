@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from harness import tasks
 from harness.config import compose
-from harness.errors import ConfigError, ReportError
+from harness.config.folders import shipped
+from harness.errors import ConfigError, ReportError, one_line
 from harness.report import (
     FORMATS,
     ReportResult,
@@ -23,15 +24,20 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.escape import one_line
+from harness.report.files import write_files
+from harness.report.reading import to_reading
 from harness.report.report import check_formats
 from harness.report.tables import Table
+from harness.sweep.collecting import kept_specs
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
-from harness.tracking.runs import read_runs
+from harness.sweep.watching import watch
+from harness.tracking.runs import Uri, read_runs
 
 #: Where tables go: a folder each.
 RESULTS = Path("results")
+#: What the committed runs are judged by, beside their folder.
+STATEMENTS = "statements.yaml"
 _console = Console(highlight=False)
 
 
@@ -46,9 +52,11 @@ class Request:
         selection: the runs to keep.
         formats: the files to write.
         plots: whether to draw plots.
-        uri: the MLflow store; None for the config's.
+        uri: the MLflow store; None for the config's, and beside it the runs that are committed.
+        kept: a folder of collected runs to rebuild its tables from, and from nothing else.
         out: the folder of the files (of several tables: of their folders).
         ui: where run ids link to; None for the store's own server, or that of `harness ui`.
+        watch: follow the one table's sweep until it ends, then write the table.
     """
 
     tables: tuple[str, ...] = ()
@@ -58,8 +66,10 @@ class Request:
     formats: tuple[str, ...] = FORMATS
     plots: bool = True
     uri: str | None = None
+    kept: Path | None = None
     out: Path | None = None
     ui: str | None = None
+    watch: bool = False
 
 
 def print_reports(request: Request) -> list[ReportResult]:
@@ -70,7 +80,14 @@ def print_reports(request: Request) -> list[ReportResult]:
             be read.
     """
     check_formats(request.formats)
+    if request.kept is not None:
+        return _rebuild(request, request.kept)
     specs = _specs(request)
+    if request.watch:
+        if len(specs) != 1:
+            raise ConfigError(f"--watch: received {len(specs)} tables; accepted: one")
+        ((spec, uri),) = specs
+        watch(spec, uri, request.out or RESULTS / spec.folder, request.ui)
     several = len(specs) > 1
     tables, left_out = _tables(specs, request)
     results = []
@@ -101,9 +118,41 @@ def print_reports(request: Request) -> list[ReportResult]:
     return results
 
 
+def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
+    """Writes the tables of collected runs into one folder, each under its name."""
+    specs = kept_specs(folder)
+    chosen = request.tables or tuple(specs)
+    if unknown := [name for name in chosen if name not in specs]:
+        raise ConfigError(f"table {unknown[0]!r} is not in {folder}; accepted: {', '.join(specs)}")
+    results = [
+        write_table(
+            read_table(specs[name], str(folder), request.selection),
+            uri=str(folder),
+            out_dir=request.out or RESULTS,
+            formats=request.formats,
+            plots=request.plots,
+            width=_console.width,
+            ui=request.ui,
+            stem=name,
+        )
+        for name in chosen
+    ]
+    for result in results:
+        show(result)
+    if set(chosen) == set(specs):
+        out = request.out or RESULTS
+        if "html" in request.formats:
+            write_index(out, results)
+        statements = folder.parent / STATEMENTS
+        if statements.is_file() and "md" in request.formats and request.plots:
+            reading = to_reading(statements, dict(zip(chosen, results, strict=True)))
+            write_files(out, {"README.md": reading.encode()})
+    return results
+
+
 def _tables(
-    specs: Sequence[tuple[TableSpec, str]], request: Request
-) -> tuple[list[tuple[Table, str]], list[str]]:
+    specs: Sequence[tuple[TableSpec, Uri]], request: Request
+) -> tuple[list[tuple[Table, Uri]], list[str]]:
     """The tables with their stores, and the names of those whose runs do not know a filter's key.
 
     Raises:
@@ -142,7 +191,7 @@ def show(result: ReportResult) -> ReportResult:
     return result
 
 
-def _specs(request: Request) -> list[tuple[TableSpec, str]]:
+def _specs(request: Request) -> list[tuple[TableSpec, Uri]]:
     """The tables asked for, each with its store."""
     tables: Sequence[str] = request.tables
     if not tables and request.experiment and request.experiment not in names():
@@ -154,17 +203,23 @@ def _specs(request: Request) -> list[tuple[TableSpec, str]]:
     return found
 
 
-def _spec(name: str, request: Request) -> tuple[TableSpec, str]:
+def _spec(name: str, request: Request) -> tuple[TableSpec, Uri]:
     if name not in names() and not name.endswith((".yaml", ".yml")):
         accepted = ", ".join(names())
         raise ConfigError(f"table {name!r} does not exist; accepted: {accepted}")
     sweep = load(name)
     configs = [config for config, _ in sweep.configs(request.overrides)]
     spec = table_spec(sweep, configs, request.overrides)
-    return spec, request.uri or configs[0].tracking.uri
+    return spec, request.uri or _beside(configs[0].tracking.uri)
 
 
-def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
+def _beside(uri: str) -> Uri:
+    """A store, and the committed runs, where there are any: a fresh clone has no other."""
+    runs = shipped("runs")
+    return (uri, str(runs)) if runs.is_dir() else uri
+
+
+def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, Uri]]:
     """Tables of whatever cells an experiment holds: one a scale and measure, never mixed."""
     frame = read_runs(uri, experiment)
     scale = _column(frame, "tags.harness.scale")
@@ -175,7 +230,7 @@ def _experiment_specs(experiment: str, uri: str) -> list[tuple[TableSpec, str]]:
         for measure in dict.fromkeys(quality)
         if (rows := rows_from_runs(frame[(scale == each) & (quality == measure)]))
     }
-    found = []
+    found: list[tuple[TableSpec, Uri]] = []
     for (each, measure), rows in parts.items():
         own = [experiment]
         own += [each] if len({scale for scale, _ in parts}) > 1 else []

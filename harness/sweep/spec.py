@@ -19,6 +19,7 @@ from harness.sweep.as_written import read
 from harness.sweep.listed import as_text, listed
 
 _Line = tuple[str, ...]
+Block = tuple[_Line, tuple[_Line, ...], tuple[int, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,10 @@ class Sweep:
         title: the table's heading.
         scale: full or small.
         seeds: each cell is run once with each.
-        blocks: `(overrides, cells)`: overrides shared by a block's cells, and each cell's own.
+        blocks: `(overrides, cells, seeds)`: overrides shared by a block's cells, each cell's own,
+            and the seeds of the block where they are not the sweep's.
         published: the file under `results/published/` to compare with, or None.
+        tuned: what the recipes were chosen with, for the table's caption.
         aliases: short names that overrides on the command line may use -> the keys.
         file: what it was asked for by: its name, or the path of its file.
     """
@@ -40,8 +43,9 @@ class Sweep:
     title: str
     scale: str
     seeds: tuple[int, ...]
-    blocks: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+    blocks: tuple["Block", ...]
     published: str | None = None
+    tuned: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
 
@@ -58,9 +62,9 @@ class Sweep:
         """The overrides of every cell: before its own, its own, and after them."""
         extra = [self.unaliased(override) for override in extra]
         seeded = any(override.startswith("seed=") for override in extra)
-        seeds = [()] if seeded else [(f"seed={seed}",) for seed in self.seeds]
         own = (f"scale={self.scale}", f"tracking.experiment={self.name}")
-        for shared, cells in self.blocks:
+        for shared, cells, numbers in self.blocks:
+            seeds = [()] if seeded else [(f"seed={seed}",) for seed in numbers or self.seeds]
             for cell in cells:
                 for seed, more in product(seeds, expand(extra)):
                     yield shared, cell, (*own, *seed, *more)
@@ -144,7 +148,7 @@ def _file(name: str) -> Path:
     return found
 
 
-_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases"}
+_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases", "tuned"}
 
 
 def _parse(name: str, path: Path, content: Any) -> Sweep:
@@ -164,12 +168,6 @@ def _fields(content: Any) -> dict[str, Any]:
         raise ConfigError(f"{wrong}; accepted keys: {', '.join(sorted(_KEYS))}")
     for key in ("title", "scale"):
         need(key, content[key], isinstance(content[key], str), "a text")
-    seeds = content.get("seeds", [1])
-    # as Python writes them: what 010 means, other programs do not agree on
-    whole = isinstance(seeds, list) and all(str(seed).isdecimal() for seed in seeds)
-    whole = whole and all(str(int(seed)) == str(seed) for seed in seeds)
-    accepted = "a list of whole numbers, written without leading zeros or other signs"
-    need("seeds", as_text(seeds), whole and bool(seeds), accepted)
     if content.get("published") is not None:
         tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
         one_of("published", content["published"], tables)
@@ -178,22 +176,36 @@ def _fields(content: Any) -> dict[str, Any]:
         isinstance(text, str) for pair in aliases.items() for text in pair
     )
     need("aliases", aliases, named, "a mapping from short names to keys")
+    tuned = content.get("tuned", "")
+    need("tuned", as_text(tuned), isinstance(tuned, str), "a text")
     blocks = content["blocks"]
     need("blocks", blocks, isinstance(blocks, list) and bool(blocks), "a list of blocks")
     return {
         "title": content["title"],
         "scale": content["scale"],
-        "seeds": tuple(map(int, seeds)),
+        "seeds": _seeds("seeds", content.get("seeds", [1])),
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
+        "tuned": " ".join(tuned.split()),
         "aliases": aliases,
     }
 
 
-def _block(key: str, block: Any) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    known = isinstance(block, dict) and set(block) <= {"overrides", "cells"}
-    need(key, block, known, "a mapping with overrides and cells")
+def _seeds(key: str, seeds: Any) -> tuple[int, ...]:
+    # as Python writes them: what 010 means, other programs do not agree on
+    whole = isinstance(seeds, list) and all(str(seed).isdecimal() for seed in seeds)
+    whole = whole and all(str(int(seed)) == str(seed) for seed in seeds)
+    accepted = "a list of whole numbers, written without leading zeros or other signs"
+    need(key, as_text(seeds), whole and bool(seeds), accepted)
+    return tuple(map(int, seeds))
+
+
+def _block(key: str, block: Any) -> Block:
+    known = isinstance(block, dict) and set(block) <= {"overrides", "cells", "seeds"}
+    need(key, block, known, "a mapping with overrides, cells and seeds")
     cells = block.get("cells") or []
     need(f"{key}.cells", cells, isinstance(cells, list) and bool(cells), "a list of cells")
     shared = listed(f"{key}.overrides", block.get("overrides") or [])
-    return shared, tuple(listed(f"{key}.cells[{i}]", cell) for i, cell in enumerate(cells))
+    seeds = _seeds(f"{key}.seeds", block["seeds"]) if "seeds" in block else None
+    own = tuple(listed(f"{key}.cells[{i}]", cell) for i, cell in enumerate(cells))
+    return shared, own, seeds

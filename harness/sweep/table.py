@@ -41,6 +41,7 @@ def table_spec(sweep: Sweep, configs: Sequence[Config], extra: Sequence[str] = (
         rows=rows,
         quality=_quality(sweep, configs, page),
         published=sweep.published,
+        tuned=sweep.tuned,
         page=page.page if page and fits else (),
         source=page.source if page else "",
         command=command("sweep", sweep.file or sweep.name, *extra),

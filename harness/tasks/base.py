@@ -95,15 +95,18 @@ class Task(Options):
         return Samples(self.inputs(data, EXPORT_SAMPLES), more)
 
     def rescore(
-        self, exported: Sequence["Artifact"], data: Any, config: Config, scores: Any
+        self, artifact: "Artifact", data: Any, config: Config, scores: Any
     ) -> dict[str, float]:
-        """Metrics of exported files that do not give what the model gives.
+        """Metrics of an exported file on the test split; none of one that is not scored.
 
         Args:
-            exported: the files.
+            artifact: the file.
             data: as for `evaluate`.
             config: the cell.
             scores: what `evaluate` returned for the model itself.
+
+        Raises:
+            ExportError: the file does not run on all of the split.
         """
         return {}
 

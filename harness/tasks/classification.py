@@ -1,6 +1,6 @@
 """One class for each example: images, words heard, texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,20 +38,16 @@ class Classification(Task):
         return next(data.test(count).as_numpy_iterator())[0]
 
     def rescore(
-        self, exported: Sequence[Artifact], data: Any, config: Config, scores: "ClassScores"
+        self, artifact: Artifact, data: Any, config: Config, scores: "ClassScores"
     ) -> dict[str, float]:
-        """How well files of another arithmetic do on the test set, beside the model itself."""
-        metrics: dict[str, float] = {}
+        """How well the file does on the test set, beside the model itself."""
         formats = {each.kind: each for each in config.export.chosen()}
-        for artifact in exported:
-            prefix = formats[artifact.kind].scored if artifact.kind in formats else None
-            if prefix is not None:
-                runner = formats[artifact.kind].runner(artifact.path)
-                found = accuracy.evaluate_function(runner, tested(data, config))
-                difference = round(found.accuracy - scores.measured.accuracy, 6)
-                metrics |= found.metrics(prefix)
-                metrics[f"{prefix}/accuracy_difference"] = difference
-        return metrics
+        each = formats.get(artifact.kind)
+        if each is None or each.scored is None:
+            return {}
+        found = accuracy.evaluate_function(each.runner(artifact.path), tested(data, config))
+        difference = round(found.accuracy - scores.measured.accuracy, 6)
+        return {**found.metrics(each.scored), f"{each.scored}/accuracy_difference": difference}
 
 
 class ClassScores:

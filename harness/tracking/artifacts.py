@@ -1,24 +1,26 @@
 """The files of a cell's run: config, models, per-layer sparsity, curves, tables."""
 
-import csv
 import dataclasses
-import io
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from harness.config import Config
+from harness.config.label import sparsity_label
 from harness.tracking.cell_run import CellRun
 from harness.tracking.packaging import FOLDER, write_model_files
 
 
 def log_config(run: CellRun, config: Config) -> None:
     """The resolved config, as `config.yaml`."""
-    _log_text(run, "config.yaml", yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
+    text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+    _log(run, {"config.yaml": text.encode()})
 
 
 def log_model(run: CellRun, model: Any, folder: Path) -> None:
@@ -36,68 +38,61 @@ def log_model(run: CellRun, model: Any, folder: Path) -> None:
     run.set_tags({"mlflow.log-model.history": json.dumps([packaged.get_tags_dict()])})
 
 
-def log_layers(run: CellRun, layers: Sequence[Any]) -> None:
+def log_layers(run: CellRun, config: Config, layers: Sequence[Any]) -> None:
     """Every trainable weight, pruned or why not, as `sparsity/layers.csv` and a plot."""
-    rows = [dataclasses.asdict(layer) for layer in layers]
-    if not rows:
+    from harness.plots import layers as plot
+    from harness.plots.style import render
+
+    if not layers:
         return
-    _log_text(
-        run, "layers.csv", _csv(list(rows[0]), [list(row.values()) for row in rows]), "sparsity"
-    )
-    pruned = [layer for layer in layers if layer.prunable]
-    figure, axes = _figure(height=0.9 + 0.3 * len(pruned))
-    axes.barh([layer.path for layer in pruned], [layer.sparsity for layer in pruned])
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="share of zeros", title="Sparsity by layer")
-    _log_figure(run, figure, "layers.png", "sparsity")
+    rows = pd.DataFrame([dataclasses.asdict(layer) for layer in layers], dtype=object)
+    _log(run, {"layers.csv": _csv(rows)}, "sparsity")
+    pruned = rows[rows["prunable"].astype(bool)].assign(sparsity_reached=rows["sparsity"])
+    drawn = pruned.assign(weight=rows["path"], sparsity=sparsity_label(config), variant="")
+    panel = {"Sparsity by layer": partial(plot.draw, frame=drawn)}
+    _log(run, render("layers", panel, (6.4, plot.height(drawn)), ["png"]), "sparsity")
+
+
+def log_multiply_adds(run: CellRun, counted: Any) -> None:
+    """What each weight costs one example, and what it would without its zeros.
+
+    Args:
+        run: an open run.
+        counted: `harness.models.layers.multiply_adds.MultiplyAdds`.
+    """
+    header, *rows = counted.rows()
+    _log(run, {"multiply_adds.csv": _csv(_frame(header, rows))}, "sparsity")
 
 
 def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
     """Training and validation curves, as `curves/*.png`."""
-    names = sorted({key.partition("/")[2] for record in history for key in record if "/" in key})
-    for name in names:
-        figure, axes = _figure(height=3.2)
-        for split in ("train", "val"):
-            points = [(r["step"], r[f"{split}/{name}"]) for r in history if f"{split}/{name}" in r]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=split)
-        axes.set(xlabel="step", ylabel=name, title=name)
-        axes.legend(frameon=False)
-        _log_figure(run, figure, f"{name}.png", "curves")
+    from harness.plots import curves
+    from harness.plots.style import render
+
+    frame = pd.DataFrame(history)
+    for name in curves.names(frame):
+        panel = {name: partial(curves.draw, frame=frame, name=name)}
+        _log(run, render(name, panel, (6.4, 3.2), ["png"]), "curves")
 
 
 def log_tables(run: CellRun, tables: Mapping[str, Any]) -> None:
     """Tables (a header and rows), each as a CSV file of its name."""
     for name, table in tables.items():
-        _log_text(run, name, _csv(table.header, table.rows))
+        _log(run, {name: _csv(_frame(table.header, table.rows))})
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+def _frame(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(header), dtype=object)
 
 
-def _figure(height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure  # without pyplot: no state, no display
-
-    figure = Figure(figsize=(6.4, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _log_figure(run: CellRun, figure: Any, name: str, folder: str) -> None:
+def _log(run: CellRun, files: Mapping[str, bytes], folder: str | None = None) -> None:
+    """Files by name, in a folder of the run."""
     with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary, name)
-        figure.savefig(path, dpi=120)
-        run.artifact(path, folder)
-
-
-def _log_text(run: CellRun, name: str, text: str, folder: str | None = None) -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary, name)
-        path.write_text(text, encoding="utf-8")
-        run.artifact(path, folder)
+        for name, content in files.items():
+            path = Path(temporary, name)
+            path.write_bytes(content)
+            run.artifact(path, folder)

@@ -58,6 +58,9 @@ class Backend(Protocol):
     ) -> Iterable[tuple[str, str, int, float]]:
         """Run id, metric, step and value, by the time of logging; NaN may be left out."""
 
+    def places(self, run_ids: Sequence[str]) -> Iterable[tuple[str, str]]:
+        """Run id, and the URI of the run's files."""
+
 
 @contextmanager
 def opened(uri: str) -> Iterator[Backend]:
@@ -171,6 +174,15 @@ class Sqlite:
                 (run_id, *keys),
             )
 
+    def places(self, run_ids: Sequence[str]) -> Iterable[tuple[str, str]]:
+        """As `Backend`."""
+        for start in range(0, len(run_ids), 500):  # SQLite takes so many values, and few more
+            some = run_ids[start : start + 500]
+            marks = ", ".join("?" * len(some))
+            yield from self._db.execute(
+                f"SELECT run_uuid, artifact_uri FROM runs WHERE run_uuid IN ({marks})", some
+            )
+
 
 class Client:
     """A `Backend` by MLflow's client; the runs of an experiment are fetched once."""
@@ -235,3 +247,7 @@ class Client:
                 history = self._client.get_metric_history(run_id, key)
                 for metric in sorted(history, key=lambda m: m.timestamp):
                     yield run_id, key, metric.step, metric.value
+
+    def places(self, run_ids: Sequence[str]) -> Iterable[tuple[str, str]]:
+        """As `Backend`."""
+        return [(run_id, self._client.get_run(run_id).info.artifact_uri) for run_id in run_ids]

@@ -1,6 +1,7 @@
 """What a run's page says in words: the headline numbers and how to repeat them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from harness import metrics
 from harness.config import Config
@@ -12,8 +13,22 @@ def headline(values: Mapping[str, float]) -> dict[str, float]:
     return {metric.name: value for metric, value in metrics.present(metrics.LINE, values)}
 
 
-def description(config: Config, values: Mapping[str, float], command: str, source: str = "") -> str:
-    """Markdown for MLflow's description box; `source` says where the data are from."""
+def description(
+    config: Config,
+    values: Mapping[str, float],
+    command: str,
+    source: str = "",
+    failures: Iterable[Any] = (),
+) -> str:
+    """Markdown for MLflow's description box.
+
+    Args:
+        config: the cell.
+        values: its final metrics.
+        command: what runs it again.
+        source: where the data are from.
+        failures: the formats that the model could not be given (`harness.export.Failure`).
+    """
     rows = [
         f"| {m.label} | {m.text(value)} |" for m, value in metrics.present(metrics.PAGE, values)
     ]
@@ -30,6 +45,7 @@ def description(config: Config, values: Mapping[str, float], command: str, sourc
             "|---|---|",
             *rows,
             "",
+            *(f"Not exported as {one.kind}: {one.reason}\n" for one in failures),
             f"Run it again: `{command}`",
         ]
     )

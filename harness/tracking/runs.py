@@ -5,18 +5,23 @@ metrics step by step; what is finished; where to look.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from harness.errors import TrackingError
-from harness.tracking import store
-from harness.tracking.backends import Backend, NoRunsError, Row, opened
+from harness.tracking import answers, backends, store
+from harness.tracking.backends import Backend, NoRunsError, Row
+from harness.tracking.collected import Collected
 
 #: Run id -> metric -> its (step, value) pairs, by step.
 Histories = dict[str, dict[str, list[tuple[int, float]]]]
+#: A store, or several whose runs are read as one's; where both have a run, the first one's counts.
+Uri = str | tuple[str, ...]
 _KINDS = ("params", "tags", "metrics")
 _ENDS = (
     "harness.cell_id",
@@ -28,11 +33,32 @@ _ENDS = (
 )
 
 
-def read_runs(uri: str, experiment: str) -> pd.DataFrame:
+@contextmanager
+def opened(uri: str) -> Iterator[Backend]:
+    """Opens a store, or a folder of collected runs, for one look at it.
+
+    Raises:
+        NoRunsError: there is no such SQLite file.
+        TrackingError: the store cannot be reached, or is no MLflow store.
+    """
+    if is_folder(uri):
+        yield Collected(Path(uri))
+    else:
+        with backends.opened(uri) as backend:
+            yield backend
+
+
+def is_folder(uri: str) -> bool:
+    """Whether a store is a folder of collected runs (`harness.tracking.collected`)."""
+    return "://" not in uri and Path(uri).is_dir()
+
+
+def read_runs(uri: Uri, experiment: str) -> pd.DataFrame:
     """Reads the runs of one experiment, newest first; deleted runs are left out.
 
     Args:
-        uri: The MLflow tracking URI, such as `sqlite:///mlflow.db` or `http://host:5000`.
+        uri: The MLflow tracking URI, such as `sqlite:///mlflow.db` or `http://host:5000`, or a
+            folder of collected runs.
         experiment: The experiment's name.
 
     Returns:
@@ -50,12 +76,38 @@ def read_runs(uri: str, experiment: str) -> pd.DataFrame:
         >>> runs = read_runs("sqlite:///mlflow.db", "demo")
         >>> runs["metrics.test/accuracy"].max()
     """
+    if isinstance(uri, tuple):
+        return _together(uri, experiment)
     with opened(uri) as backend:
         number = _experiment(backend, experiment, uri)
         frame = _Frame(backend.runs(number))
         for kind in _KINDS:
             frame.fill(f"{kind}.", backend.pairs(number, kind))
     return frame.build()
+
+
+def _together(uris: Sequence[str], experiment: str) -> pd.DataFrame:
+    """The runs of those stores that have the experiment, newest first.
+
+    Raises:
+        NoRunsError: none has it.
+    """
+    frames, missing = [], None
+    for uri in uris:
+        try:
+            frames.append(read_runs(uri, experiment))
+        except NoRunsError as error:
+            missing = missing or error
+    if not frames:
+        raise missing or NoRunsError("no store was given to read runs from")
+    if len(frames) == 1:
+        return frames[0]
+    found = pd.concat(frames, ignore_index=True).drop_duplicates("run_id")
+    for name in map(str, found):
+        if name.startswith(("params.", "tags.")):
+            found[name] = found[name].astype(object).where(found[name].notna(), None)
+    order = ["start_time", "run_id"]
+    return found.sort_values(order, ascending=[False, True]).reset_index(drop=True)
 
 
 def _experiment(backend: Backend, name: str, uri: str) -> str:
@@ -69,7 +121,7 @@ def _experiment(backend: Backend, name: str, uri: str) -> str:
     return every[name]
 
 
-def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> Histories:
+def read_histories(uri: Uri, run_ids: Sequence[str], keys: Sequence[str]) -> Histories:
     """Reads metrics of a few runs step by step; of a step logged twice, the later value.
 
     Args:
@@ -86,6 +138,9 @@ def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> His
     """
     if not run_ids:
         return {}
+    if isinstance(uri, tuple):
+        each = [read_histories(one, run_ids, keys) for one in _there(uri)]
+        return {run_id: of_run for part in reversed(each) for run_id, of_run in part.items()}
     found: dict[str, dict[str, dict[int, float]]] = {}
     with opened(uri) as backend:
         for run_id, key, step, value in backend.steps(run_ids, keys):
@@ -95,6 +150,29 @@ def read_histories(uri: str, run_ids: Sequence[str], keys: Sequence[str]) -> His
         run_id: {key: sorted(values.items()) for key, values in metrics.items()}
         for run_id, metrics in found.items()
     }
+
+
+def _there(uris: Sequence[str]) -> list[str]:
+    """Those of several stores that exist: a fresh clone has none of its own."""
+    paths = {uri: store.sqlite_path(uri) for uri in uris}
+    return [uri for uri, path in paths.items() if path is None or path.is_file()]
+
+
+def read_answers(uri: Uri, run_ids: Sequence[str]) -> dict[str, answers.Answers]:
+    """Reads what runs said of each test example; nothing of those that do not say.
+
+    Args:
+        uri: As for `read_runs`.
+        run_ids: The runs.
+    """
+    if isinstance(uri, tuple):
+        each = [read_answers(one, run_ids) for one in _there(uri)]
+        return {run_id: found for part in reversed(each) for run_id, found in part.items()}
+    if is_folder(uri):
+        return Collected(Path(uri)).answers(run_ids)
+    with opened(uri) as backend:
+        parts = {run_id: answers.read(place) for run_id, place in backend.places(run_ids)}
+    return {run_id: found for run_id, part in parts.items() if (found := answers.of(part))}
 
 
 @dataclass(frozen=True)

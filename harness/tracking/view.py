@@ -21,6 +21,8 @@ from harness.tracking import store
 KEY = "harness"
 #: The experiment's tag that holds the view.
 TAG = f"mlflow.sharedViewState.{KEY}"
+#: Columns of a run's recipe, and of its model's size.
+_RECIPE, _SIZE = "tags.`harness.config.training.name`", "metrics.`params/total`"
 #: What is drawn against quality.
 SPARSITY = "sparsity/prunable"
 BYTES = metrics.size("tflite", "gzip_bytes")
@@ -64,7 +66,9 @@ def state(quality: str) -> dict[str, Any]:
     # MLflow's own widths cut these names off
     columns = [metrics.find(quality), *metrics.shown(metrics.VIEW)]
     widths = {f"metrics.`{metric.name}`": metric.width for metric in columns}
-    widths |= {"params.`seed`": 70, "params.`model.name`": 120, "attributes.`Dataset`": 200}
+    # what tells runs of several recipes and sizes of one model apart
+    widths |= {"params.`seed`": 70, "params.`model.name`": 120, _RECIPE: 130, _SIZE: 110}
+    widths["attributes.`Dataset`"] = 200
     name, created = "attributes.`Run Name`", "runDateAndNestInfo"
     return {
         "searchFilter": "tags.`harness.kind` = 'cell'",

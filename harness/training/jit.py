@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from harness.pruning.pattern.base import PatternOptions
 from harness.training.options import TrainingOptions
 
 
@@ -27,18 +26,17 @@ def resolve(setting: str) -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def settle(training: TrainingOptions, pattern: PatternOptions, strategy: str) -> TrainingOptions:
-    """The recipe with `jit_compile` decided for this machine, and a cell's pattern and strategy.
+def settle(training: TrainingOptions, strategy: str) -> TrainingOptions:
+    """The recipe with `jit_compile` decided for this machine, and a cell's strategy.
 
-    Masks other than N:M are selected by loops that XLA does not compile, so their cells train
-    without it. So do cells of several devices: Keras compiles the steps of all of them as one
-    program, which XLA refuses, as their variables lie on other devices than it runs on.
+    All cells of a table are compiled alike, whatever their pattern: masks are refreshed beside
+    the compiled step (`harness.pruning.compiled`). Cells of several devices train without XLA:
+    Keras compiles the steps of all of them as one program, which XLA refuses, as their variables
+    lie on other devices than it runs on.
 
     Args:
         training: the cell's recipe.
-        pattern: the cell's.
         strategy: strategy.name.
     """
-    possible = pattern.compiles and strategy == "single"
-    compiled = possible and resolve(training.jit_compile)
+    compiled = strategy == "single" and resolve(training.jit_compile)
     return dataclasses.replace(training, jit_compile="always" if compiled else "never")

@@ -16,6 +16,7 @@ import keras
 
 from harness.data.base import Data
 from harness.training import recipe, seeds, strategy, workers
+from harness.training.accumulation import in_parts
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.monitor import Metrics, Monitor, Progress, Pruner
 from harness.training.objective import Objective, classification
@@ -130,8 +131,11 @@ def fit(
     while monitor.at.begun < length.total_steps:
         stop = monitor.at.stop
         if state.step < stop:
-            batches = data.train(training.batch_size, order, state.step)
-            span = _span(monitor.at.begun // segment, state.step, stop, length.total_steps)
+            batches = in_parts(data.train(training.batch_size, order, state.step), training.parts)
+            number, segments, steps = _span(
+                monitor.at.begun // segment, state.step, stop, length.total_steps
+            )
+            span = (number, segments, steps * training.parts)
             if monitor.at.metrics:
                 workers.build_metrics(model, batches)
             with requests.stepping():
@@ -194,8 +198,8 @@ def _train(
 
     Args:
         model: The compiled model.
-        batches: Training batches from the segment's first step on.
-        span: The segment's number, how many there are, and its steps.
+        batches: Training batches, or parts of them, from the segment's first step on.
+        span: The segment's number, how many there are, and how many batches it takes.
         callbacks: The monitor among them.
     """
     number, segments, steps = span
@@ -203,6 +207,8 @@ def _train(
     if workers.is_distributed(model):
         workers.train(model, batches, span, callbacks)
         return time.perf_counter() - begin
+    if model.steps_per_execution > 1:
+        batches = batches.take(steps)  # or the last execution would go beyond
     model.fit(
         batches,
         initial_epoch=number,

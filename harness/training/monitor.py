@@ -79,7 +79,7 @@ class Monitor(keras.callbacks.Callback):
         super().__init__()
         self._pruner = pruner
         self._rate = recipe.phase_rate(phase, training, length)
-        self._log_every = training.log_every
+        self._log_every, self._parts = training.log_every, training.parts
         self._length = length
         self.step = self._first_step = state.step
         self._on_log, self._on_progress = on_log, on_progress
@@ -112,6 +112,7 @@ class Monitor(keras.callbacks.Callback):
         # not belong to a step: tracing the graph, making the batches' stream.
         self._timed = self._fits > 0 and self.at.begun == self.step
         self._fits += 1
+        self._in_fit = 0
         self._paused = False
         self._since = time.perf_counter()
 
@@ -123,14 +124,21 @@ class Monitor(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts a step; logs at the end of a stretch, and stops where a checkpoint is wanted."""
-        self.step += 1
-        self.at.stretch += 1
-        if self.step % self._log_every == 0:
+        # Keras counts parts of batches, and calls once for those of an execution, of which the
+        # last may be cut short.
+        done, rest = divmod(min(batch + 1, self.params["steps"]), self._parts)
+        done -= self._in_fit
+        self._last_logs = logs
+        if not done:
+            return
+        self._in_fit += done
+        self.step += done
+        self.at.stretch += done
+        if self.step // self._log_every > (self.step - done) // self._log_every:
             self.log(self._close_stretch(logs))
             self.at.logged = True
             self._since = time.perf_counter()
-        self._last_logs = logs
-        if self.step < self.at.stop and self._wanted():
+        if self.step < self.at.stop and not rest and self._wanted():
             self._paused = self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -59,10 +59,16 @@ class TrainingOptions(Options):
     With `dense_weights`, the path of a file that Keras wrote (`.keras`, `.weights.h5` or
     `.h5`), the dense baseline is those weights, evaluated and not trained. `l2` pulls the
     kernels towards zero, depthwise ones aside: it is added to the gradient times the weight,
-    as weight decay was before it was decoupled. `mixed_precision` computes in float16 on a GPU and
-    in bfloat16 on a CPU, right on each and quick on those with AVX512_BF16 or AMX only: slower
-    than float32 on others. `checkpoint_epochs` is how often a checkpoint
-    is written and validation runs; `log_every` is in steps. Neither changes a result.
+    as weight decay was before it was decoupled. `mixed_precision` computes in bfloat16, or in
+    float16 with loss scaling on a GPU that has no bfloat16; on a CPU it is right on each and
+    quick on those with AVX512_BF16 or AMX only: slower than float32 on others.
+
+    `batch_size` is that of an update of the weights, and steps are updates, on any number of
+    devices. With `gradient_accumulation`, that many parts of a batch are computed one after the
+    other and their gradients averaged, which takes the memory of one part; batch normalization
+    sees parts. `steps_per_execution` lets a GPU take so many parts without a word from Python.
+    `checkpoint_epochs` is how often a checkpoint is written and validation runs; `log_every` is in
+    steps. Neither of these three changes a result.
     """
 
     name: str = decides(NOTHING, UNNAMED)
@@ -70,12 +76,24 @@ class TrainingOptions(Options):
     label_smoothing: float = 0.0
     l2: float | None = None
     mixed_precision: bool = False
+    gradient_accumulation: int | None = None
     jit_compile: str = "auto"
     dense_weights: str | None = None
     dense: PhaseOptions = field(default_factory=PhaseOptions)
     finetune: FinetuneOptions = field(default_factory=FinetuneOptions)
     checkpoint_epochs: float = decides(NOTHING, 1.0)
     log_every: int = decides(NOTHING, 10)
+    steps_per_execution: int | None = decides(NOTHING, None)
+
+    @property
+    def parts(self) -> int:
+        """How many parts the batch of an update is computed in."""
+        return self.gradient_accumulation or 1
+
+    @property
+    def part_size(self) -> int:
+        """Examples computed at once, over all devices."""
+        return self.batch_size // self.parts
 
     def check(self) -> None:
         """Refuses a recipe that cannot be followed; needs no TensorFlow.
@@ -84,6 +102,7 @@ class TrainingOptions(Options):
             ConfigError: names the key, what was received and what is accepted.
         """
         need("training.batch_size", self.batch_size, self.batch_size >= 1, "1 or more")
+        self._check_parts()
         smoothing = self.label_smoothing
         need("training.label_smoothing", smoothing, 0 <= smoothing < 1, "a number in [0, 1)")
         one_of("training.jit_compile", self.jit_compile, JIT)
@@ -108,6 +127,14 @@ class TrainingOptions(Options):
             )
         if self.finetune.decay.rewinds:
             self._check_rewind()
+
+    def _check_parts(self) -> None:
+        parts, run = self.gradient_accumulation, self.steps_per_execution
+        key, accepted = "training.gradient_accumulation", "2 or more, or null"
+        need(key, parts, parts is None or parts >= 2, accepted)
+        divides = f"a divisor of training.batch_size={self.batch_size}, or null"
+        need(key, parts, self.batch_size % self.parts == 0, divides)
+        need("training.steps_per_execution", run, run is None or run >= 1, "1 or more, or null")
 
     def _check_rewind(self) -> None:
         """Rewinding repeats the end of the dense phase, so it needs one, and one as long."""

@@ -1,13 +1,14 @@
 """Recipes: from a phase's config to an optimizer and a learning rate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from harness.errors import ConfigError
-from harness.training import jit
+from harness.training import devices, jit
 from harness.training.length import Length
 from harness.training.objective import Objective
+from harness.training.optimizer.base import OptimizerOptions
 from harness.training.options import PhaseOptions, TrainingOptions
 
 
@@ -30,25 +31,50 @@ def length(phase: PhaseOptions, steps_per_epoch: int) -> Length:
     return Length(total, steps_per_epoch)
 
 
+#: The compute capability from which on GPUs have bfloat16, Ampere's
+#: (https://docs.nvidia.com/cuda/cuda-c-programming-guide/#arithmetic-instructions).
+_BFLOAT16 = (8, 0)
+
+
+def policy(mixed: bool, capabilities: Sequence[tuple[int, int] | None]) -> str:
+    """Keras' dtype policy of a recipe.
+
+    bfloat16 has float32's range. float16 has not: Keras scales the loss then, and skips updates
+    whose gradients overflow.
+
+    Args:
+        mixed: `training.mixed_precision`.
+        capabilities: of the GPUs to train on, None where not known; none on a CPU.
+    """
+    if not mixed:
+        return "float32"
+    narrow = any(found is None or found < _BFLOAT16 for found in capabilities)
+    return "mixed_float16" if narrow else "mixed_bfloat16"
+
+
 @contextmanager
-def precision(mixed: bool) -> Iterator[str]:
+def precision(
+    mixed: bool, capabilities: Sequence[tuple[int, int] | None] | None = None
+) -> Iterator[str]:
     """Builds models in mixed precision within the block; yields the policy's name.
 
-    float16 on a GPU, bfloat16 elsewhere, on any CPU: without AVX-512 TensorFlow takes Eigen's
-    kernels in place of oneDNN's, which have no bfloat16 there. A step of the MNIST net then takes
-    6 times the CPU time of float32; where the CPU has bfloat16, two thirds of it.
+    bfloat16 on any CPU: without AVX-512 TensorFlow takes Eigen's kernels in place of oneDNN's,
+    which have no bfloat16 there. A step of the MNIST net then takes 6 times the CPU time of
+    float32; where the CPU has bfloat16, two thirds of it.
+
+    Args:
+        mixed: `training.mixed_precision`.
+        capabilities: as of `policy`; None asks this machine's GPUs.
     """
     import keras
-    import tensorflow as tf
 
     before = keras.config.dtype_policy()
-    policy = "float32"
-    if mixed:
-        gpu = bool(tf.config.list_physical_devices("GPU"))
-        policy = "mixed_float16" if gpu else "mixed_bfloat16"
-    keras.config.set_dtype_policy(policy)
+    if mixed and capabilities is None:
+        capabilities = devices.capabilities()
+    chosen = policy(mixed, capabilities or ())
+    keras.config.set_dtype_policy(chosen)
     try:
-        yield policy
+        yield chosen
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -105,9 +131,23 @@ def compile_model(
     set_l2(model, training.l2)
     with model.distribute_strategy.scope():
         model.compile(
-            optimizer=phase.optimizer.optimizer(rate),
+            optimizer=_accumulating(phase.optimizer, rate, training.parts),
             loss=objective.loss,
             metrics=list(objective.metrics),
             jit_compile=jit.resolve(training.jit_compile),
+            steps_per_execution=training.steps_per_execution or 1,
         )
         model.optimizer.build(model.trainable_variables)
+
+
+def _accumulating(options: OptimizerOptions, rate: Any, parts: int) -> Any:
+    """The optimizer; with several parts a batch, one that updates once all have been seen."""
+    if parts == 1:
+        return options.optimizer(rate)
+    if callable(rate):
+        from harness.training.accumulation import RateOfUpdates
+
+        rate = RateOfUpdates(rate, parts)
+    optimizer = options.optimizer(rate)
+    optimizer.gradient_accumulation_steps = parts
+    return optimizer

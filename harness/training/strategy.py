@@ -19,7 +19,7 @@ def scope(config: StrategyOptions, batch_size: int) -> Iterator[int]:
 
     Args:
         config: Which strategy, and how many devices.
-        batch_size: Global batch size.
+        batch_size: Examples computed at once, over all devices (`training.part_size`).
 
     Yields:
         The number of replicas.
@@ -90,7 +90,7 @@ def _check_share(batch_size: int, replicas: int) -> None:
     if batch_size % replicas:
         raise ConfigError(
             f"training.batch_size={batch_size}: does not divide among {replicas} devices;"
-            f" choose a multiple of {replicas}"
+            f" choose a multiple of {replicas} (with gradient_accumulation, of each part)"
         )
 
 

@@ -64,8 +64,8 @@ def test_another_export_trains_nothing_and_says_so(before, anew):
 def test_it_ends_with_the_same_weights_and_numbers(before, anew):
     for name, run in anew[1].items():
         assert_same_weights(run, before[name])
-        # curves stay with the run that was trained, and the .keras file says when it was written
-        of_training = ("train/", "val/", "sparsity/scheduled", "sparsity/reached", "size/keras")
+        # curves stay with the run that was trained, and another format may be the smallest
+        of_training = ("train/", "val/", "sparsity/scheduled", "sparsity/reached", "size/best")
         expected = {k: v for k, v in before[name].metrics.items() if not k.startswith(of_training)}
         assert {"test/accuracy", "time/train_seconds", "params/nonzero"} < expected.keys()
         assert {key: run.metrics[key] for key in expected} == expected
@@ -91,6 +91,29 @@ def test_a_sparse_cell_starts_from_a_dense_one_that_was_measured_otherwise(swept
     found = {run.params["sparsity.label"]: run for run in runs(uri(copy)) if run.id not in old}
     assert found["dense"].tags["harness.trained_run_id"] in old
     assert [step for step, _ in found["random 50%"].history("train/loss")] == [10, 20, 30, 40]
+
+
+def test_a_format_that_fails_takes_nothing_with_it(swept, tmp_path):
+    copy = shutil.copytree(swept.folder, tmp_path / "copy")
+    old = {run.id: run for run in runs(swept.uri)}
+    dense = next(run for run in old.values() if run.params["sparsity.label"] == "dense")
+    strict = ("export.tolerance=1e-12", "export.formats=[tflite,tflite_float16]", TRACKING)
+    done = harness("run", *TINY, *strict, cwd=copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (run for run in runs(uri(copy)) if run.id not in old)
+    assert (run.status, run.tags["harness.trained_run_id"]) == ("FINISHED", dense.id)
+    assert run.metrics["test/accuracy"] == dense.metrics["test/accuracy"]
+    assert "size/tflite_bytes" not in run.metrics
+    assert "test_tflite/accuracy" not in run.metrics
+    assert "model/model.tflite" not in run.files()
+    reason = run.tags["harness.export.failed.tflite"]
+    assert "more than export.tolerance=1e-12 (correlation 1.000)" in reason
+    assert f"Not exported as tflite: {reason}" in run.tags["mlflow.note.content"]
+    float16 = run.metrics["test_float16/accuracy"]
+    difference = run.metrics["test_float16/accuracy_difference"]
+    assert difference == pytest.approx(float16 - run.metrics["test/accuracy"], abs=1e-6)
+    assert run.tags["harness.export.best"] == "tflite_float16"
+    assert run.metrics["size/best_bytes"] < run.metrics["size/tflite_float16_bytes"]
 
 
 def test_labels_make_no_other_cells(swept):

@@ -155,6 +155,23 @@ def test_layers_are_told_one_by_one(cells):
     assert all(row["reason"] for path, row in rows.items() if path not in pruned)
 
 
+def test_multiply_adds_of_all_weights_and_of_those_left(cells):
+    positions = {"conv_1": 28 * 28, "conv_2": 14 * 14, "hidden": 1, "logits": 1}
+    dense = sum(size * positions[name] for name, size in KERNELS.items())
+    for name, run in cells.items():
+        assert run.metrics["multiply_adds/dense"] == dense
+        with run.path("sparsity/multiply_adds.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["layer"] for row in rows] == list(KERNELS)
+        assert sum(int(row["multiply_adds"]) for row in rows) == dense
+        weights = {a.size: a for a in run.weights().values() if a.ndim >= 2}
+        left = sum(
+            positions[layer] * int((weights[size] != 0).sum()) for layer, size in KERNELS.items()
+        )
+        assert run.metrics["multiply_adds/effective"] == left
+        assert (left < dense) == (name != "dense")
+
+
 def test_files(cells):
     expected = {
         "config.yaml",
@@ -165,6 +182,7 @@ def test_files(cells):
         "model/requirements.txt",
         "sparsity/layers.csv",
         "sparsity/layers.png",
+        "sparsity/multiply_adds.csv",
         "curves/loss.png",
         "curves/accuracy.png",
     }

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from operator import mul
 
 import pytest
 
@@ -71,6 +72,10 @@ def test_describe_counts_what_training_would_leave(overrides, kept):
     assert found["prunable_params"] == 3_273_504 == sum(SIZES)
     assert found["nonzero_params"] == sum(kept) + BIASES + NORMALIZATION
     assert [row["kept"] for row in found["layers"] if row["prunable"]] == kept
+    positions = [28 * 28, 14 * 14, 1, 1]
+    assert found["multiply_adds"] == sum(map(mul, SIZES, positions)) == 13_883_904
+    assert found["effective_multiply_adds"] == sum(map(mul, kept, positions))
+    assert found["uncounted"] == []
 
 
 def test_describe_says_why_a_weight_is_not_pruned():
@@ -80,6 +85,8 @@ def test_describe_says_why_a_weight_is_not_pruned():
     assert "prunable 3,273,504 of 3,274,698 trainable (3,274,762 in all)" in text
     (bias,) = [line for line in text.splitlines() if "hidden/bias" in line]
     assert len(bias.split()) > 5, "no reason given"
+    assert "196 times" in text
+    assert "multiply-adds of one example 13,883,904; of weights that are not zero" in text
 
 
 def test_describe_prints_json_and_nothing_else(tmp_path):

@@ -64,6 +64,7 @@ NOTHING = {
     "dataset.data_dir",
     "work_dir",
     "training.log_every",
+    "training.steps_per_execution",
     "training.checkpoint_epochs",
     "training.name",
     "export.name",

@@ -126,12 +126,6 @@ CASES = [
         "times that rise",
     ),
     (
-        "sparsity=random training.jit_compile=always",
-        "training.jit_compile",
-        "'always' with sparsity.pattern.kind=unstructured",
-        "auto, never",
-    ),
-    (
         "sparsity=random sparsity.schedule.unit=epoch",
         "sparsity.schedule.unit",
         "'epoch'",
@@ -188,6 +182,25 @@ CASES = [
         "strategy",
         "multi_worker with model=gnmt",
         "single, mirrored",
+    ),
+    (
+        "model=gnmt dataset=multi30k training=gnmt_small export=keras dataset.batch_by=tokens"
+        " training.batch_size=4096 training.gradient_accumulation=2",
+        "dataset.batch_by",
+        "tokens with training.gradient_accumulation=2",
+        "sentences, or training.gradient_accumulation=null",
+    ),
+    (
+        "strategy=mirrored training.gradient_accumulation=2",
+        "training.gradient_accumulation",
+        "2",
+        "null with strategy=mirrored",
+    ),
+    (
+        "strategy=multi_worker strategy.devices=2 training.steps_per_execution=4",
+        "training.steps_per_execution",
+        "4",
+        "null with strategy=multi_worker",
     ),
     (
         "strategy=mirrored training.jit_compile=always",

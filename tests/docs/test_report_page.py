@@ -26,7 +26,21 @@ def uri(tmp_path_factory):
     return uri
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+#: Of runs kept as files: they go together.
+KEEPING = [each for each in COMMANDS if "collect" in each or "--from" in each]
+
+
+def test_what_is_collected_is_rebuilt(uri, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    collect, rebuild = (shlex.split(command)[1:] for command in KEEPING)
+    assert main([*collect, "--uri", uri]) == 0
+    assert main(rebuild) == 0
+    assert "not run" in capsys.readouterr().out
+    assert (tmp_path / "results" / "index.html").is_file()
+    assert (tmp_path / "results" / "examples.csv").is_file()
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in KEEPING])
 def test_the_commands_run(command, uri, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program, *words = shlex.split(command)

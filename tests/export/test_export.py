@@ -1,6 +1,7 @@
 """Exported files: run, compared, and refused when they stray."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export import ExportOptions, export, tflite
-from harness.export.comparison import compare
+from harness.export.comparison import Comparison, compare
 from tests.training import small
 
 
@@ -31,7 +32,7 @@ def config(**options):
 
 
 def test_files_compute_what_the_model_does(tmp_path, model, samples):
-    artifacts = export(model, config(), tmp_path / "new" / "folder", samples)
+    artifacts = export(model, config(), tmp_path / "new" / "folder", samples).artifacts
     assert [artifact.kind for artifact in artifacts] == ["keras", "tflite"]
     expected = model.predict(samples, verbose=0)
     again = keras.saving.load_model(artifacts[0].path)
@@ -39,19 +40,19 @@ def test_files_compute_what_the_model_does(tmp_path, model, samples):
     lite = tflite.run(artifacts[1].path.read_bytes(), samples)
     np.testing.assert_allclose(lite, expected, rtol=1e-4, atol=1e-5)
     for artifact in artifacts:
-        assert artifact.bytes == artifact.path.stat().st_size
-        assert artifact.gzip_bytes > 0
-        assert 0 <= artifact.max_error < 1e-5
+        assert artifact.size.bytes == artifact.path.stat().st_size
+        assert artifact.size.gzip_bytes > 0
+        assert 0 <= artifact.compared.error < 1e-5
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
     assert names == ["model.keras", "model.tflite"]
 
 
 def test_the_optimizer_is_not_shipped(tmp_path, samples):
     model = small.model()
-    before = export(model, config(formats=[]), tmp_path / "before", samples)[0].bytes
+    before = export(model, config(formats=[]), tmp_path / "before", samples).artifacts[0].size.bytes
     model.compile("adam", "sparse_categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
-    after = export(model, config(formats=[]), tmp_path / "after", samples)[0].bytes
+    after = export(model, config(formats=[]), tmp_path / "after", samples).artifacts[0].size.bytes
     assert abs(after - before) < 200
 
 
@@ -59,13 +60,13 @@ def test_zeros_weigh_less_gzipped_only(tmp_path, samples):
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(500)]
     )
-    _, dense = export(model, config(), tmp_path, samples)
+    _, dense = export(model, config(), tmp_path, samples).artifacts
     kernel = model.layers[-1].kernel
     keep = np.random.default_rng(0).random(kernel.shape) > 0.9
     kernel.assign(kernel.numpy() * keep)
-    _, sparse = export(model, config(), tmp_path, samples)
-    assert sparse.bytes == dense.bytes
-    assert sparse.gzip_bytes < 0.4 * dense.gzip_bytes
+    _, sparse = export(model, config(), tmp_path, samples).artifacts
+    assert sparse.size.bytes == dense.size.bytes
+    assert sparse.size.gzip_bytes < 0.4 * dense.size.gzip_bytes
 
 
 def test_the_same_model_converts_to_the_same_bytes(model):
@@ -81,8 +82,12 @@ def test_a_wrong_conversion_is_refused_and_leaves_nothing(tmp_path, model, sampl
         return right(broken, *options)
 
     monkeypatch.setattr(tflite, "convert", wrong)
-    with pytest.raises(ExportError, match=r"model\.tflite: .* more than export\.tolerance=0\.001"):
-        export(model, config(), tmp_path, samples)
+    found = export(model, config(), tmp_path, samples)
+    (failure,) = found.failures
+    assert failure.kind == "tflite"
+    assert re.match(r"model\.tflite: .* more than export\.tolerance=0\.001", failure.reason)
+    assert 0.9 < failure.correlation <= 1
+    assert [artifact.kind for artifact in found.artifacts] == ["keras"]
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
@@ -135,8 +140,9 @@ print("shown")
 
 def test_compare():
     outputs = np.array([[1.0, -4.0]])
-    assert compare("x", outputs, outputs, 1e-9) == 0
-    assert compare("x", outputs + 0.002, outputs, 1e-3) == pytest.approx(0.0005)
+    assert compare("x", outputs, outputs, 1e-9) == Comparison(0.0, 1.0)
+    found = compare("x", outputs + 0.002, outputs, 1e-3)
+    assert (found.error, found.correlation) == pytest.approx((0.0005, 1.0))
     for wrong in (outputs + 0.1, np.full((1, 2), np.nan), np.zeros((1, 3))):
         with pytest.raises(ExportError, match="x: "):
             compare("x", wrong, outputs, 1e-3)

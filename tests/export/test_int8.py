@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from harness.errors import ExportError
 from harness.export import ExportOptions, Samples, export, int8, tflite
-from harness.export.comparison import agreement
+from harness.export.comparison import agree
 from harness.models.layers.plain import plain
 from harness.tasks.scores.accuracy import evaluate, evaluate_function
 from tests.training import small
@@ -38,7 +38,9 @@ def samples():
 @pytest.fixture(scope="module")
 def files(trained, samples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("int8")
-    return {artifact.kind: artifact for artifact in export(trained, CONFIG, folder, samples)}
+    return {
+        artifact.kind: artifact for artifact in export(trained, CONFIG, folder, samples).artifacts
+    }
 
 
 def test_everything_in_the_file_is_integers(files):
@@ -55,15 +57,15 @@ def test_everything_in_the_file_is_integers(files):
 
 def test_it_is_near_the_model_and_smaller(files, trained, samples):
     found = files["tflite_int8"]
-    assert found.agreement == 1.0
-    assert 0 < found.max_error < 0.1
-    assert files["tflite"].agreement is None
+    assert found.compared.agreement == 1.0
+    assert 0 < found.compared.error < 0.1
+    assert files["tflite"].compared.agreement is None
     outputs = tflite.run(found.path.read_bytes(), samples.inputs)
     expected = trained(samples.inputs).numpy()
     assert np.abs(outputs - expected).max() / np.abs(expected).max() == pytest.approx(
-        found.max_error, rel=1e-5
+        found.compared.error, rel=1e-5
     )
-    assert found.bytes == found.path.stat().st_size
+    assert found.size.bytes == found.path.stat().st_size
 
 
 def test_it_is_scored_on_the_test_set_batch_by_batch(files, trained):
@@ -132,20 +134,22 @@ def test_what_has_no_integer_form_is_told(samples, tmp_path):
 
 def test_agreement():
     expected = np.eye(10) * [[4.0]]
-    assert agreement("x", expected, expected) == 1.0
+    assert agree("x", expected, expected).agreement == 1.0
     nine = expected.copy()
     nine[0] = nine[1]
-    assert agreement("x", nine, expected) == 0.9
+    assert agree("x", nine, expected).agreement == 0.9
     nine[2] = nine[1]
-    with pytest.raises(ExportError, match=r"x: .* class to 80\.0% of the samples; accepted: 90%"):
-        agreement("x", nine, expected)
+    with pytest.raises(
+        ExportError, match=r"x: .* class to 80\.0% of the samples .*; accepted: 90%"
+    ):
+        agree("x", nine, expected)
     tied = expected.copy()
     tied[:, 3] = 3.9  # nearly as high as each sample's own
     moved = tied + np.eye(10)[3] * 0.15
-    assert agreement("x", moved, tied) == 1.0
+    assert agree("x", moved, tied).agreement == 1.0
     with pytest.raises(ExportError, match="class to 10"):
-        agreement("x", np.zeros((10, 10)), expected)
+        agree("x", np.zeros((10, 10)), expected)
     with pytest.raises(ExportError, match="class to 0"):
-        agreement("x", expected, expected * np.nan)
+        agree("x", expected, expected * np.nan)
     with pytest.raises(ExportError, match="outputs of shape"):
-        agreement("x", expected[:, :2], expected)
+        agree("x", expected[:, :2], expected)

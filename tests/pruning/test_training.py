@@ -12,7 +12,6 @@ from harness.pruning import (
     Global,
     OneShot,
     Pruner,
-    PruningError,
     Taylor,
     Unstructured,
 )
@@ -141,29 +140,6 @@ def test_masks_of_mask_zero_and_recurrent_layers_survive():
     assert_sparse(pruner)
     short, long = (model.predict(x, verbose=0) for x in (words[:, :4], padded))
     np.testing.assert_allclose(short, long, atol=1e-5)  # padding is still masked
-
-
-def test_n_of_m_trains_under_xla():
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((8,)), layers.Dense(16), layers.Dense(5)])
-    model.compile("sgd", "mse", jit_compile=True)
-    pruner = Pruner(NM(2, 4), Constant(0.5, begin_step=1, frequency=2)).attach(model)
-    x = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
-    model.fit(x, x[:, :5], batch_size=8, verbose=0, callbacks=[pruner.callback()])
-    assert assert_sparse(pruner) == 0.5
-
-
-def test_other_patterns_refuse_xla_before_training():
-    model = sequential()
-    pruner = Pruner(Unstructured(), SCHEDULE).attach(model)
-    model.compile("sgd", "mse", jit_compile=True)
-    model.jit_compile = True  # Keras leaves it out once deterministic kernels are on, for good
-    with pytest.raises(PruningError, match="jit_compile=False"):
-        model.fit(*data(16), verbose=0, callbacks=[pruner.callback()])
-    pruner.detach()
-    with pytest.raises(PruningError, match="jit_compile=False"):
-        pruner.attach(model)
-    assert not pruner.attached
 
 
 def test_averaged_weights_stay_sparse():

@@ -1,6 +1,7 @@
 """Writes small MLflow stores the way a sweep writes them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -40,11 +41,17 @@ def label(sparsity: str, target: float | None) -> str:
 class Store:
     """One experiment of a store, and how to add a run to it."""
 
-    def __init__(self, uri: str, experiment: str) -> None:
+    def __init__(self, uri: str, experiment: str, artifacts: Path | None = None) -> None:
         self.uri, self.experiment = uri, experiment
         self.client = MlflowClient(tracking_uri=uri)
         found = self.client.get_experiment_by_name(experiment)
-        self.id = found.experiment_id if found else self.client.create_experiment(experiment)
+        self.id = (
+            found.experiment_id
+            if found
+            else self.client.create_experiment(
+                experiment, artifact_location=artifacts.as_uri() if artifacts else None
+            )
+        )
         self._clock = 1_700_000_000_000
 
     def cell(

@@ -7,10 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness import metrics
+from harness.plots import quality, trade
+from harness.plots.points import sparse
 from harness.report import TableSpec, rows_from_cells
 from harness.report.collect import collect
-from harness.report.frame import layer_frame, sparse, to_frame
-from harness.report.plots import layers, quality, trade
+from harness.report.frame import layer_frame, to_frame
 from harness.report.published import PublishedTable
 from harness.report.render import caption, to_csv, to_markdown
 from harness.report.tables import build_table
@@ -46,17 +47,6 @@ def test_plots_are_drawn_on_given_axes_from_table_csv(table, draw):
     assert axes[1].get_xlabel()
     assert axes[1].get_legend() is not None
     assert not axes[0].lines
-
-
-def test_layers_are_drawn_on_given_axes():
-    frame = pd.DataFrame(
-        [("m", "random 50%", "", "a", 0.4), ("m", "random 50%", "", "b", 0.6)],
-        columns=["model", "sparsity", "variant", "weight", "sparsity_reached"],
-    )
-    axes = Figure().subplots()
-    layers.draw(axes, frame)
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
-    assert [list(line.get_xdata()) for line in axes.lines] == [[40.0, 60.0]]
 
 
 def test_layers_of_nothing_are_an_empty_frame(page):

@@ -90,6 +90,7 @@ def test_run_ids_lead_to_mlflow_beside_their_commands(stores, demo_spec):
     experiment = stores["clean"].id
     for seed, run in stores["ids"]["random 50%"].items():
         link = f"http://127.0.0.1:5000/#/experiments/{experiment}/runs/{run}"
+        link += "?workflowType=machine_learning"
         _, _, after = drawn.partition(f'<a href="{link}">')
         assert f"<code>harness run seed={seed}</code>" in after.partition("</li>")[0]
 
@@ -100,7 +101,7 @@ def test_what_was_published_measured_or_not_run_looks_different(keywords, table)
     published = sum(place.kind == "published" for line in page.lines for place in line)
     assert len(found.cells("published")) > published == 3
     assert found.cells("measured")
-    assert len(Page(to_html(table)).cells("not-run")) == 14
+    assert len(Page(to_html(table)).cells("not-run")) == 15
 
 
 def test_merged_cells_are_merged(page):
@@ -173,9 +174,7 @@ def test_runs_that_are_not_shown_are_linked_though_none_is_shown(stores, demo_sp
         demo_spec, collect(runs, demo_spec, chosen), PublishedTable({}), selection=chosen
     )
     gone = stores["ids"]["dense"][1]
-    assert any(
-        link.endswith(f"/{stores['clean'].id}/runs/{gone}") for link in Page(to_html(found)).links
-    )
+    assert any(f"/{stores['clean'].id}/runs/{gone}?" in link for link in Page(to_html(found)).links)
 
 
 def test_an_installed_package_has_the_templates(tmp_path):

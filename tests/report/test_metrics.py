@@ -45,3 +45,17 @@ def test_a_metric_added_in_its_home_is_shown_everywhere(monkeypatch, table):
         assert [line[column].text for line in grid.lines] == ["80.00"] * 4 + ["not run"]
     assert to_frame(grown)["share"].tolist()[0] == 0.8
     assert "prunable (%)" not in [c.text for c in size_grid(grown).columns]
+
+
+def test_a_column_that_nothing_was_logged_for_is_left_out_where_its_metric_says_so(table):
+    def headings(grid):
+        return [column.text for column in grid.columns]
+
+    assert "multiply-adds" not in headings(size_grid(table))
+    one, *others = table.entries
+    counted = {"multiply_adds/dense": 1000.0, "multiply_adds/effective": 250.0}
+    some = replace(table, entries=(replace(one, values={**one.values, **counted}), *others))
+    grid = size_grid(some)
+    column = headings(grid).index("multiply-adds")
+    assert headings(grid)[column + 1 : column + 3] == ["of non-zeros", "× fewer multiply-adds"]
+    assert [line[column].text for line in grid.lines][:2] == ["1,000", "n/a"]

@@ -1,33 +1,13 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from harness.plots.points import nominal
 from harness.report.collect import collect
-from harness.report.names import nominal
 from harness.report.plots import draw_plots
-from harness.report.plots.trade import front
 from harness.report.published import PublishedTable, read_published
 from harness.report.tables import build_table
 from harness.tracking.runs import read_runs
-
-POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
-
-
-@given(POINTS)
-def test_the_front_is_what_no_other_point_beats(points):
-    chosen = front(points)
-
-    def beaten(point):
-        return any(
-            cost <= point[0] and quality >= point[1] and (cost, quality) != point
-            for cost, quality in points
-        )
-
-    assert {points[i] for i in chosen} == {point for point in points if not beaten(point)}
-    costs = [points[i][0] for i in chosen]
-    assert costs == sorted(set(costs))
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +70,3 @@ def test_plots_bear_any_name(nasty):
 
 def test_nothing_measured_draws_nothing(page):
     assert draw_plots(page) == {}
-
-
-@pytest.mark.parametrize(
-    ("label", "share"),
-    [("dense", 0.0), ("random 87.5%", 87.5), ("2 by 4", 50.0), ("1 by 4", 75.0), ("odd", None)],
-)
-def test_what_a_name_promises(label, share):
-    assert nominal(label) == share

@@ -1,12 +1,8 @@
 import pytest
 
-from harness.report.names import amount, family, guide_model, nominal
+from harness.plots.points import nominal
+from harness.report.names import guide_model
 from harness.report.rows import rows_from_cells
-
-
-def test_family_and_amount():
-    assert (family("random 87.5%"), amount("random 87.5%")) == ("random", "87.5%")
-    assert (family("2 by 4"), amount("2 by 4")) == ("2 by 4", "2 by 4")
 
 
 def test_cells_that_differ_in_the_seed_are_one_row():

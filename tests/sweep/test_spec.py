@@ -140,7 +140,7 @@ def without(key):
         ("title: t\nscale: small\nblocks: []", r"blocks: received \[\]"),
         (
             "title: t\nscale: small\nblocks: [3]",
-            r"blocks\[0\]: received '3'; accepted: a mapping with overrides and cells",
+            r"blocks\[0\]: received '3'; accepted: a mapping with overrides, cells and seeds",
         ),
         ("title: t\nscale: small\nblocks: [{cells: []}]", r"blocks\[0\]\.cells: received \[\]"),
         ("title: t\nscale: small\nblocks: [{cells: a=1}]", r"blocks\[0\]\.cells: received 'a=1'"),
@@ -231,7 +231,7 @@ def test_a_cell_is_a_line_a_list_or_a_mapping_read_as_written(tmp_path):
         (10, 8),
         {"on": "model.units"},
     )
-    shared, cells = loaded.blocks[0]
+    shared, cells, _ = loaded.blocks[0]
     assert shared == ("model.units=16", "tracking.uri='sqlite:///a, b.db'", "dataset.data_dir=null")
     assert cells == (
         ("sparsity=random", "sparsity.target=0.75", "model.filters=[32, 64]"),

@@ -6,7 +6,7 @@ from harness.sweep.table import table_spec
 from harness.sweep.variant import folder_name, variant
 
 CELL = ("sparsity=random",)
-SWEEP = Sweep("s", "A title", "small", (1, 2), (((), (CELL,)),), aliases={"u": "model.units"})
+SWEEP = Sweep("s", "A title", "small", (1, 2), (((), (CELL,), None),), aliases={"u": "model.units"})
 
 
 def of(*extra):

@@ -7,6 +7,8 @@ import pytest
 from harness.config import compose
 from harness.errors import ExportError
 from harness.export import Artifact, int8
+from harness.export.comparison import Comparison
+from harness.export.size import measure
 from harness.models.layers.plain import plain
 from harness.tasks.classification import Classification, ClassScores
 from harness.tasks.scores.accuracy import evaluate
@@ -14,11 +16,8 @@ from tests.training import small
 
 
 def rescored(path, scores):
-    size = path.stat().st_size
-    artifact = Artifact("tflite_int8", path, size, size, 0.0)
-    return Classification().rescore(
-        [artifact], small.data(), compose(["export=tflite_int8"]), scores
-    )
+    artifact = Artifact("tflite_int8", path, measure(path), Comparison(0.0, 1.0, 1.0))
+    return Classification().rescore(artifact, small.data(), compose(["export=tflite_int8"]), scores)
 
 
 def test_the_difference_of_an_8_bit_file_is_shown_without_rounding_errors(tmp_path):

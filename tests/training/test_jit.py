@@ -3,10 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from harness.pruning.pattern.base import PATTERNS
-from harness.pruning.pattern.none import NoPatternOptions
+from harness.pruning import Constant, Pruner, Unstructured
 from harness.training import jit, loop, seeds
-from tests.forked import begin, result
 from tests.training import small
 
 pytestmark = pytest.mark.anywhere
@@ -20,33 +18,26 @@ def test_settings_and_devices_decide(monkeypatch, gpus):
     assert jit.resolve("auto") == bool(gpus)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "compiled"), [("none", True), ("n_m", True), ("unstructured", False)]
-)
-def test_masks_that_xla_cannot_select_keep_it_off(monkeypatch, pattern, compiled):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
-    options = PATTERNS.find(pattern)()
-    settled = jit.settle(small.recipe(jit_compile="auto"), options, "single")
-    assert settled.jit_compile == ("always" if compiled else "never")
-    assert jit.settle(small.recipe(jit_compile="never"), options, "single").jit_compile == "never"
+@pytest.mark.parametrize(("gpus", "compiled"), [([], "never"), (["GPU:0"], "always")])
+def test_all_patterns_of_a_machine_are_compiled_alike(monkeypatch, gpus, compiled):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    assert jit.settle(small.recipe(jit_compile="auto"), "single").jit_compile == compiled
+    assert jit.settle(small.recipe(jit_compile="never"), "single").jit_compile == "never"
 
 
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
 def test_several_devices_keep_it_off(monkeypatch, strategy):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
-    settled = jit.settle(small.recipe(jit_compile="auto"), NoPatternOptions(), strategy)
+    settled = jit.settle(small.recipe(jit_compile="auto"), strategy)
     assert settled.jit_compile == "never"
 
 
-def compiled():
-    """Whether a model trained so is."""
+def test_always_reaches_the_training_step_of_a_pruned_net():
+    """Deterministic kernels, on for good once they are on, would keep XLA out."""
     training = small.recipe(jit_compile="always")
     seeds.seed_everything(1, training.jit_compile)
     model = small.model()
-    loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1)
-    return model.jit_compile
-
-
-def test_always_reaches_the_training_step(tmp_path):
-    """Deterministic kernels, on for good once they are on, would keep XLA out."""
-    assert result(begin(compiled, log=tmp_path / "log")) is True
+    pruner = Pruner(Unstructured(), Constant(0.5, 1, frequency=2)).attach(model)
+    loop.fit(model, small.data(), small.phase(epochs=1), training, seed=1, pruner=pruner)
+    assert model.jit_compile is True
+    assert pruner.progress() == (0.5, 0.5)

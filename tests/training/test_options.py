@@ -40,6 +40,15 @@ def test_a_possible_recipe_passes():
         (training(label_smoothing=1.0), r"training\.label_smoothing: received 1\.0"),
         (training(jit_compile="on"), r"jit_compile: received 'on'; accepted: auto, always, never"),
         (training(checkpoint_epochs=0), r"training\.checkpoint_epochs: received 0"),
+        (
+            training(gradient_accumulation=1),
+            r"training\.gradient_accumulation: received 1; accepted: 2 or more, or null",
+        ),
+        (
+            training(gradient_accumulation=3),
+            r"gradient_accumulation: received 3; accepted: a divisor of training\.batch_size=128",
+        ),
+        (training(steps_per_execution=0), r"steps_per_execution: received 0; accepted: 1 or more"),
         (training(log_every=0), r"training\.log_every: received 0"),
         (
             training(finetune=finetune(start="warm")),

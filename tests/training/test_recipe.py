@@ -15,6 +15,7 @@ from harness.training.optimizer.adamw import AdamWOptions
 from harness.training.optimizer.rmsprop import RMSpropOptions
 from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import PhaseOptions, TrainingOptions
+from tests.training import small
 
 
 def phase(**options):
@@ -101,6 +102,40 @@ def test_precision_is_set_and_put_back():
     with pytest.raises(RuntimeError), recipe.precision(True):
         raise RuntimeError
     assert keras.config.dtype_policy().name == before
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "name"),
+    [
+        ([], "mixed_bfloat16"),  # a CPU
+        ([(8, 0), (9, 0)], "mixed_bfloat16"),
+        ([(7, 5)], "mixed_float16"),
+        ([(8, 6), (7, 0)], "mixed_float16"),
+        ([None], "mixed_float16"),
+    ],
+)
+def test_the_gpu_decides_what_is_mixed(capabilities, name):
+    assert recipe.policy(True, capabilities) == name
+    assert recipe.policy(False, capabilities) == "float32"
+
+
+def test_float16_scales_the_loss_and_skips_what_overflows():
+    with recipe.precision(True, [(7, 5)]):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    recipe.compile_model(
+        model, small.phase(), small.recipe(), Length(9, 3), objective.classification(0.0)
+    )
+    assert model.layers[0].compute_dtype == "float16"
+    assert model.optimizer.initial_scale > 1
+    inputs, labels = np.ones((2, 4), np.float32), np.array([0, 1])
+    before, scale = model.get_weights(), float(model.optimizer.dynamic_scale)
+    model.train_on_batch(inputs * 1e6, labels)  # infinite in float16
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert float(model.optimizer.dynamic_scale) < scale
+    model.train_on_batch(inputs, np.array([0, 0]))
+    assert np.isfinite(model.get_weights()[0]).all()
+    assert np.abs(model.get_weights()[0] - before[0]).max() > 1e-3
 
 
 def test_l2_pulls_kernels_and_only_those():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from harness.training import seeds
 from tests.training import small
@@ -35,6 +36,14 @@ def test_everything_random_follows_the_seed():
         drawn.append(values + [float(w.sum()) for w in small.model().get_weights()])
     assert drawn[0] == drawn[1]
     assert all(a != b for a, b in zip(drawn[0][:4], drawn[2][:4], strict=True))
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_deterministic_kernels_do_not_outlive_a_test(time):
+    """XLA would be left out of later tests, and random operations refused without a seed."""
+    assert not is_op_determinism_enabled()
+    seeds.seed_everything(1)
+    assert is_op_determinism_enabled()
 
 
 def test_reseeding_restarts_dropout_layer_by_layer():

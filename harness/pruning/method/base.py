@@ -31,6 +31,8 @@ class Method:
 
     Attributes:
         uses_gradients: whether `restore` and `transform` are called.
+        refresh_reads_gradient: whether `refresh` wants the gradient of a method that uses them;
+            one float32 a weight where XLA compiles the step.
         slots: names of float32 variables of the weight's shape, zero at the start, part of
             the saved state, found as `weight.slots[name]`.
         restarts_moments: whether the optimizer forgets what it has learned about a weight that
@@ -38,6 +40,7 @@ class Method:
     """
 
     uses_gradients: bool = False
+    refresh_reads_gradient: bool = True
     slots: tuple[str, ...] = ()
     restarts_moments: bool = False
 

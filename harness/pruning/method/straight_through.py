@@ -47,6 +47,7 @@ class StraightThrough(Method):
     """
 
     uses_gradients = True
+    refresh_reads_gradient = False
     slots = ("aside",)
 
     def __init__(self, update_pruned: bool = True) -> None:

@@ -123,8 +123,6 @@ class PatternOptions(Options):
     words: ClassVar[str] = ""
     #: The schedules that it follows; None: any.
     schedules: ClassVar[tuple[str, ...] | None] = None
-    #: Whether XLA can compile the selection of its masks.
-    compiles: ClassVar[bool] = False
     kind: str = UNNAMED
 
     @property

@@ -21,7 +21,6 @@ class GradualNMOptions(NMOptions):
 
     words: ClassVar[str] = "gradual"
     schedules: ClassVar[tuple[str, ...] | None] = ("polynomial", "cosine")
-    compiles: ClassVar[bool] = False
     kind: str = "gradual_n_m"
 
     def pattern(self) -> GradualNM:

@@ -23,7 +23,6 @@ class NMOptions(PatternOptions):
     """`n` weights are kept of every `m` along the input channels."""
 
     schedules: ClassVar[tuple[str, ...] | None] = ("one_shot", "constant")
-    compiles: ClassVar[bool] = True
     kind: str = "n_m"
     n: int = 2
     m: int = 4

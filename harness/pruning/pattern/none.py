@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.options import choice
 from harness.pruning.pattern.base import PatternOptions
@@ -14,5 +13,4 @@ from harness.pruning.pattern.base import PatternOptions
 class NoPatternOptions(PatternOptions):
     """No weight is pruned: the dense baseline, and the control."""
 
-    compiles: ClassVar[bool] = True
     kind: str = "none"

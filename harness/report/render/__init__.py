@@ -3,7 +3,7 @@
 Names come from configs and stores, so every format escapes what it is given.
 """
 
-from harness.report.escape import escape_html, escape_latex, escape_markdown, one_line
+from harness.report.escape import escape_html, escape_latex, escape_markdown
 from harness.report.render.caption import caption
 from harness.report.render.csv_file import to_csv
 from harness.report.render.html import to_html, to_index
@@ -15,7 +15,6 @@ __all__ = [
     "escape_html",
     "escape_latex",
     "escape_markdown",
-    "one_line",
     "to_csv",
     "to_html",
     "to_index",

@@ -25,6 +25,8 @@ def sentences(table: Table) -> list[str]:
         f"split{f' in {quality.unit}' if quality.unit else ''}: mean ± {CONFIDENCE:.0%} interval "
         "over seeds (Student t; n seeds).",
         f"Differences are from a run's own dense baseline{controls}, paired by seed.",
+        *([table.spec.tuned] if table.spec.tuned else []),
+        *_certainty(table),
         *_beside(table),
         *_scales(table),
         *_beyond(table),
@@ -44,6 +46,31 @@ def sentences(table: Table) -> list[str]:
     if table.selection:
         parts.append(f"Only runs {', '.join(table.selection)}.")
     return parts
+
+
+def _certainty(table: Table) -> list[str]:
+    """Says what p-values and the second kind of interval are of."""
+    found = []
+    whom = " (where there is none, from the dense baseline)" if table.has_controls else ""
+    if any(entry.p_holm is not None for entry in table.entries):
+        found.append(
+            f"p, seeds: a paired t-test of the difference from the control{whom}, corrected for "
+            "all rows by Holm."
+            if table.has_controls
+            else "p, seeds: a paired t-test of the difference from the dense baseline, corrected "
+            "for all rows by Holm."
+        )
+    if any(entry.comparison and entry.comparison.examples for entry in table.entries):
+        found.append(
+            "± test examples: the 95% interval of the same difference over the test's examples, "
+            "and McNemar's test of it."
+        )
+    if any(entry.comparison and entry.comparison.p_by_seed for entry in table.entries):
+        found.append(
+            "p, bootstrap: sacrebleu's paired bootstrap over the test's sentences, detokenised "
+            "(13a), a seed each."
+        )
+    return found
 
 
 def data_text(table: Table) -> str:

@@ -5,6 +5,7 @@ whoever wrote it.
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from harness.report.notes import CONFLICT
 from harness.report.render.caption import sentences
 from harness.report.render.markdown import plot_title
 from harness.report.render.svg import inline
+from harness.report.spec import TableSpec
+from harness.report.status import DONE, FAILED, RUNNING, WAITING, CellStatus
 from harness.report.tables import Table
 
 #: Where `harness ui` serves MLflow.
@@ -55,7 +58,8 @@ def _file(name: str) -> Markup:
 def _address(ui: str, experiment: str, run: str) -> str:
     """A run's page in MLflow's interface."""
     place = f"{quote(experiment, safe='')}/runs/{quote(run, safe='')}"
-    return f"{ui.rstrip('/')}/#/experiments/{place}"
+    # without workflowType MLflow opens a run among those of LLM evaluations
+    return f"{ui.rstrip('/')}/#/experiments/{place}?workflowType=machine_learning"
 
 
 def to_html(table: Table, plots: Mapping[str, bytes] | None = None, ui: str = UI) -> str:
@@ -113,6 +117,36 @@ def to_index(tables: Sequence[tuple[str, Table]]) -> str:
         for address, table in tables
     ]
     return _environment().get_template("index.html").render(title="Tables", cards=cards)
+
+
+def to_status(
+    spec: TableSpec, cells: Sequence[CellStatus], now: str, seconds: int, ui: str = UI
+) -> str:
+    """Draws the page of a sweep under way, which a browser reads again by itself.
+
+    Args:
+        spec: Its table.
+        cells: From `harness.report.status.read_status`.
+        now: When that was, in words.
+        seconds: Until the page is read again.
+        ui: As `to_html`.
+    """
+    counts = Counter(cell.state for cell in cells)
+    order = (DONE, RUNNING, FAILED, WAITING)
+    return (
+        _environment()
+        .get_template("status.html")
+        .render(
+            title=f"{spec.title}: how far",
+            spec=spec,
+            cells=cells,
+            counts=[(state, counts[state]) for state in order if counts[state]],
+            share=f"{100 * counts[DONE] / max(1, len(cells)):.0f}",
+            now=now,
+            seconds=seconds,
+            ui=ui,
+        )
+    )
 
 
 def _measured(table: Table) -> int:

@@ -1,6 +1,7 @@
 """A table's grids as LaTeX tables (booktabs)."""
 
-from harness.report.escape import escape_latex, one_line
+from harness.errors import one_line
+from harness.report.escape import escape_latex
 from harness.report.layout import Column, Grid, Place, grids
 from harness.report.render.caption import caption
 from harness.report.tables import Table
@@ -12,17 +13,30 @@ _WIDE = 7
 def to_latex(table: Table) -> str:
     """Draws a LaTeX table a grid, to be `\\input` by a document that loads booktabs.
 
-    Headings and cells are stacked rather than long, so that a grid fits the text width of
-    an article; merged cells stand on their first line.
+    The caption is said once, as a command that each grid's uses. Headings and cells are stacked
+    rather than long, so that a grid fits the text width of an article; merged cells stand on
+    their first line.
     """
-    head = "% needs \\usepackage{booktabs}"
+    said = f"{_command(table.spec.name)}}}{{{escape_latex(caption(table))}}}"
+    head = f"% needs \\usepackage{{booktabs}}\n\\newcommand{{{said}"
     return "\n\n".join([head, *(_table(table, grid) for grid in grids(table))]) + "\n"
+
+
+def _command(name: str) -> str:
+    """The command that holds a table's caption: letters are all that a name may have.
+
+    Example:
+        >>> _command("demo-2")
+        '\\\\democcaption'
+    """
+    letters = (chr(ord("a") + int(s)) if s.isdecimal() and s.isascii() else s for s in name)
+    return "\\" + "".join(s for s in letters if s.isascii() and s.isalpha()) + "caption"
 
 
 def _table(table: Table, grid: Grid) -> str:
     alignment = "".join("l" if i < grid.left else "r" for i in range(len(grid.columns)))
     title = f"{escape_latex(table.spec.title)}: {escape_latex(grid.title[0].lower())}"
-    title += f"{escape_latex(grid.title[1:])}. {escape_latex(caption(table))}"
+    title += f"{escape_latex(grid.title[1:])}. {_command(table.spec.name)}"
     size = r"\scriptsize" if len(grid.columns) > _WIDE else r"\footnotesize"
     return "\n".join(
         [

@@ -15,7 +15,7 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
         prefix: Goes before its ids: those of two plots on one page must differ.
         label: What the plot shows, for those who do not see it.
     """
-    from harness.report.plots.style import INK, MUTED, PAPER, RULE  # matplotlib, for plots alone
+    from harness.plots.style import INK, MUTED, PAPER, RULE  # matplotlib, for plots alone
 
     text = svg.decode()
     text = text[text.index("<svg") :]

@@ -81,12 +81,12 @@ class PairOptions(DatasetOptions):
             accepted = f"{least} or more tokens: the longest sentence and its end"
             need("training.batch_size", batch_size, batch_size >= least, accepted)
 
-    def check_shared(self, strategy: str) -> None:
-        """Devices take equal shares of a batch's sentences."""
+    def check_shared(self, by: str, without: str) -> None:
+        """Equal shares are of a batch's sentences."""
         if self.batch_by == "tokens":
             raise ConfigError(
-                f"dataset.batch_by: received tokens with strategy={strategy}, whose devices take"
-                " equal shares of a batch; accepted: sentences, or strategy=single"
+                f"dataset.batch_by: received tokens with {by}, which takes equal shares of a "
+                f"batch; accepted: sentences, or {without}"
             )
 
     def shape(self) -> tuple[tuple[Any, ...], int]:

@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from harness.report.escape import one_line
-from harness.report.names import family
-from harness.report.plots.style import colour, legend, marker
+from harness.errors import one_line
+from harness.plots.points import family
+from harness.plots.style import colour, legend, marker
 
 #: Inches a layer, and at most in all: InceptionV3 has 95.
 _ROW, _TALLEST = 0.24, 24.0
@@ -23,7 +23,8 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
 
     Args:
         axes: Where to.
-        frame: Of one model, from `harness.report.frame.layer_frame`.
+        frame: Of one model, a line a row and weight: `sparsity` and `variant` (its name), `weight`,
+            `sparsity_reached` (a fraction).
     """
     paths = list(dict.fromkeys(frame["weight"]))
     handles, names = [], []
@@ -44,4 +45,5 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_ylim(len(paths) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("zeros (% of the weight's values)")
-    legend(axes, handles, names, loc="upper left", bbox_to_anchor=(1.02, 1.0))
+    if len(names) > 1:
+        legend(axes, handles, names, loc="upper left", bbox_to_anchor=(1.02, 1.0))

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from harness.report.frame import lines, sparse, tell
-from harness.report.plots.style import MUTED, colour, legend, marker
+from harness.plots.points import lines, sparse, tell
+from harness.plots.style import MUTED, colour, legend, marker
 
 #: Rows that are no points but lines with bands -> how these are drawn.
 _LINES: dict[str, Any] = {"dense": "--", "control": ":"}

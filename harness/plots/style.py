@@ -1,7 +1,7 @@
 """How plots look, and how a figure becomes the same bytes for the same numbers."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from harness.report.escape import one_line
+from harness.errors import one_line
 
 #: Okabe and Ito's colours, told apart by readers of every colour vision:
 #: https://jfly.uni-koeln.de/color/
@@ -66,31 +66,35 @@ def marker(kind: str, shade: str, *, hollow: bool = False) -> dict[str, Any]:
 
 
 def render(
-    name: str, draw: Callable[[Figure], None], size: tuple[float, float]
+    name: str,
+    panels: Mapping[str, Callable[[Axes], None]],
+    size: tuple[float, float],
+    kinds: Collection[str] = ("png", "svg"),
 ) -> dict[str, bytes]:
-    """Draws a figure off screen: `name.png` and `name.svg`.
+    """Draws a figure off screen: file name -> content, the same for the same numbers.
 
     Args:
-        name: of the files.
-        draw: draws on the figure that it is handed.
-        size: width and height, inches.
+        name: Of the files.
+        panels: Title -> what draws on the axes; one under the other, their steps named once.
+        size: Width and height, inches.
+        kinds: The formats, of PNG and SVG.
     """
     files = {}
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)  # no window, and no global state of pyplot
-        draw(figure)
-        for kind, metadata in _METADATA.items():
+        every = figure.subplots(len(panels), squeeze=False)[:, 0]
+        for axes, (heading, draw) in zip(every, panels.items(), strict=True):
+            draw(axes)
+            axes.set_title(one_line(heading), parse_math=False)  # dollar signs are no formula
+            if axes is not every[-1]:
+                axes.set_xlabel("")
+        for kind in kinds:
             out = io.BytesIO()
-            figure.savefig(out, format=kind, dpi=160, metadata=metadata)
+            figure.savefig(out, format=kind, dpi=160, metadata=_METADATA[kind])
             files[f"{name}.{kind}"] = out.getvalue()
         figure.clear()
     return files
-
-
-def title(axes: Axes, text: str) -> None:
-    """Sets a title; a name with dollar signs is not a formula."""
-    axes.set_title(one_line(text), parse_math=False)
 
 
 def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:

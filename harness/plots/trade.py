@@ -6,10 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from harness.report.escape import one_line
-from harness.report.frame import lines, tell
-from harness.report.names import amount
-from harness.report.plots.style import INK, MUTED, colour, legend, marker
+from harness.errors import one_line
+from harness.plots.points import amount, lines, tell
+from harness.plots.style import INK, MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14

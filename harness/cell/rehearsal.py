@@ -1,0 +1,105 @@
+"""A cell in two steps on a handful of examples: all its stages, none of its hours."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.cell import memory
+from harness.cell.cell import Cell
+from harness.cell.job import Emit
+from harness.cell.run import run_cell
+from harness.config import Config, cell_id, trained_id
+
+#: Optimizer steps of each phase: the first one traces the graph, the second is timed.
+STEPS = 2
+#: Of all rehearsals: cells that differ in their seed alone share one.
+SEED = 1
+
+
+def shortened(cell: Cell, folder: Path, ids: dict[str, str]) -> Cell:
+    """The rehearsal of a cell: its model, data, pruner, batch and exports, and two steps.
+
+    Args:
+        cell: as planned.
+        folder: of the throw-away store.
+        ids: cell id -> id of its rehearsal, of the cells it needs; takes up this one's.
+    """
+    config = _shortened(cell.config, folder)
+    made = dataclasses.replace(
+        cell,
+        config=config,
+        id=cell_id(config, cell.fingerprint),
+        trained=trained_id(config, cell.fingerprint),
+        dense=cell.dense and ids.get(cell.dense),
+        needs=cell.needs and ids.get(cell.needs),
+        rehearsal=True,
+    )
+    ids[cell.id] = made.id
+    return made
+
+
+def _shortened(config: Config, folder: Path) -> Config:
+    training = dataclasses.replace(
+        config.training,
+        dense=dataclasses.replace(config.training.dense, epochs=None, steps=STEPS),
+        finetune=dataclasses.replace(config.training.finetune, epochs=None, steps=STEPS),
+        log_every=1,
+    )
+    tracking = dataclasses.replace(
+        config.tracking, uri=f"sqlite:///{folder}/mlflow.db", experiment="rehearsal"
+    )
+    schedule: Any = config.sparsity.schedule
+    if schedule.unit == "step":  # laid over two steps, as one in fractions is by itself
+        times = [time for time in (schedule.begin, getattr(schedule, "end", None)) if time]
+        times += getattr(schedule, "times", [])
+        longest = max(times, default=1.0)
+        changed: dict[str, Any] = {"unit": "fraction", "begin": schedule.begin / longest}
+        if hasattr(schedule, "end"):
+            changed["end"] = schedule.end / longest
+        if hasattr(schedule, "times"):
+            changed["times"] = [time / longest for time in schedule.times]
+        schedule = dataclasses.replace(schedule, **changed)
+    sparsity = dataclasses.replace(config.sparsity, schedule=schedule)
+    return dataclasses.replace(
+        config,
+        training=training,
+        tracking=tracking,
+        sparsity=sparsity,
+        work_dir=str(folder),
+        seed=SEED,
+    )
+
+
+def run_rehearsal(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
+    """`run_cell` of a rehearsal; its value also says what it took.
+
+    Returns:
+        `step_seconds` of the second step (None if training was too short to tell),
+        `host_bytes`, the most memory that its process had, and `device_bytes`, the most of the
+        fullest GPU (None without one).
+    """
+    seen: dict[int, float] = {}
+
+    def timed(event: dict[str, Any]) -> None:
+        if event["kind"] == "progress":
+            seen.setdefault(event["step"], time.perf_counter())
+        emit(event)
+
+    value = run_cell(cell, parent_run, timed)
+    times = sorted(seen.values())
+    step = times[1] - times[0] if len(times) > 1 else None
+    return {
+        **value,
+        "step_seconds": step,
+        "host_bytes": memory.peak(),
+        "device_bytes": _device_peak(),
+    }
+
+
+def _device_peak() -> int | None:
+    import tensorflow as tf
+
+    names = [f"GPU:{i}" for i, _ in enumerate(tf.config.list_logical_devices("GPU"))]
+    peaks = [int(tf.config.experimental.get_memory_info(name)["peak"]) for name in names]
+    return max(peaks, default=None)

@@ -1,0 +1,83 @@
+"""A cell's last stage: its model as files, each scored for itself, and what that tells.
+
+A format that fails takes nothing with it: the cell keeps its scores and its other files, and
+its run says which format failed and why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cell import measures
+from harness.errors import ExportError
+
+if TYPE_CHECKING:
+    from harness.config import Config
+    from harness.export import Failure
+
+#: Tags of a run: why a format failed, and which file weighs least.
+FAILED, BEST = "harness.export.failed.", "harness.export.best"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What the files of a model tell.
+
+    Attributes:
+        metrics: bytes, differences and scores of those that give what the model gives.
+        tags: why others failed, and which file weighs least.
+        failures: the formats that failed.
+    """
+
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    failures: "list[Failure]"
+
+
+def ship(
+    task: Any,
+    model: Any,
+    examples: Any,
+    config: "Config",
+    scores: Any,
+    folder: Path,
+    on_stage: Callable[[str], None],
+) -> Shipped:
+    """Writes, checks, weighs and scores the files of a trained model.
+
+    Args:
+        task: `harness.tasks.of(config)`.
+        model: trained.
+        examples: its data.
+        config: the cell.
+        scores: of the model itself.
+        folder: takes the files.
+        on_stage: hears what is being done.
+
+    Raises:
+        ExportError: `model.keras` itself cannot be written and read back.
+    """
+    from harness.export import Failure, export
+
+    exported = export(
+        model,
+        config.export,
+        folder,
+        task.samples(examples, config),
+        lambda kind: on_stage(f"exporting {kind}"),
+    )
+    artifacts, failures = [], list(exported.failures)
+    told: dict[str, float] = {}
+    for artifact in exported.artifacts:
+        on_stage(f"scoring {artifact.kind}")
+        try:
+            told |= task.rescore(artifact, examples, config, scores)
+        except ExportError as error:  # it ran on a few examples, but not on all
+            artifact.path.unlink()
+            failures.append(Failure(artifact.kind, str(error), error.correlation))
+        else:
+            artifacts.append(artifact)
+    best = min(artifacts, key=lambda artifact: artifact.size.least)
+    tags = {f"{FAILED}{failure.kind}": failure.reason for failure in failures}
+    return Shipped({**measures.of_size(artifacts), **told}, {**tags, BEST: best.kind}, failures)

@@ -1,0 +1,48 @@
+"""TensorFlow's SavedModel, for its servers."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.errors import ExportError
+from harness.export.base import Format, Samples
+from harness.export.comparison import Comparison, compare
+from harness.options import choice
+from harness.quiet import captured
+
+
+@choice
+@dataclass
+class SavedModel(Format):
+    """A folder with the graph and its weights, whose endpoint is `serve`."""
+
+    file: ClassVar[str] = "saved_model"
+
+    kind: str = "saved_model"
+
+    def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
+        """Writes the folder, and reads it back."""
+        import keras
+        import tensorflow as tf
+
+        partial = path.with_name(f"{path.name}.partial")
+        try:
+            with captured():
+                model.export(partial, verbose=False)
+            loaded = tf.saved_model.load(str(partial))  # its variables live as long as it does
+            inputs = keras.tree.map_structure(tf.convert_to_tensor, samples.inputs)
+            expected = np.asarray(model(samples.inputs, training=False))
+            compared = compare(path.name, np.asarray(loaded.serve(inputs)), expected, tolerance)
+            shutil.rmtree(path, ignore_errors=True)
+            partial.rename(path)
+        except ExportError:
+            raise
+        except Exception as error:  # Keras raises whatever its layers raise
+            line = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ExportError(f"{path.name}: {model.name} cannot be exported: {line}") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return compared

@@ -1,0 +1,7 @@
+"""Plots: each a `draw(axes, frame)`, for a notebook as for a run's page and a report.
+
+    frame = pandas.read_csv("results/demo/table.csv", na_values=["n/a", "not run"])
+    quality.draw(axes, frame)
+
+`harness.plots.style.render` draws them off screen, the same bytes for the same numbers.
+"""

@@ -1,0 +1,63 @@
+"""What plots tell the rows of a table by: what the name of a sparsity says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+
+def family(sparsity: str) -> str:
+    """Returns a sparsity's name without its amount: `random 50%` -> `random`."""
+    return sparsity.rpartition(" ")[0] if sparsity.endswith("%") else sparsity
+
+
+def amount(sparsity: str) -> str:
+    """Returns the amount in a sparsity's name, or the whole name: `random 50%` -> `50%`."""
+    return sparsity.rpartition(" ")[2] if sparsity.endswith("%") else sparsity
+
+
+def nominal(sparsity: str) -> float | None:
+    """The share of zeros that a sparsity's name promises, in %; None where it says none.
+
+    Example:
+        >>> nominal("random 87.5%"), nominal("2 by 4 SR-STE"), nominal("dense")
+        (87.5, 50.0, 0.0)
+    """
+    if sparsity == "dense":
+        return 0.0
+    if sparsity.endswith("%"):
+        share = amount(sparsity).rstrip("%")
+        return float(share) if share.replace(".", "", 1).isdecimal() else None
+    kept, _, rest = sparsity.partition(" by ")
+    of = rest.partition(" ")[0]
+    if not (kept.isdecimal() and of.isdecimal() and int(of)):
+        return None
+    return 100 * (1 - int(kept) / int(of))
+
+
+def sparse(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the measured sparse rows of a frame, with what plots tell them by.
+
+    `family` is a sparsity's name without its amount, `nominal` the share of zeros that the
+    name promises and `reached` that of the prunable weights, both in %, `name` the whole name.
+    """
+    told = tell(frame)
+    measured = told["mean"].notna() & told["sparsity_prunable"].notna()
+    return told[measured & ~told["sparsity"].isin(["dense", "control"])]
+
+
+def tell(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns a frame with the columns that `sparse` names; no variant is an empty text."""
+    variant = frame["variant"].map(lambda text: text if isinstance(text, str) else "")
+    return frame.assign(
+        variant=variant,
+        family=frame["sparsity"].map(family),
+        nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
+        reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),
+        name=frame["sparsity"] + variant.map(lambda text: f" ({text})" if text else ""),
+    )
+
+
+def lines(frame: pd.DataFrame) -> Iterator[Any]:
+    """Returns the lines of a frame, the columns their attributes."""
+    return iter(frame.itertuples(index=False))

@@ -1,0 +1,109 @@
+"""The plots of a table, drawn off screen: which there are, and what goes into each."""
+
+import re
+from functools import partial
+
+import pandas as pd
+
+from harness.plots import layers, quality, schedule, trade
+from harness.plots.points import sparse
+from harness.plots.schedule import REACHED, SCHEDULED
+from harness.plots.style import render
+from harness.report.entries import Entry
+from harness.report.escape import file_name
+from harness.report.frame import layer_frame, to_frame
+from harness.report.tables import Table
+from harness.tracking.runs import Histories
+
+#: The metrics whose histories `draw_plots` takes.
+HISTORY_KEYS = (SCHEDULED, REACHED)
+
+
+def draw_plots(table: Table, histories: Histories | None = None) -> dict[str, bytes]:
+    """Draws all plots that a table has numbers for: file name -> content, PNG and SVG.
+
+    Args:
+        table: The table; nothing is drawn where nothing sparse was measured.
+        histories: Of the runs in `runs_drawn(table)`, for the schedule as run.
+    """
+    frame = to_frame(table)
+    measured = sparse(frame)
+    if measured.empty:
+        return {}
+    heading = f"{table.spec.title} ({table.spec.scale} scale)"
+    measure = table.spec.quality
+    label = f"test {measure.heading}" + (f" ({measure.unit})" if measure.unit else "")
+    stem = _slug(measure.heading.replace("-", ""))
+    width = 6.4 if frame.loc[frame["mean"].notna(), "model"].nunique() == 1 else 7.8
+    against_sparsity = partial(quality.draw, frame=frame, label=label)
+    files = render(f"{stem}_vs_sparsity", {heading: against_sparsity}, (width, 4.2))
+    if measured["gzip_bytes"].notna().any():
+        against_bytes = partial(trade.draw, frame=frame, label=label)
+        files |= render(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
+    files |= _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
+    return files | _schedules(schedule_frame(table, histories or {}))
+
+
+def _layers(frame: pd.DataFrame, models: list[str]) -> dict[str, bytes]:
+    """A plot a model, of its sparse rows."""
+    files: dict[str, bytes] = {}
+    slugs = [_slug(model) for model in models]
+    for number, (model, slug) in enumerate(zip(models, slugs, strict=True), start=1):
+        rows = frame[(frame["model"] == model) & ~frame["sparsity"].isin(["dense", "control"])]
+        if rows.empty:
+            continue
+        own = slug if slug and slugs.count(slug) == 1 else f"{slug}_{number}"
+        name = f"layer_sparsity_{own}" if len(models) > 1 else "layer_sparsity"
+        panel = {f"{model}: sparsity by layer": partial(layers.draw, frame=rows)}
+        files |= render(file_name(name), panel, (7.4, layers.height(rows)))
+    return files
+
+
+def _schedules(frame: pd.DataFrame) -> dict[str, bytes]:
+    """A panel a model."""
+    panels = {
+        f"{model}: sparsity as run (dashed: as scheduled)": partial(schedule.draw, frame=rows)
+        for model, rows in frame.groupby("model", sort=False)
+    }
+    return render("sparsity_schedule", panels, (7.4, 0.8 + 2.9 * len(panels))) if panels else {}
+
+
+def _scheduled(table: Table) -> list[tuple[Entry, str]]:
+    """The measured sparse rows, and the run that trained the first seed of each.
+
+    A cell that was only measured otherwise has the weights of another one's run, where the
+    steps are.
+    """
+    return [
+        (e, e.runs[0].tags.get("harness.trained_run_id", e.runs[0].run_id))
+        for e in table.entries
+        if e.runs and "sparsity/prunable" in e.values and not (e.is_dense or e.spec.is_control)
+    ]
+
+
+def runs_drawn(table: Table) -> list[str]:
+    """The runs whose histories the plot of schedules shows."""
+    return [run_id for _, run_id in _scheduled(table)]
+
+
+def schedule_frame(table: Table, histories: Histories) -> pd.DataFrame:
+    """Returns a line a step of each run drawn, fractions; without those of less than two steps.
+
+    Args:
+        table: The table.
+        histories: Of `runs_drawn`.
+    """
+    lines = []
+    for entry, run_id in _scheduled(table):
+        steps = histories.get(run_id, {})
+        if len(steps.get(SCHEDULED, [])) > 1:
+            name = f"{entry.spec.name}, seed {entry.runs[0].seed}"
+            for key in HISTORY_KEYS:
+                lines += [
+                    (entry.spec.model, name, key, step, value) for step, value in steps.get(key, [])
+                ]
+    return pd.DataFrame(lines, columns=["model", "name", "metric", "step", "value"])
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

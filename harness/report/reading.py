@@ -1,0 +1,73 @@
+"""`results/README.md`: the tables read honestly, statement by statement."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.report.notes import CONFLICT
+from harness.report.report import ReportResult
+from harness.report.statements import Statement, judge
+
+_HEAD = """\
+# What was measured
+
+Every number here is computed from the runs under `runs/` by `harness report --from results/runs`,
+which also writes this page. All of it is at small scale: small networks on small data sets, so what
+the guide says of ImageNet and WMT16 is tested in kind, not in size.
+
+A statement **holds** where the 90 % interval of the difference lies on its side of the margin (two
+one-sided tests at 5 %; seeds and, where runs say what they answered, test examples both count),
+**does not hold** where it lies on the other side, and otherwise **cannot be told**; then the seeds
+are named that would tell in four tries of five, were the spread what it is here. Differences are
+in points, from the control (the dense network fine-tuned alike at 0 %), or from the dense network
+where cells train from scratch.
+"""
+
+
+def to_reading(statements: Path, results: Mapping[str, ReportResult]) -> str:
+    """Writes the page.
+
+    Args:
+        statements: what to judge.
+        results: the tables written, by name.
+
+    Raises:
+        ReportError: the statements cannot be read.
+    """
+    judged = judge(statements, {name: result.table for name, result in results.items()})
+    parts = [_HEAD, _summary(judged), _measured(results)]
+    parts += [_section(each, results.get(each.table)) for each in judged]
+    return "\n".join(parts)
+
+
+def _summary(judged: Sequence[Statement]) -> str:
+    lines = ["| statement | verdict |", "|---|---|"]
+    lines += [f"| {each.text} | {each.verdict} |" for each in judged]
+    counts = Counter(each.verdict for each in judged)
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    return "\n".join([*lines, "", f"{len(judged)} statements: {said}.", ""])
+
+
+def _measured(results: Mapping[str, ReportResult]) -> str:
+    lines = ["## What is there, and what is missing", ""]
+    for name, result in results.items():
+        entries = result.table.entries
+        runs = sum(len(entry.runs) for entry in entries)
+        planned = sum(max(len(entry.spec.seeds), len(entry.runs)) for entry in entries)
+        conflicts = [note for note in result.notes if note.startswith(CONFLICT)]
+        flagged = f"; {len(conflicts)} conflicts" if conflicts else ""
+        lines.append(f"- [{name}]({name}.md): {runs} of {planned} cells{flagged}")
+    return "\n".join([*lines, ""])
+
+
+def _section(statement: Statement, result: ReportResult | None) -> str:
+    lines = [f"## {statement.text}: {statement.verdict}", "", f"The guide: {statement.page}.", ""]
+    lines += [f"- {finding.text}" for finding in statement.findings]
+    if not statement.findings:
+        lines.append("- nothing that is committed measures it")
+    plots = [path.name for path in result.paths if path.suffix == ".svg"] if result else []
+    wanted = [name for name in plots if "_vs_sparsity" in name or "_vs_bytes" in name]
+    small = "smaller" in statement.text
+    chosen = [name for name in wanted if ("_vs_bytes" in name) == small][:1]
+    lines += ["", *(f"![{statement.text}]({name})" for name in chosen)]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,185 @@
+"""What is claimed, and whether a table bears it out: holds, does not hold, or cannot be told."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import ReportError
+from harness.report.comparisons import bound, seeds_needed
+from harness.report.entries import Entry
+from harness.report.layout import estimate
+from harness.report.statistics import Estimate, mean_interval
+from harness.report.tables import Table
+
+HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not measured yet"
+_KEYS = {"rows", "models", "loses_at_most", "gains", "loses", "lower_than", "smaller"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of one model.
+
+    Attributes:
+        what: the rows judged.
+        asked: of them.
+        verdict: `HOLDS`, `FAILS`, `OPEN` or `NOT_RUN`.
+        difference: what was measured.
+        needed: of `OPEN`: how many seeds would tell.
+        units: what the difference is over: seeds, or speakers.
+    """
+
+    what: str
+    asked: str
+    verdict: str
+    difference: Estimate | None = None
+    needed: int | None = None
+    units: str = "seeds"
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        if self.difference is None:
+            return f"{self.what}: {self.asked}: {self.verdict}"
+        size = self.difference.n
+        found = f"{estimate(self.difference, signed=True)}, {size} {self.units}"
+        more = f"; about {self.needed:,} {self.units} would tell" if self.needed else ""
+        return f"{self.what}: {found} ({self.asked}): {self.verdict}{more}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence, and what was found of it.
+
+    Attributes:
+        text: the sentence.
+        page: the guide's own numbers.
+        table: whose rows are checked.
+        findings: of each check and model.
+    """
+
+    text: str
+    page: str
+    table: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Of all findings: one that fails fails it, all have to hold."""
+        found = {each.verdict for each in self.findings} or {NOT_RUN}
+        if FAILS in found:
+            return FAILS
+        if found == {HOLDS}:
+            return HOLDS
+        return NOT_RUN if found == {NOT_RUN} else OPEN
+
+
+def judge(path: Path, tables: Mapping[str, Table]) -> list[Statement]:
+    """Judges the statements of a file.
+
+    Args:
+        path: such as `results/statements.yaml`, which says what may stand in it.
+        tables: by the names that the statements use.
+
+    Raises:
+        ReportError: the file cannot be read, or a check has unknown words.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [_judged(each, tables) for each in content]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ReportError(f"{path} cannot be read as statements ({error})") from None
+
+
+def _judged(said: Mapping[str, Any], tables: Mapping[str, Table]) -> Statement:
+    findings: list[Finding] = []
+    table = tables.get(said["table"])
+    for check in said["checks"]:
+        if unknown := set(check) - _KEYS:
+            raise ReportError(
+                f"a check has {', '.join(sorted(unknown))}; accepted: {', '.join(sorted(_KEYS))}"
+            )
+        groups = said.get("groups") or {"": []}
+        for name, words in groups.items():
+            findings += _findings(check, table, name, words) if table else []
+    return Statement(said["statement"], said["page"], said["table"], tuple(findings))
+
+
+def _findings(
+    check: Mapping[str, Any], table: Table, group: str, words: Sequence[str]
+) -> Iterator[Finding]:
+    wanted = check.get("models", "")
+    for model in (name for name in table.models if wanted in name):
+        rows = [e for e in table.entries if e.spec.model == model and _in(e, words)]
+        members = [e for e in rows if e.spec.sparsity == check["rows"]]
+        if not members:
+            continue
+        what = f"{model}, {check['rows']}" + (f", {group}" if group else "")
+        other = check.get("lower_than")
+        against = [e for e in rows if e.spec.sparsity == other] if other else []
+        yield _finding(what, check, members, against)
+
+
+def _in(entry: Entry, words: Sequence[str]) -> bool:
+    return not words or any(word in entry.spec.variant for word in words)
+
+
+def _finding(
+    what: str, check: Mapping[str, Any], members: list[Entry], against: list[Entry]
+) -> Finding:
+    asked = _asked(check)
+    pairs = [_differences(e, against, "lower_than" in check) for e in members]
+    measured = [each for each in pairs if each]
+    if not measured:
+        return Finding(what, asked, NOT_RUN)
+    several = len(members) > 1  # rows of several data sets: their means are what varies
+    values = [statistics.fmean(each) for each in measured] if several else measured[0]
+    units = "speakers" if several else "seeds"
+    told = members[0].comparison
+    examples = told.examples if told and not several and "lower_than" not in check else None
+    low, high = bound(values, examples) or (None, None)
+    line, above = _line(check)
+    verdict, needed = OPEN, None
+    if low is not None and high is not None:
+        if (low >= line) if above else (high <= line):
+            verdict = HOLDS
+        elif (high < line) if above else (low > line):
+            verdict = FAILS
+    if verdict == OPEN:
+        needed = seeds_needed(values, statistics.fmean(values) - line)
+    if "smaller" in check and verdict == HOLDS and not _small(members, float(check["smaller"])):
+        verdict = FAILS
+    return Finding(what, asked, verdict, mean_interval(values), needed, units)
+
+
+def _line(check: Mapping[str, Any]) -> tuple[float, bool]:
+    """The value that a difference has to be above (or, False, below)."""
+    if "loses_at_most" in check:
+        return -float(check["loses_at_most"]), True
+    return 0.0, "gains" in check
+
+
+def _asked(check: Mapping[str, Any]) -> str:
+    if "lower_than" in check:
+        return f"below {check['lower_than']}"
+    if "loses_at_most" in check:
+        small = f"{check['smaller']:g} times smaller, " if "smaller" in check else ""
+        return f"{small}at most {check['loses_at_most']:g} lost"
+    return "a gain" if "gains" in check else "a loss"
+
+
+def _differences(entry: Entry, against: list[Entry], between: bool) -> list[float]:
+    """What is judged, seed by seed: from the control, or from rows of another sparsity."""
+    if not between:
+        return list(entry.comparison.difference.values) if entry.comparison else []
+    same = [other for other in against if other.spec.variant == entry.spec.variant] or against
+    others = {run.seed: run.quality for other in same for run in other.runs}
+    return [run.quality - others[run.seed] for run in entry.runs if run.seed in others]
+
+
+def _small(members: Sequence[Entry], times: float) -> bool:
+    ratios = [ratio for e in members for ratio in e.reductions.values()]
+    return bool(ratios) and min(ratios) >= times

@@ -1,0 +1,293 @@
+"""`harness sweep NAME --on ENGINE`, `--status`, `--cancel`: cells as jobs of a cluster.
+
+What was submitted is kept in one file under `work_dir`, so that another command finds it; what is
+finished, the store alone says. The functions that the jobs call are here, too: an engine gives
+them plain values, and the cell is planned anew where it runs.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.cell.cell import Cell
+from harness.config import compose
+from harness.config.folders import command
+from harness.errors import ConfigError, HarnessError
+from harness.report.render import to_markdown
+from harness.sweep.engines.base import CANCELLED, ENDED, ENGINES, FAILED, LIVE, Order, Work, chosen
+from harness.sweep.execute import execute
+from harness.sweep.launch import finished, launch_sweep, prepare, specified
+from harness.sweep.plan import plan
+from harness.sweep.progress import ProgressView
+from harness.sweep.publish import write_report
+from harness.sweep.spec import Sweep, load
+from harness.sweep.table import table_spec
+from harness.sweep.variant import folder_name, variant
+from harness.tracking import cell_run
+from harness.tracking.sweep_run import SweepRun
+
+_console = Console(highlight=False)
+_TABLE = "table"
+
+
+def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = None) -> int:
+    """Gives a sweep's unfinished cells to an engine, and returns.
+
+    Cells whose jobs an earlier command has submitted and that are still under way are left alone.
+
+    Args:
+        sweep: from `harness.sweep.spec.load`.
+        extra: overrides for every cell.
+        on: the engine's name.
+        out: the folder of the table's files.
+
+    Returns:
+        The exit code: 0 submitted; with nothing left to run, that of the table.
+
+    Raises:
+        HarnessError: an engine that is not here, or input that the sweep would refuse.
+    """
+    engine = chosen(on)
+    configs = sweep.configs(extra)
+    spec = specified(sweep, configs, extra)
+    cells = plan(configs)
+    known = finished(cells)
+    left = [cell for cell in cells if cell.id not in known.cells]
+    if not left:
+        return launch_sweep(sweep, extra, out=out)
+    if any(cell.config.strategy.name == "multi_worker" for cell in left):
+        raise ConfigError(
+            f"--on {on}: received strategy=multi_worker, whose workers are started by hand; "
+            "accepted: single, mirrored"
+        )
+    file = _file(sweep, extra, cells)
+    jobs = _jobs(file)
+    earlier = _read(file).get("engine", on)
+    if earlier != on and _live(chosen(earlier), jobs, file):
+        raise ConfigError(
+            f"--on {on}: its cells are under way on {earlier}; end them first:\n"
+            f"{_again(sweep, extra, '--cancel')}"
+        )
+    live = _live(engine, jobs, file)
+    to_submit = [cell for cell in left if cell.id not in live]
+    if not to_submit:
+        _console.print(f"Nothing to submit: {len(live)} cells are under way.")
+        return 0
+    prepare(cells, known)
+    tracking = cells[0].config.tracking
+    made = variant(sweep, extra)
+    parent = SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made)
+    cell_run.adopt(tracking.uri, parent.run_id, [known.cells[c.id] for c in cells if c not in left])
+    if _TABLE in jobs:  # that of the earlier command would come too early
+        engine.cancel({_TABLE: jobs[_TABLE]}, file.with_suffix(""))
+    order = Order(
+        works=[_work(cell) for cell in to_submit],
+        running={cell: jobs[cell] for cell in live},
+        parent_run=parent.run_id,
+        sweep=sweep.file,
+        extra=tuple(extra),
+        out=None if out is None else str(out.absolute()),
+        folder=file.with_suffix(""),
+    )
+    submitted = engine.submit(order)
+    _write(file, {"engine": on, "jobs": submitted})
+    _console.print(
+        f"{len(to_submit)} of {len(cells)} cells are submitted to {on}; {len(live)} are under "
+        f"way, {len(cells) - len(left)} finished.\nTo look further:",
+        soft_wrap=True,
+    )
+    for flag, what in (("--status", "how its cells are"), ("--cancel", "end them")):
+        line = f"  {_again(sweep, extra, flag)}    {what}"
+        _console.print(line, markup=False, soft_wrap=True)
+    return 0
+
+
+def status(sweep: Sweep, extra: Sequence[str], *, as_json: bool = False) -> int:
+    """Prints what has become of a sweep's cells: what the store says, then what the engine says.
+
+    Args:
+        sweep: as it was submitted.
+        extra: the overrides that it was submitted with.
+        as_json: JSON instead of a table.
+
+    Returns:
+        The exit code: 0, or 1 if a cell has failed or was cancelled.
+
+    Raises:
+        HarnessError: the store or the engine cannot be asked.
+    """
+    cells = plan(sweep.configs(extra))
+    known = finished(cells)
+    file = _file(sweep, extra, cells)
+    jobs = _jobs(file)
+    engine = _engine(file)
+    states = engine.states(jobs, file.with_suffix("")) if engine else {}
+    told = []
+    for cell in cells:
+        state = "finished" if cell.id in known.cells else states.get(cell.id, "not submitted")
+        if state == ENDED:  # its job, but no run
+            state = FAILED
+        told.append(
+            {"name": cell.name, "cell_id": cell.id, "state": state, "job": jobs.get(cell.id)}
+        )
+    counts = Counter(each["state"] for each in told)
+    if as_json:
+        content = {"sweep": sweep.name, "cells": told, "counts": counts}
+        print(json.dumps({**content, "table": states.get(_TABLE)}, indent=1))  # noqa: T201
+    else:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("cell", "state", "job"):
+            table.add_column(heading)
+        for each in told:
+            table.add_row(escape(str(each["name"])), each["state"], each["job"] or "")
+        _console.print(table)
+        line = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+        _console.print(f"\n{len(cells):,} cells: {line}.")
+    return int(bool(counts[FAILED] + counts[CANCELLED]))
+
+
+def cancel(sweep: Sweep, extra: Sequence[str]) -> int:
+    """Ends the jobs of a sweep; its cells go on from their checkpoints when it is run again.
+
+    Args:
+        sweep: as it was submitted.
+        extra: the overrides that it was submitted with.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        HarnessError: nothing of it was submitted, or the engine cannot be asked.
+    """
+    cells = plan(sweep.configs(extra))
+    file = _file(sweep, extra, cells)
+    engine = _engine(file)
+    if engine is None:
+        raise ConfigError(
+            f"--cancel: nothing of {sweep.name} was submitted with these overrides; accepted: the "
+            "sweep, the overrides and the work_dir that it was submitted with"
+        )
+    jobs = _jobs(file)
+    live = _live(engine, jobs, file)
+    table = {_TABLE: jobs[_TABLE]} if _TABLE in jobs else {}
+    if live:
+        engine.cancel({**{cell: jobs[cell] for cell in live}, **table}, file.with_suffix(""))
+    noun = "job is" if len(live) == 1 else "jobs are"
+    _console.print(f"{len(live)} {noun} cancelled.")
+    return 0
+
+
+def _work(cell: Cell) -> Work:
+    return Work(cell.id, cell.name, cell.overrides, cell.needs, cell.config.engine)
+
+
+def _again(sweep: Sweep, extra: Sequence[str], flag: str) -> str:
+    return command("sweep", sweep.file, *extra, flag)
+
+
+# What was submitted ---------------------------------------------------------------------
+
+
+def _file(sweep: Sweep, extra: Sequence[str], cells: Sequence[Cell]) -> Path:
+    """Where a sweep's jobs are noted; beside it lies a folder of the same name for its engine."""
+    name = folder_name(sweep.name, variant(sweep, extra))
+    return Path(cells[0].config.work_dir, "jobs", f"{name}.json").absolute()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read ({error}); delete it to submit anew") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1))
+    partial.replace(file)
+
+
+def _jobs(file: Path) -> dict[str, str]:
+    jobs: dict[str, str] = _read(file).get("jobs", {})
+    return jobs
+
+
+def _engine(file: Path) -> Any:
+    name = _read(file).get("engine")
+    return None if name is None else ENGINES.find(name)()
+
+
+def _live(engine: Any, jobs: dict[str, str], file: Path) -> list[str]:
+    """The cells whose jobs have not come to an end."""
+    states = engine.states(jobs, file.with_suffix(""))
+    return [cell for cell, state in states.items() if state in LIVE and cell != _TABLE]
+
+
+# What the jobs call ---------------------------------------------------------------------
+
+
+def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str) -> None:
+    """Runs one cell to its end, in a process of its own below this one.
+
+    Args:
+        here: the folder that the sweep was submitted from.
+        cell_id: the cell's.
+        overrides: what composes it.
+        parent_run: of its sweep.
+
+    Raises:
+        HarnessError: it was refused, failed, or is another cell here (data that have changed).
+    """
+    os.chdir(here)
+    cells = plan([(compose(overrides), overrides)])
+    cell = next((each for each in cells if each.id == cell_id), None)
+    if cell is None:
+        raise HarnessError(
+            f"cell {cell_id[:16]}: these overrides make another cell here; submit the sweep again "
+            "where data and harness are those of its jobs"
+        )
+    known = finished(cells)
+    wanted = [each for each in cells if each.id in (cell.id, cell.needs)]
+    done = {each.id: known.cells[each.id] for each in wanted if each.id in known.cells}
+    with ProgressView(wanted, Console(highlight=False)) as view:
+        outcome = execute(wanted, done, view, parent_run=parent_run)[cell.id]
+    if outcome.status != "done":
+        raise HarnessError(f"{cell.name}: {outcome.status}: {outcome.message}")
+
+
+def write_table(here: str, name: str, extra: tuple[str, ...], out: str | None) -> None:
+    """Writes the table of what is finished, and closes the sweep's run.
+
+    Args:
+        here: the folder that the sweep was submitted from.
+        name: the sweep's, or its file.
+        extra: the overrides of all its cells.
+        out: the folder of the table's files.
+    """
+    os.chdir(here)
+    sweep = load(name)
+    configs = sweep.configs(extra)
+    cells = plan(configs)
+    known = finished(cells)
+    spec = table_spec(sweep, [config for config, _ in configs], extra)
+    tracking = cells[0].config.tracking
+    made = variant(sweep, extra)
+    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
+        done = [known.cells[cell.id] for cell in cells if cell.id in known.cells]
+        cell_run.adopt(tracking.uri, parent.run_id, done)
+        if done:
+            result = write_report(spec, tracking.uri, None if out is None else Path(out))
+            parent.add(result.paths, to_markdown(result.table))
+        if len(done) < len(cells):
+            parent.status = "FAILED"

@@ -1,0 +1,1 @@
+"""What runs a sweep's cells past this process: one engine a file."""

@@ -1,0 +1,174 @@
+"""Ray: one task a cell; a sparse cell takes its dense one's reference, so that Ray orders them.
+
+The driver is a process of its own that outlives the command: it keeps the tasks' references,
+writes what becomes of them beside its log, and the table at the end. Without RAY_ADDRESS it
+starts a Ray on this machine.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.config.schema import EngineOptions
+from harness.options import choice
+from harness.sweep.engines.base import (
+    CANCELLED,
+    ENDED,
+    FAILED,
+    LIVE,
+    WAITING,
+    Engine,
+    Order,
+    Work,
+)
+
+_ORDER, _STATES, _LOG = "order.json", "states.json", "log.txt"
+#: Ray gives its workers a low priority, and waits half a minute for its own start: both starve
+#: on a machine that other work uses, too.
+_SETTINGS = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
+
+
+@choice
+@dataclass
+class Ray(Engine):
+    """One task a cell, with the resources of the config's `engine`."""
+
+    package: ClassVar[str] = "ray"
+    extra: ClassVar[str] = "ray"
+
+    name: str = "ray"
+
+    def submit(self, order: Order) -> dict[str, str]:
+        """As `Engine`: starts the driver, whose process id is that of all its jobs."""
+        content = {**asdict(order), "folder": str(order.folder), "here": os.getcwd()}
+        order.folder.mkdir(parents=True, exist_ok=True)
+        (order.folder / _ORDER).write_text(json.dumps(content))
+        (order.folder / _STATES).write_text(
+            json.dumps({work.cell: WAITING for work in order.works})
+        )
+        code = f"from harness.sweep.engines.ray import drive; drive({str(order.folder)!r})"
+        with (order.folder / _LOG).open("ab") as log:
+            driver = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**_SETTINGS, **os.environ},
+                start_new_session=True,
+            )
+        number = _described(driver.pid)
+        return {**dict.fromkeys([work.cell for work in order.works], number), "table": number}
+
+    def states(self, jobs: Mapping[str, str], folder: Path) -> dict[str, str]:
+        """As `Engine`; what a driver that is gone had under way has failed."""
+        try:
+            states: dict[str, str] = json.loads((folder / _STATES).read_text())
+        except (OSError, ValueError):
+            return {}
+        return {
+            cell: FAILED if states[cell] in LIVE and not _alive(jobs[cell]) else states[cell]
+            for cell in jobs
+            if cell in states
+        }
+
+    def cancel(self, jobs: Mapping[str, str], folder: Path) -> None:
+        """As `Engine`: the driver ends, and its tasks with it."""
+        for number in {number for number in jobs.values() if _alive(number)}:
+            os.kill(int(number.partition("@")[0]), signal.SIGTERM)
+
+
+def _described(pid: int) -> str:
+    """A process by its id and its start, for ids come again."""
+    return f"{pid}@{_start(pid)}"
+
+
+def _start(pid: int) -> str:
+    """Clock ticks from the machine's start to the process's (proc(5), field 22); empty if gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _alive(number: str) -> bool:
+    pid, _, start = number.partition("@")
+    return bool(start) and _start(int(pid)) == start
+
+
+def drive(folder: str) -> None:
+    """What the driver does: all tasks at once, then the table.
+
+    Args:
+        folder: of the order that `Ray.submit` has written.
+    """
+    import ray
+
+    order = json.loads(Path(folder, _ORDER).read_text())
+    states = dict.fromkeys((work["cell"] for work in order["works"]), WAITING)
+
+    def stop(signum: int, frame: object) -> None:
+        for cell, state in states.items():
+            if state in LIVE:
+                states[cell] = CANCELLED
+        _write(folder, states)
+        ray.shutdown()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    ray.init(include_dashboard=False, log_to_driver=True)
+    task = ray.remote(max_calls=1, max_retries=2)(_cell)
+    references: dict[str, Any] = {}
+    for given in order["works"]:
+        work = Work(**{**given, "resources": EngineOptions(**given["resources"])})
+        asked = _asked(work.resources)
+        baseline = references.get(work.needs) if work.needs else None
+        reference = task.options(name=work.name, **asked).remote(
+            order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
+        )
+        references[work.cell] = reference
+    cells = {reference: cell for cell, reference in references.items()}
+    waiting = list(cells)
+    while waiting:
+        ended, waiting = ray.wait(waiting, timeout=2.0)
+        for reference in ended:
+            try:
+                ray.get(reference)
+                states[cells[reference]] = ENDED
+            except Exception as error:
+                print(f"{cells[reference]}: {error}", flush=True)  # noqa: T201 - the driver's log
+                states[cells[reference]] = FAILED
+        _write(folder, states)
+    from harness.sweep.detached import write_table
+
+    write_table(order["here"], order["sweep"], tuple(order["extra"]), order["out"])
+
+
+def _cell(here: str, cell: str, overrides: tuple[str, ...], parent_run: str, after: Any) -> str:
+    """A task; `after` is its dense baseline's result, which Ray waits for."""
+    from harness.sweep.detached import run_one
+
+    run_one(here, cell, overrides, parent_run)
+    return cell
+
+
+def _asked(resources: EngineOptions) -> dict[str, Any]:
+    asked: dict[str, Any] = {"num_cpus": resources.cpus or 1}
+    if resources.gpus is not None:
+        asked["num_gpus"] = resources.gpus
+    if resources.memory is not None:
+        asked["memory"] = int(resources.memory * 2**30)
+    return asked
+
+
+def _write(folder: str, states: Mapping[str, str]) -> None:
+    partial = Path(folder, f"{_STATES}.partial")
+    partial.write_text(json.dumps(states))
+    partial.replace(Path(folder, _STATES))

@@ -1,0 +1,100 @@
+"""The machine's NVIDIA GPUs as its driver tells of them; TensorFlow is not asked.
+
+Asking TensorFlow would open every GPU and hold memory on it, which only a cell's own process may.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The variable by which users and batch systems say which GPUs a process may use
+#: (https://docs.nvidia.com/cuda/cuda-c-programming-guide/#env-vars).
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_DRIVER = Path("/proc/driver/nvidia")
+_QUERY = ("--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that a process may be given.
+
+    Attributes:
+        id: what CUDA_VISIBLE_DEVICES calls it: an index, or a UUID.
+        name: its model; empty where the driver does not know the id (part of a GPU, for one).
+        memory_mib: its memory, MiB; of GPUs told apart by index the least that one of them has,
+            for CUDA may number them otherwise than the driver does. None if it is not known.
+    """
+
+    id: str
+    name: str = ""
+    memory_mib: int | None = None
+
+
+def installed(program: str = "nvidia-smi") -> list[tuple[str, Gpu]]:
+    """The driver's GPUs with their indices, by UUID; none without a driver that answers."""
+    try:
+        done = subprocess.run([program, *_QUERY], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
+    return [
+        (index, Gpu(uuid, name, int(memory) if memory.isdecimal() else None))
+        for index, uuid, name, memory in (row for row in rows if len(row) == 4)
+        if index.isdecimal() and not done.returncode
+    ]
+
+
+def visible(
+    found: Sequence[tuple[str, Gpu]], environment: Mapping[str, str] = os.environ
+) -> list[Gpu]:
+    """The GPUs that this process may give away: what it was itself given, or all.
+
+    As CUDA reads the variable: the first entry that names no GPU ends the list.
+
+    Args:
+        found: from `installed`.
+        environment: whose CUDA_VISIBLE_DEVICES is respected, whoever set it.
+    """
+    given = environment.get(VISIBLE)
+    if given is None:
+        return [gpu for _, gpu in found]
+    sizes = [gpu.memory_mib for _, gpu in found if gpu.memory_mib is not None]
+    names = {gpu.name for _, gpu in found}
+    gpus: list[Gpu] = []
+    for word in (word.strip() for word in given.split(",")):
+        by_uuid = [gpu for _, gpu in found if word and gpu.id.startswith(word)]
+        if word.startswith("GPU-") and len(by_uuid) == 1:
+            gpus.append(Gpu(word, by_uuid[0].name, by_uuid[0].memory_mib))
+        elif word.startswith("MIG-"):
+            gpus.append(Gpu(word))
+        elif word in {index for index, _ in found}:
+            name = names.copy().pop() if len(names) == 1 else ""
+            gpus.append(Gpu(word, name, min(sizes, default=None)))
+        else:
+            break
+    return gpus
+
+
+def has_driver(folder: Path = _DRIVER, program: str = "nvidia-smi") -> bool:
+    """Whether there is an NVIDIA driver; on Windows' Linux only its program tells."""
+    return folder.exists() or bool(installed(program))
+
+
+def unseen(seen: int, driver: bool, given: str | None) -> str | None:
+    """What to say where there is a GPU and TensorFlow sees none; None if all is well.
+
+    Args:
+        seen: how many GPUs TensorFlow sees.
+        driver: from `has_driver`.
+        given: CUDA_VISIBLE_DEVICES, if set; whoever hides the GPUs knows what they do.
+    """
+    hidden = given is not None and given.split(",")[0].strip() in ("", "-1", "NoDevFiles")
+    if seen or hidden or not driver:
+        return None
+    return (
+        "this machine has an NVIDIA driver, but TensorFlow sees no GPU, so everything runs on the "
+        "CPU. Install TensorFlow's CUDA libraries: make setup GPU=1 (or pip install "
+        "'sparsity-harness[gpu]'). If it is meant to be so, set CUDA_VISIBLE_DEVICES=-1"
+    )

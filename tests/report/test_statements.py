@@ -1,0 +1,130 @@
+"""Whether a statement holds, from tables whose answer is known."""
+
+import pytest
+import yaml
+
+from harness.errors import ReportError
+from harness.report import TableSpec, rows_from_cells
+from harness.report.collect import Collection, Run
+from harness.report.published import read_published
+from harness.report.statements import FAILS, HOLDS, NOT_RUN, OPEN, judge
+from harness.report.tables import build_table
+
+NAME = {"model.name": "mnist_cnn"}
+
+
+def table(**rows):
+    """A table of rows such as `half=[98.1, 98.2]`, a value a seed; their names are sparsities."""
+    names = {
+        "dense": "dense",
+        "control": "control",
+        "half": "random 50%",
+        "lot": "random by lot 50%",
+    }
+    seeds = range(1, 1 + max(len(values) for values in rows.values()))
+    cells = [({**NAME, "sparsity.label": names[row]}, seed) for row in rows for seed in seeds]
+    spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    runs = [
+        {
+            str(seed): Run(
+                f"{row}{seed}",
+                "",
+                str(seed),
+                value,
+                {"size/tflite_gzip_bytes": 100 if row == "dense" else 12},
+                {},
+            )
+            for seed, value in zip(seeds, values, strict=False)
+        }
+        for row, values in rows.items()
+    ]
+    return build_table(spec, Collection(runs), read_published(None))
+
+
+def verdicts(tmp_path, made, check):
+    path = tmp_path / "statements.yaml"
+    said = {
+        "statement": "S",
+        "page": "P",
+        "table": "t",
+        "checks": [{"rows": "random 50%", **check}],
+    }
+    path.write_text(yaml.safe_dump([said]))
+    (statement,) = judge(path, {"t": made} if made else {})
+    return statement
+
+
+DENSE = [98.0, 98.2, 98.1, 97.9, 98.0]
+CONTROL = [98.5, 98.6, 98.6, 98.4, 98.5]
+
+
+@pytest.mark.parametrize(
+    ("half", "check", "verdict"),
+    [
+        ([98.5, 98.7, 98.5, 98.4, 98.5], {"loses_at_most": 0.3}, HOLDS),
+        ([97.5, 97.7, 97.5, 97.3, 97.6], {"loses_at_most": 0.3}, FAILS),
+        ([98.0, 98.7, 98.1, 98.6, 97.9], {"loses_at_most": 0.3}, OPEN),
+        ([97.5, 97.7, 97.5, 97.3, 97.6], {"loses": True}, HOLDS),
+        ([97.5, 97.7, 97.5, 97.3, 97.6], {"gains": True}, FAILS),
+        # smaller than its dense baseline, 8.3 times
+        ([98.5, 98.7, 98.5, 98.4, 98.5], {"loses_at_most": 0.3, "smaller": 8}, HOLDS),
+        ([98.5, 98.7, 98.5, 98.4, 98.5], {"loses_at_most": 0.3, "smaller": 9}, FAILS),
+    ],
+)
+def test_verdicts_are_of_the_interval_from_the_control(tmp_path, half, check, verdict):
+    found = verdicts(tmp_path, table(dense=DENSE, control=CONTROL, half=half), check)
+    assert found.verdict == verdict
+    (finding,) = found.findings
+    assert (finding.needed is not None) == (verdict == OPEN)
+    assert "5 seeds" in finding.text
+
+
+def test_rows_are_compared_seed_by_seed(tmp_path):
+    made = table(dense=DENSE, control=CONTROL, half=CONTROL, lot=[90.1, 95.0, 91.0, 92.0, 93.0])
+    assert (
+        verdicts(tmp_path, made, {"rows": "random by lot 50%", "lower_than": "random 50%"}).verdict
+        == HOLDS
+    )
+
+
+def test_two_seeds_tell_nothing_and_none_were_not_measured(tmp_path):
+    check = {"loses_at_most": 0.3}
+    made = table(dense=DENSE[:2], control=CONTROL[:2], half=CONTROL[:2])
+    assert verdicts(tmp_path, made, check).verdict == OPEN
+    made = table(dense=DENSE, control=CONTROL, half=[])
+    assert verdicts(tmp_path, made, check).verdict == NOT_RUN
+    assert verdicts(tmp_path, None, check).verdict == NOT_RUN
+
+
+def test_speakers_are_judged_apart_and_are_what_varies(tmp_path):
+    """Rows of one sparsity and several data sets: a mean each, and groups of them."""
+    shifts = {"ann": -0.1, "bob": -0.2, "cy": 0.0, "dee": -3.0, "eve": -3.2, "fay": -2.9}
+    cells, runs = [], []
+    for speaker, shift in shifts.items():
+        for sparsity, extra in (("dense", 0.0), ("control", 0.5), ("random 50%", 0.5 + shift)):
+            where = {**NAME, "sparsity.label": sparsity, "dataset.test_speaker": speaker}
+            cells += [(where, seed) for seed in (1, 2)]
+            runs.append(
+                {
+                    str(seed): Run(f"{speaker}{sparsity}{seed}", "", str(seed), 90 + extra, {}, {})
+                    for seed in (1, 2)
+                }
+            )
+    spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    made = build_table(spec, Collection(runs), read_published(None))
+    path = tmp_path / "statements.yaml"
+    groups = {"near": ["ann", "bob", "cy"], "far": ["dee", "eve", "fay"]}
+    check = {"rows": "random 50%", "loses_at_most": 0.5}
+    said = {"statement": "S", "page": "P", "table": "t", "groups": groups, "checks": [check]}
+    path.write_text(yaml.safe_dump([said]))
+    (statement,) = judge(path, {"t": made})
+    found = {each.what.rpartition(", ")[2]: each for each in statement.findings}
+    assert {name: each.verdict for name, each in found.items()} == {"near": HOLDS, "far": FAILS}
+    assert found["near"].difference.values == pytest.approx((-0.1, -0.2, 0.0))
+    assert "3 speakers" in found["far"].text
+    assert statement.verdict == FAILS
+
+
+def test_a_word_that_no_check_has(tmp_path):
+    with pytest.raises(ReportError, match=r"a check has looses; accepted: .*loses"):
+        verdicts(tmp_path, table(dense=DENSE, half=DENSE), {"looses": True})

@@ -1,0 +1,81 @@
+"""The numbers in the pages are those of the committed files."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.settings import ROOT
+
+_SPEC = importlib.util.spec_from_file_location("fill_pages", ROOT / "scripts" / "fill_pages.py")
+fill_pages = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(fill_pages)
+
+CSV = """\
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,difference_from_dense,\
+difference_half_width_95,difference_from_control,control_difference_half_width_95,gzip_reduction
+mnist_cnn,dense,n/a,%,3,3,98.1,0.2,n/a,n/a,n/a,n/a,1.0
+mnist_cnn,random 50%,n/a,%,3,3,98.4,0.3,0.3,0.1,-0.1,0.2,1.75
+mnist_cnn,2 by 4,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a
+imdb_lstm,dense,n/a,%,0,3,not run,n/a,n/a,n/a,n/a,n/a,n/a
+"""
+KEPT = {
+    "command": "python -m benchmarks.x", "date": "2026-01-02", "commit": "c" * 40, "changed": False,
+    "cpu": "A processor", "cores": 2, "load_before": [0.1], "load_after": [1.9],
+    "output": ["one line"],
+}  # fmt: skip
+
+
+def test_the_pages_say_what_is_committed():
+    done = subprocess.run(
+        [sys.executable, "scripts/fill_pages.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), "run `python scripts/fill_pages.py`"
+
+
+def test_some_page_is_filled():
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "images.md").read_text()
+    assert text.count("<!-- filled: results ") >= 2
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "t.csv").write_text(CSV)
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "results" / "x.json").write_text(json.dumps(KEPT))
+    return tmp_path
+
+
+def test_measured_rows_and_how_many_are_missing(root):
+    page = "A\n<!-- filled: results t mnist_cnn -->\nold\n<!-- /filled -->\nB\n"
+    text = fill_pages.filled(page, root)
+    row = "| mnist_cnn | random 50% | 3 of 3 | 98.40 ± 0.30 | −0.10 ± 0.20 | +0.30 ± 0.10 | 1.75 |"
+    assert row in text.splitlines()
+    assert "From `results/t.csv`. 1 planned rows have no runs yet." in text
+    assert "old" not in text
+    assert text.startswith("A\n<!-- filled")
+    assert text.endswith("<!-- /filled -->\nB\n")
+    assert fill_pages.filled(text, root) == text
+
+
+def test_a_table_without_runs_says_so(root):
+    page = "<!-- filled: results t imdb -->\n<!-- /filled -->\n"
+    assert "Not measured yet: none of 1 rows" in fill_pages.filled(page, root)
+
+
+def test_a_benchmark_says_on_what_machine(root):
+    text = fill_pages.filled("<!-- filled: benchmark x -->\n<!-- /filled -->\n", root)
+    assert "A processor, 2 cores; load 0.1 before, 1.9 after." in text
+    assert "```text\none line\n```" in text
+
+
+def test_a_block_of_another_kind_is_refused(root):
+    with pytest.raises(SystemExit, match="accepted: results TABLE"):
+        fill_pages.filled("<!-- filled: nothing t -->\n<!-- /filled -->\n", root)
