@@ -128,3 +128,15 @@ def cell(orders, cell, parent_run, emit):
             time.sleep(0.02)
     emit({"kind": "stage", "stage": "working"})
     return {"run_id": f"run of {cell.name}", "metrics": {"met": time.time() - began}}
+
+
+def tell_devices(cell, parent_run, emit):
+    """What the cell's process was told of devices, and whether TensorFlow has looked for any."""
+    from tensorflow.python.eager import context
+
+    names = ("CUDA_VISIBLE_DEVICES", "TF_FORCE_GPU_ALLOW_GROWTH", "HARNESS_GPU_MEMORY_MIB")
+    looked = context.context()._physical_devices is not None
+    emit({"kind": "stage", "stage": "waiting"})
+    time.sleep(0.5)  # long enough for the others to start meanwhile
+    told = {name: os.environ.get(name) for name in names}
+    return {"run_id": cell.name, "told": told, "looked": looked}

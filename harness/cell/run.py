@@ -154,6 +154,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
 
     config = cell.config
     training = jit.settle(config.training, config.strategy.name)
+    devices.share()
     strategy.connect(config.strategy)
     seeds.seed_everything(config.seed, training.jit_compile)
     task = tasks.of(config)
@@ -165,6 +166,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         examples = data.handful(examples)
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
+        run.set_tags({"harness.device": devices.given()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
     trained = cell_run.find_trained(config.tracking, cell.trained)
     with (

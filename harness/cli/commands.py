@@ -214,7 +214,24 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_positive, default=1, help="cells at once (default 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_at_once,
+        default=1,
+        metavar="N",
+        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+    )
+    parser.add_argument(
+        "--jobs-per-device",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cells that share a GPU, each with its share of the memory (default 1)",
+    )
+
+
+def _at_once(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
 
 
 def _positive(text: str) -> int:
@@ -251,7 +268,7 @@ def _run(parsed: argparse.Namespace) -> int:
     refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    return launch(cells, jobs=parsed.jobs)
+    return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
@@ -260,20 +277,27 @@ def _sweep(parsed: argparse.Namespace) -> int:
     told = parsed.dry_run or parsed.rehearse or parsed.status
     if parsed.json and not told:
         raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
-    given, extra, jobs = load(parsed.name), parsed.overrides, parsed.jobs
+    given, extra = load(parsed.name), parsed.overrides
     if parsed.dry_run:
         from harness.sweep.dry_run import dry_run
 
-        return dry_run(given, extra, jobs=jobs, as_json=parsed.json)
+        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
     if parsed.rehearse:
         from harness.sweep.rehearse import rehearse
 
-        return rehearse(given, extra, jobs=jobs, as_json=parsed.json)
+        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
     if parsed.on or parsed.status or parsed.cancel:
         return _detached(parsed, given)
     from harness.sweep.launch import launch_sweep
 
-    return launch_sweep(given, extra, jobs=jobs, out=parsed.out)
+    shared = parsed.jobs_per_device
+    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
+
+
+def _resolved_jobs(parsed: argparse.Namespace) -> int:
+    from harness.sweep.devices import Devices
+
+    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
 
 
 def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
@@ -283,8 +307,9 @@ def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
         return detached.status(sweep, parsed.overrides, as_json=parsed.json)
     if parsed.cancel:
         return detached.cancel(sweep, parsed.overrides)
-    if parsed.jobs > 1:
-        raise ConfigError(f"--jobs: received {parsed.jobs} with --on; accepted: without it")
+    if parsed.jobs != 1:
+        jobs = parsed.jobs or "auto"
+        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
     return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
 
 

@@ -12,6 +12,7 @@ from harness.cell.lock import is_held
 from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
+from harness.sweep.devices import Devices, Place
 from harness.tracking import cell_run, store
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
@@ -41,6 +42,7 @@ def execute(
     *,
     parent_run: str | None = None,
     jobs: int = 1,
+    devices: Devices | None = None,
     run: Callable[..., dict[str, Any]] = run_cell,
     busy_wait: float = BUSY_WAIT,
 ) -> dict[str, Outcome]:
@@ -52,6 +54,7 @@ def execute(
         listener: hears of starts, events and ends.
         parent_run: the sweep's run id.
         jobs: processes at once.
+        devices: the GPUs that each cell gets some of; None gives none away.
         run: takes what `run_cell` does, in the cell's process; must be picklable.
         busy_wait: seconds between two looks at a cell that another process is running. It is
             waited for without a process, on its lock and the store.
@@ -62,11 +65,12 @@ def execute(
     outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
-    running: dict[int, tuple[worker.Job, Cell]] = {}
+    running: dict[int, tuple[worker.Job, Cell, Place]] = {}
+    devices = devices or Devices()
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
-            under_way = {cell.trained for _, cell in running.values()}
+            under_way = {cell.trained for _, cell, _ in running.values()}
             for cell in _ready(waiting, outcomes, not_before, under_way)[: jobs - len(running)]:
                 if is_held(cell):
                     if cell.id not in not_before:
@@ -78,18 +82,24 @@ def execute(
                     outcomes[cell.id] = ended
                     listener.ended(cell, ended)
                     continue
+                place = devices.take(cell.config.strategy)
+                if place is None:  # the first in line waits for its devices; none overtakes it
+                    waiting.insert(0, cell)
+                    break
                 listener.started(cell)
-                job = worker.start(run, (cell, parent_run), log_path(cell))
-                running[id(job)] = (job, cell)
+                given = place.environment()
+                job = worker.start(run, (cell, parent_run), log_path(cell), given)
+                running[id(job)] = (job, cell, place)
             if not running:
                 time.sleep(0.1)
                 continue
-            for job, news in worker.poll([job for job, _ in running.values()], timeout=1.0):
-                cell = running[id(job)][1]
+            for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
+                _, cell, place = running[id(job)]
                 if isinstance(news, dict):
                     listener.event(cell, news)
                     continue
                 del running[id(job)]
+                devices.give_back(place)
                 if news.status == "busy":
                     listener.waiting(cell)
                     not_before[cell.id] = time.monotonic() + busy_wait
@@ -100,8 +110,8 @@ def execute(
                 outcomes[cell.id] = news
                 listener.ended(cell, news)
     finally:
-        worker.stop([job for job, _ in running.values()])
-        for job, cell in running.values():
+        worker.stop([job for job, *_ in running.values()])
+        for job, cell, _ in running.values():
             if job.process.exitcode == -signal.SIGKILL:  # it had no time to say so itself
                 _close(cell, INTERRUPTED_RUN, "KILLED")
     return outcomes

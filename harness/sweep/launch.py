@@ -15,6 +15,7 @@ from harness.config import Config
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
+from harness.sweep.devices import Devices
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.interrupts import interruptible
@@ -35,14 +36,22 @@ Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)
 
 
+@interruptible()
+@store.told()
 def launch(
-    configs: Configs, *, jobs: int = 1, further: bool = True, program: tuple[str, ...] = ()
+    configs: Configs,
+    *,
+    jobs: int | None = 1,
+    per_device: int = 1,
+    further: bool = True,
+    program: tuple[str, ...] = (),
 ) -> int:
     """Runs cells and their dense baselines.
 
     Args:
         configs: validated configs with the overrides that composed them.
-        jobs: cells at once.
+        jobs: cells at once; None for as many as the GPUs hold.
+        per_device: cells at once on each GPU.
         further: whether to end with what to do next.
         program: what takes the overrides, if not `harness run`.
 
@@ -55,19 +64,16 @@ def launch(
             ended, each with a checkpoint of the step that it had reached.
     """
     refuse_unguarded()
-    with interruptible(), store.told(_uri(configs)):
-        return _launch(configs, jobs, further, program)
-
-
-def _launch(configs: Configs, jobs: int, further: bool, program: tuple[str, ...]) -> int:
-    _leads(configs, jobs)
+    devices = Devices.found(per_device)
+    at_once = devices.jobs(jobs)
+    _leads(configs, at_once)
     cells = plan(configs, program)
     known = finished(cells)
-    prepare(cells, known)
+    prepare(cells, known, devices)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
-    outcomes = _run(cells, known, jobs, parent_run=None)
+    outcomes = _run(cells, known, at_once, devices, parent_run=None)
     for outcome in outcomes.values():
         if outcome.status == "done":
             _console.print(f"run {outcome.value['run_id']}")
@@ -93,15 +99,23 @@ def _leads(configs: Configs, jobs: int) -> bool:
     return cluster().is_chief
 
 
+@interruptible()
+@store.told()
 def launch_sweep(
-    sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, out: Path | None = None
+    sweep: Sweep,
+    extra: Sequence[str] = (),
+    *,
+    jobs: int | None = 1,
+    per_device: int = 1,
+    out: Path | None = None,
 ) -> int:
     """Runs a sweep's cells and writes its table.
 
     Args:
         sweep: from `harness.sweep.spec.load`.
         extra: overrides for every cell; `seed=1,2,3` sets the seeds.
-        jobs: cells at once.
+        jobs: as of `launch`.
+        per_device: as of `launch`.
         out: the folder of the table's files; None for `results/NAME`.
 
     Returns:
@@ -112,19 +126,10 @@ def launch_sweep(
     """
     refuse_unguarded()
     configs = sweep.configs(extra)
-    with interruptible(), store.told(_uri(configs)):
-        return _launch_sweep(sweep, configs, extra, jobs, out)
-
-
-def _uri(configs: Configs) -> str:
-    return configs[0][0].tracking.uri
-
-
-def _launch_sweep(
-    sweep: Sweep, configs: Configs, extra: Sequence[str], jobs: int, out: Path | None
-) -> int:
-    if not _leads(configs, jobs):
-        return _launch(configs, jobs, further=True, program=())
+    devices = Devices.found(per_device)
+    at_once = devices.jobs(jobs)
+    if not _leads(configs, at_once):
+        return launch(configs, jobs=jobs)
     specified(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
@@ -136,7 +141,7 @@ def _launch_sweep(
         _report(sweep, configs, extra, out)
         code = 0
     else:
-        code = _run_below_parent(sweep, configs, cells, known, extra, jobs, out)
+        code = _run_below_parent(sweep, configs, cells, known, extra, at_once, devices, out)
         ran = sum(cell.id not in known.cells for cell in cells)
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
         noun = "cell" if ran == 1 else "cells"
@@ -155,16 +160,17 @@ def _run_below_parent(
     known: Finished,
     extra: Sequence[str],
     jobs: int,
+    devices: Devices,
     out: Path | None,
 ) -> int:
     tracking = cells[0].config.tracking
-    prepare(cells, known)
+    prepare(cells, known, devices)
     spec = specified(sweep, configs, extra)
     made = variant(sweep, extra)
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
         quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
-        outcomes = _run(cells, known, jobs, parent_run=parent.run_id)
+        outcomes = _run(cells, known, jobs, devices, parent_run=parent.run_id)
         if any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
@@ -214,7 +220,7 @@ def _check_work_dir(cells: Sequence[Cell]) -> None:
 
 
 def _run(
-    cells: list[Cell], known: Finished, jobs: int, parent_run: str | None
+    cells: list[Cell], known: Finished, jobs: int, devices: Devices, parent_run: str | None
 ) -> dict[str, Outcome]:
     tracking = cells[0].config.tracking
     finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
@@ -230,7 +236,7 @@ def _run(
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     _say_training(to_do, known)
     with ProgressView(to_do, _console) as view:
-        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs)
+        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
 
 
 def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
@@ -243,7 +249,7 @@ def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
         _console.print(f"{measured} measured anew, {others} trained.")
 
 
-def prepare(cells: Sequence[Cell], known: Finished) -> None:
+def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = None) -> None:
     """Refuses what can be refused while nothing is written yet; then makes the store.
 
     What was built for a finished run of the same weights needs no second look.
@@ -255,7 +261,7 @@ def prepare(cells: Sequence[Cell], known: Finished) -> None:
     unknown = [cell.config for cell in training(cells, known)]
     if unknown:
         with _console.status("checking the cells"):
-            preflight(unknown)
+            preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)
     closed = cell_run.close_dead(tracking)
     if closed:

@@ -4,6 +4,7 @@ A scope that matches no layer, a pattern that fits no shape, a batch larger than
 strategy without its devices: without this a sweep would say so after its dense baseline.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,19 +15,24 @@ from harness.cell.preview import summarize_planned
 from harness.config import Config
 from harness.errors import HarnessError
 from harness.sweep import worker
+from harness.sweep.devices import HIDDEN
 
 
-def preflight(configs: Iterable[Config]) -> None:
+def preflight(configs: Iterable[Config], gpus: int = 0) -> None:
     """Builds each distinct model once and lays each distinct pruner over it, in a process.
+
+    The process opens no GPU, for cells may need all of one: parts of the CPU stand for them.
 
     Args:
         configs: validated; of the cells that are about to run.
+        gpus: how many GPUs the cells will have between them.
 
     Raises:
         HarnessError: the first refusal, as the cell itself would have said it.
     """
     distinct = {_what_is_built(config): config for config in configs}
-    job = worker.start(_check_all, (list(distinct.values()),), Path(os.devnull))
+    rehearsed = [_on_cpu(config, gpus) for config in distinct.values()]
+    job = worker.start(_check_all, (rehearsed,), Path(os.devnull), HIDDEN)
     try:
         while True:
             for _, news in worker.poll([job], timeout=1.0):
@@ -45,6 +51,14 @@ def _check_all(configs: list[Config], emit: Emit) -> None:
     built: dict[str, Any] = {}
     for config in configs:
         summarize_planned(config, built)
+
+
+def _on_cpu(config: Config, gpus: int) -> Config:
+    """The cell with a part of the CPU for each GPU that it would share a batch among."""
+    if config.strategy.name != "mirrored" or config.strategy.virtual_cpus or not gpus:
+        return config
+    strategy = dataclasses.replace(config.strategy, virtual_cpus=gpus)
+    return dataclasses.replace(config, strategy=strategy)
 
 
 def _what_is_built(config: Config) -> str:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from harness.cell.job import Busy, Outcome, signals
 from harness.config import credentials
 from harness.config.folders import VARIABLE
 from harness.errors import HarnessError
+from harness.sweep.scratch import folder
 
 #: What the server imports before its first fork.
 PRELOAD = ("harness.cell.preloaded",)
@@ -65,21 +66,28 @@ class Job:
 _running: list[Job] = []
 
 
-def start(function: Callable[..., Any], arguments: tuple[Any, ...], log: Path) -> Job:
+def start(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Job:
     """Starts `function(*arguments, emit)` in a process of its own.
 
     Args:
         function: importable by name; its last parameter takes events, dicts for `poll`.
         arguments: picklable.
         log: the file that takes the process's standard output and error.
+        environment: variables of the process, set before TensorFlow looks for devices.
     """
     context = _context()
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
-    scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+    scratch = TemporaryDirectory(dir=folder(), ignore_cleanup_errors=True)
     # the fork server has what these were when it was started
-    settings = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
-    given = (function, arguments, str(log), scratch.name, settings, sending)
+    own = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
+    own |= environment or {}
+    given = (function, arguments, str(log), scratch.name, own, sending)
     process = context.Process(target=_child, args=given)
     try:
         process.start()
@@ -158,11 +166,11 @@ def _child(
     arguments: tuple[Any, ...],
     log: str,
     scratch: str,
-    settings: dict[str, str],
+    environment: Mapping[str, str],
     pipe: Any,
 ) -> None:
     tempfile.tempdir = scratch
-    os.environ.update(settings)
+    os.environ.update(environment)
     _die_with_parent()
     signals.take()
     _send_output_to(log)

@@ -275,7 +275,7 @@ def line_of(error: BaseException) -> str:
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
+def told(uri: str = "of the runs") -> Iterator[None]:
     """Makes an error of a store that leaves the block one line.
 
     Raises:

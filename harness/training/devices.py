@@ -1,6 +1,7 @@
 """What a cell computes on."""
 
 import os
+from collections.abc import Mapping
 
 from harness.training import gpus
 
@@ -18,13 +19,37 @@ def names() -> str:
     return ", ".join(labels) or "CPU"
 
 
+def share(environment: Mapping[str, str] = os.environ) -> None:
+    """Keeps this process to its share of a GPU's memory, if it has one; before TensorFlow runs.
+
+    Within it memory grows as it is needed (TF_FORCE_GPU_ALLOW_GROWTH, which TensorFlow reads).
+    """
+    bound = environment.get(gpus.MEMORY)
+    if bound is None:
+        return
+    import tensorflow as tf
+
+    limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(bound))
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.set_logical_device_configuration(gpu, [limit])
+
+
+def given(environment: Mapping[str, str] = os.environ) -> str:
+    """The devices of this process as it was told of them, e.g. `GPU 0`; `CPU` without a GPU."""
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return "CPU"
+    return f"GPU {environment.get(gpus.VISIBLE, 'all')}"
+
+
 def unseen() -> str | None:
     """A warning if there is a GPU that TensorFlow does not see; None if all is well."""
     import tensorflow as tf
 
     seen = len(tf.config.list_physical_devices("GPU"))
-    given = os.environ.get(gpus.VISIBLE)
-    return gpus.unseen(seen, not seen and gpus.has_driver(), given)
+    told = os.environ.get(gpus.VISIBLE)
+    return gpus.unseen(seen, not seen and gpus.has_driver(), told)
 
 
 def capabilities() -> list[tuple[int, int] | None]:

@@ -12,6 +12,8 @@ from pathlib import Path
 #: The variable by which users and batch systems say which GPUs a process may use
 #: (https://docs.nvidia.com/cuda/cuda-c-programming-guide/#env-vars).
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+#: The variable that bounds the memory, MiB, that a cell's process may take of a GPU it shares.
+MEMORY = "HARNESS_GPU_MEMORY_MIB"
 _DRIVER = Path("/proc/driver/nvidia")
 _QUERY = ("--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
 

@@ -1,0 +1,129 @@
+"""A device a cell: what each process is told, and what is refused."""
+
+import os
+
+import pytest
+
+from harness.config import compose
+from harness.errors import ConfigError
+from harness.sweep import devices, worker
+from harness.sweep.devices import Devices
+from harness.sweep.execute import execute
+from harness.sweep.plan import plan
+from harness.sweep.preflight import _on_cpu, preflight
+from harness.sweep.worker import Outcome
+from harness.training.gpus import MEMORY, VISIBLE, Gpu
+from harness.training.options import StrategyOptions
+from tests import jobs
+from tests.sweep.test_execute import Listener
+
+FOUR = [Gpu(str(number), "A100", 40960) for number in range(4)]
+SINGLE = StrategyOptions(name="single")
+
+
+def ids(place):
+    return [gpu.id for gpu in place.gpus]
+
+
+def test_each_cell_has_a_gpu_of_its_own_until_it_ends():
+    two = Devices(FOUR[:2])
+    first, second = two.take(SINGLE), two.take(SINGLE)
+    assert [ids(first), ids(second)] == [["0"], ["1"]]
+    assert two.take(SINGLE) is None
+    two.give_back(first)
+    assert ids(two.take(SINGLE)) == ["0"]
+    assert first.environment() == {VISIBLE: "0"}
+
+
+def test_cells_that_share_a_gpu_share_its_memory():
+    shared = Devices(FOUR[:2], per_device=2)
+    places = [shared.take(SINGLE) for _ in range(4)]
+    assert [ids(place) for place in places] == [["0"], ["1"], ["0"], ["1"]]
+    assert shared.take(SINGLE) is None
+    told = places[0].environment()
+    assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert 0.9 * 40960 / 2 < int(told[MEMORY]) < 40960 / 2
+    shared.give_back(places[2])
+    assert ids(shared.take(SINGLE)) == ["0"]
+    unknown = Devices([Gpu("MIG-1")], per_device=2).take(SINGLE)
+    assert MEMORY not in unknown.environment()
+
+
+def test_a_cell_of_several_gpus_waits_until_they_are_free():
+    four = Devices(FOUR)
+    single = four.take(SINGLE)
+    two = four.take(StrategyOptions(name="mirrored", devices=2))
+    assert two.environment() == {VISIBLE: "1,2"}
+    assert four.take(StrategyOptions(name="mirrored")) is None
+    four.give_back(two)
+    four.give_back(single)
+    assert len(ids(four.take(StrategyOptions(name="multi_worker", devices=8)))) == 4
+
+
+def test_jobs_are_as_many_as_the_gpus_hold():
+    assert Devices(FOUR).jobs(None) == 4
+    assert Devices(FOUR, per_device=2).jobs(None) == 8
+    assert Devices(FOUR).jobs(3) == 3
+    assert Devices().jobs(3) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "complaint"),
+    [
+        (Devices(FOUR), 6, r"--jobs: received 6 with 4 GPUs; accepted: up to 4, .*device 2"),
+        (Devices(FOUR[:1]), 2, "--jobs: received 2 with 1 GPU; "),
+        (Devices(), None, "--jobs: received auto on a machine without a GPU"),
+        (Devices(per_device=2), 2, "--jobs-per-device: received 2 on a machine without a GPU"),
+    ],
+)
+def test_more_than_there_is_is_refused(given, asked, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        given.jobs(asked)
+
+
+@pytest.fixture
+def planned(store_uri, tmp_path):
+    where = (f"tracking.uri={store_uri}", f"work_dir={tmp_path}")
+    return plan([(compose([f"seed={seed}", *where]), (f"seed={seed}",)) for seed in (1, 2, 3)])
+
+
+def test_the_processes_of_cells_are_told_their_gpus_and_the_server_looked_for_none(planned):
+    given = Devices(FOUR[:2])
+    outcomes = execute(planned, {}, Listener(), run=jobs.tell_devices, jobs=2, devices=given)
+    values = [outcomes[cell.id].value for cell in planned]
+    assert {value["told"][VISIBLE] for value in values[:2]} == {"0", "1"}
+    assert values[2]["told"][VISIBLE] in ("0", "1")
+    assert not any(value["looked"] for value in values)
+    shared = Devices(FOUR[:1], per_device=2)
+    outcomes = execute(planned[:1], {}, Listener(), run=jobs.tell_devices, devices=shared)
+    told = outcomes[planned[0].id].value["told"]
+    assert told[VISIBLE] == "0"
+    assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert told[MEMORY] == str(40960 // 2 - devices._CONTEXT_MIB)
+
+
+def test_without_gpus_nothing_is_said(planned):
+    outcomes = execute(planned[:1], {}, Listener(), run=jobs.tell_devices)
+    told = outcomes[planned[0].id].value["told"]
+    assert told == {**dict.fromkeys(told), VISIBLE: os.environ[VISIBLE]}
+
+
+def test_preflight_opens_no_gpu(monkeypatch):
+    started = []
+
+    def start(*arguments):
+        started.append(arguments)
+        return
+
+    monkeypatch.setattr(worker, "start", start)
+    monkeypatch.setattr(worker, "poll", lambda jobs, timeout: [(None, Outcome("done"))])
+    monkeypatch.setattr(worker, "stop", lambda jobs: None)
+    preflight([compose([])], gpus=2)
+    assert started[0][-1] == {VISIBLE: "-1"}
+
+
+def test_parts_of_the_cpu_stand_for_gpus_in_preflight():
+    mirrored = compose(["strategy=mirrored"])
+    assert _on_cpu(mirrored, 4).strategy.virtual_cpus == 4
+    assert _on_cpu(mirrored, 0) is mirrored
+    assert _on_cpu(compose([]), 4).strategy.virtual_cpus == 0
