@@ -18,7 +18,9 @@ from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, sign
 from harness.cell.lock import held
 from harness.config import dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
-from harness.tracking import artifacts, cell_run, describe, inputs, packaging
+from harness.errors import HarnessError
+from harness.tracking import artifacts, away, cell_run, describe, inputs, packaging
+from harness.tracking.away import Journal
 from harness.tracking.cell_run import CellRun
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
@@ -51,6 +53,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
+    away.tell = lambda line: emit({"kind": "warning", "text": line})
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
     with held(cell):
@@ -59,7 +62,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
             tidy(cell)
             return {"run_id": finished, "metrics": {}}
         tags = _tags(cell, parent_run)
-        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name)
+        journal = Journal(work_path(cell) / "metrics.jsonl")
+        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name, journal)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -67,10 +71,10 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
                 metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
-            run.fail(INTERRUPTED_RUN, "KILLED")
+            _close(run, INTERRUPTED_RUN, "KILLED")
             raise
         except BaseException as error:
-            run.fail(f"{type(error).__name__}: {error}")
+            _close(run, f"{type(error).__name__}: {error}")
             raise
         run.finish(description)
         tidy(cell)
@@ -94,6 +98,15 @@ def _wait_for_all(cell: Cell) -> None:
         from harness.training import strategy
 
         strategy.barrier(cell.config.strategy)
+
+
+def _close(run: CellRun, reason: str, status: str = "FAILED") -> None:
+    """Closes a run that ended early, if its store takes it; if not, the next attempt does.
+
+    What ended it is told, not that: nobody waits for long here.
+    """
+    with suppress(HarnessError), away.patience(0):
+        run.fail(reason, status)
 
 
 def tidy_finished(cell: Cell) -> None:

@@ -13,7 +13,7 @@ from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.devices import Devices, Place
-from harness.tracking import cell_run, store
+from harness.tracking import away, cell_run, store
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
 BUSY_WAIT = 1.0
@@ -122,7 +122,7 @@ def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
 
     A store that is away must not end the cells that need it no more, or only later.
     """
-    with suppress(HarnessError), store.told(cell.config.tracking.uri):
+    with suppress(HarnessError), away.patience(0), store.told(cell.config.tracking.uri):
         close_abandoned(cell, reason, status)
 
 

@@ -23,6 +23,8 @@ from filelock import FileLock
 
 from harness.config import credentials
 from harness.errors import TrackingError
+from harness.tracking import away
+from harness.tracking.away import Patient, patiently
 
 #: Seconds to wait for a tracking server's answer before calling it unreachable.
 SERVER_TIMEOUT = 5.0
@@ -33,6 +35,7 @@ _TRIES = 5
 _SPEAKING = ("mlflow", "sqlalchemy", "sqlite3", "requests", "urllib3", "psycopg2")
 #: Modules that databases need -> what to install.
 _PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_ANYTHING = "SELECT 1 FROM sqlite_master LIMIT 1"
 T = TypeVar("T")
 
 
@@ -54,13 +57,14 @@ def lock_dir(uri: str, work_dir: str) -> Path:
 
 
 def client(uri: str) -> Any:
-    """An `MlflowClient` for a store that `open_experiment` has prepared."""
+    """An `MlflowClient` for a store that `open_experiment` has prepared; it waits for it."""
     from mlflow import MlflowClient
 
     _quiet()
     # MLflow keeps a store by its URI, and a relative one means another file in another folder
     database = sqlite_path(uri)
-    return MlflowClient(tracking_uri=f"{_SQLITE}{database}" if database else credentials.whole(uri))
+    where = f"{_SQLITE}{database}" if database else credentials.whole(uri)
+    return Patient(uri, patiently(uri, lambda: MlflowClient(tracking_uri=where)))
 
 
 def open_experiment(uri: str, experiment: str) -> str:
@@ -182,15 +186,33 @@ def read_only(database: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error: it cannot be read.
     """
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as db:
-        try:
-            db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        except sqlite3.OperationalError:
-            if not database.with_name(f"{database.name}-journal").exists():
-                raise
-            with closing(sqlite3.connect(database, timeout=30)) as writing:
-                writing.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+        patiently(f"{_SQLITE}{database}", lambda: _look(db, database))
+        db.execute("PRAGMA busy_timeout = 30000")
         yield db
+
+
+def require_free(uri: str) -> None:
+    """Finds out within a second whether an SQLite file is locked: MLflow waits for twenty.
+
+    Raises:
+        sqlite3.OperationalError: it is.
+    """
+    database = sqlite_path(uri)
+    if database is not None:
+        with closing(sqlite3.connect(database, timeout=1.0, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+
+
+def _look(db: sqlite3.Connection, database: Path) -> None:
+    try:
+        db.execute(_ANYTHING).fetchone()
+    except sqlite3.OperationalError as error:
+        if away.is_away(error) or not database.with_name(f"{database.name}-journal").exists():
+            raise
+        with closing(sqlite3.connect(database)) as writing:
+            writing.execute(_ANYTHING).fetchone()
 
 
 def _refuse_foreign_database(uri: str, database: Path) -> None:
@@ -296,4 +318,6 @@ def _quiet() -> None:
     """MLflow reports each table that it creates; users asked for a cell, not for that."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # it writes a traceback for each try of a store that is away
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"mlflow\..*", category=FutureWarning)
