@@ -54,6 +54,8 @@ def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
     for artifact in artifacts:
         for field in dataclasses.fields(artifact.size):
             found[metrics.size(artifact.kind, field.name)] = getattr(artifact.size, field.name)
+        for name, value in artifact.details.items():
+            found[metrics.size(artifact.kind, name)] = value
         compared = artifact.compared
         found[metrics.size(artifact.kind, "max_error")] = compared.error
         found[metrics.size(artifact.kind, "correlation")] = round(compared.correlation, _DIGITS)

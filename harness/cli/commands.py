@@ -1,4 +1,4 @@
-"""The command line: `harness run | sweep | report | collect | describe | data | ui`."""
+"""The command line: `harness run | sweep | search | report | collect | describe | …`."""
 
 import argparse
 import os
@@ -18,6 +18,7 @@ examples:
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
   harness collect demo                                keep them in files, to be committed
+  harness export RUN --formats tflite,tflite_int8     files of a finished run, checked and scored
   harness ui --open                                   browse the runs of the newest sweep
 
 KEY=VALUE are Hydra overrides; conf/ lists the keys, and a wrong one is answered with those
@@ -117,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     _instead(sweep)
     sweep.set_defaults(command=_sweep)
 
+    _search_parser(commands)
+
     report = commands.add_parser("report", help="write tables from the finished runs")
     report.add_argument("name", metavar="TABLE", nargs="?", help="a sweep's name (default: all)")
     _overrides(report)
@@ -143,6 +146,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _overrides(data)
     data.set_defaults(command=_data)
+
+    export = commands.add_parser("export", help="write the files of a trained model, checked")
+    export.add_argument(
+        "source",
+        metavar="RUN|FILE",
+        nargs="?",
+        help="a run's id, or a .keras or .packed file (default: the cell of KEY=VALUE)",
+    )
+    _overrides(export)
+    export.add_argument("--formats", metavar="A,B", help="what to write (default: the config's)")
+    export.add_argument(
+        "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
+    )
+    export.set_defaults(command=_export)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
@@ -240,6 +257,28 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _search_parser(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="seek settings that serve several ends, such as accuracy and bytes",
+        description="KEY=A,B, KEY=interval(LOW,HIGH) and KEY=tag(log,interval(LOW,HIGH)) are "
+        "searched; any other KEY=VALUE is of every cell.",
+    )
+    _overrides(search)
+    _jobs(search)
+    search.add_argument("--name", default="search", help="of the study and its experiment")
+    search.add_argument("--trials", type=_positive, default=20, help="done in all (default 20)")
+    search.add_argument(
+        "--objective",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="may be repeated (default: the task's quality, and the TFLite file's gzipped bytes)",
+    )
+    search.add_argument("--out", type=Path, default=None, help="folder of the front's files")
+    search.set_defaults(command=_search)
+
+
 def _instead(sweep: argparse.ArgumentParser) -> None:
     """What `harness sweep` does instead of running the sweep here."""
     group = sweep.add_mutually_exclusive_group()
@@ -313,6 +352,19 @@ def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
     return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
 
 
+def _search(parsed: argparse.Namespace) -> int:
+    from harness.sweep.search import search
+
+    return search(
+        parsed.name,
+        parsed.overrides,
+        trials=parsed.trials,
+        objectives=parsed.objective,
+        jobs=parsed.jobs,
+        out=parsed.out,
+    )
+
+
 def _report(parsed: argparse.Namespace) -> int:
     from harness.config.credentials import taken
     from harness.report import FORMATS, Selection, parse_filter, parse_since
@@ -375,6 +427,22 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
     print(prepare(parsed.name, parsed.out, parsed, force=parsed.force))  # noqa: T201
     return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from harness.cell.exporting import export_again
+
+    source, overrides = parsed.source, parsed.overrides
+    if source and _is_override(source) and not Path(source).is_file():
+        source, overrides = None, [source, *overrides]
+    formats = None if parsed.formats is None else [f for f in parsed.formats.split(",") if f]
+
+    def on_stage(stage: str) -> None:
+        print(f"{stage} …", file=sys.stderr)  # noqa: T201
+
+    text, complete = export_again(source, overrides, formats, parsed.out, on_stage)
+    print(text)  # noqa: T201
+    return 0 if complete else 1
 
 
 def _ui(parsed: argparse.Namespace) -> int:

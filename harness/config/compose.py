@@ -1,6 +1,6 @@
 """From Hydra overrides to a typed, validated cell; every refusal is one clear line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -131,6 +131,28 @@ def to_config(composed: DictConfig, overrides: Sequence[str] = ()) -> Config:
     config = _typed(composed, overrides)
     validate(config, options)
     return config
+
+
+def recompose(content: Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """The cell whose resolved config a run has kept.
+
+    Args:
+        content: as plain values.
+        overrides: dotted keys to change, such as where its data are now.
+
+    Raises:
+        ConfigError: as `compose`; or an override that would make a choice anew.
+    """
+    for override in overrides:
+        if "." not in override.partition("=")[0]:
+            raise ConfigError(
+                f"received {override} with a run, whose choices are made; accepted: dotted keys, "
+                "such as dataset.data_dir=FOLDER"
+            )
+    _register(own())
+    merged = OmegaConf.merge(OmegaConf.create(dict(content)), OmegaConf.from_dotlist([*overrides]))
+    assert isinstance(merged, DictConfig)
+    return to_config(merged, overrides)
 
 
 def _typed(composed: DictConfig, overrides: Sequence[str]) -> Config:

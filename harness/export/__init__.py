@@ -19,7 +19,7 @@ from harness.export.base import (
     Format,
     Samples,
 )
-from harness.export.tflite import size_of
+from harness.export.model_size import size_of
 
 __all__ = [
     "FORMATS", "Artifact", "ExportOptions", "Exported", "Failure", "Format", "Samples", "export",
@@ -72,7 +72,8 @@ def export(
         except ExportError as error:
             failures.append(Failure(each.kind, str(error), error.correlation))
         else:
-            artifacts.append(Artifact(each.kind, path, size.measure(path), compared))
+            details = each.details(path)
+            artifacts.append(Artifact(each.kind, path, size.measure(path), compared, details))
     return Exported(artifacts, failures)
 
 

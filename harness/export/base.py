@@ -50,12 +50,14 @@ class Artifact:
         path: Where it was written.
         size: What it weighs, as it is and compressed.
         compared: Its outputs beside the model's on the samples.
+        details: What else its format tells of it, by the ends of metrics' names.
     """
 
     kind: str
     path: Path
     size: Size
     compared: Comparison
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,14 @@ class Format(Options):
             ExportError: it cannot be written, does not run, or strays too far.
         """
         raise NotImplementedError
+
+    def details(self, path: Path) -> dict[str, float]:
+        """What else is to be logged of the file, by the ends of its metrics' names."""
+        return {}
+
+    def model(self, path: Path) -> Any:
+        """The Keras model in a file that holds one; None for other formats."""
+        return None
 
     def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
         """A function from a batch of inputs to the file's outputs; of `scored` formats."""

@@ -58,18 +58,24 @@ def settle(path: Path) -> None:
     metadata.pop("date_saved", None)
     entries[_METADATA] = json.dumps(metadata).encode()
     config = json.loads(entries[_CONFIG])
-    _number_shared(config, {})
+    number_shared(config, {})
     entries[_CONFIG] = json.dumps(config).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name, _NO_TIME), content)
 
 
-def _number_shared(config: Any, numbers: dict[int, int]) -> None:
+def number_shared(config: Any, numbers: dict[int, int]) -> None:
+    """Numbers a model's shared objects in the order in which its config names them.
+
+    Args:
+        config: of JSON types; changed.
+        numbers: the numbers given so far, by what told the objects before.
+    """
     if isinstance(config, dict):
         shared = config.get("shared_object_id")
         if shared is not None:
             config["shared_object_id"] = numbers.setdefault(shared, len(numbers) + 1)
     if isinstance(config, dict | list):
         for each in config.values() if isinstance(config, dict) else config:
-            _number_shared(each, numbers)
+            number_shared(each, numbers)

@@ -45,10 +45,7 @@ _measured: dict[bytes, Size] = {}
 
 
 def of(content: bytes) -> Size:
-    """Measures the content of a file.
-
-    The same bytes are never compressed twice in a process: of large files that is minutes.
-    """
+    """Measures bytes, the same ones once a process: of large files that takes minutes."""
     digest = hashlib.sha256(content).digest()
     if digest not in _measured:
         if len(_measured) >= _KEPT:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
-from harness.export import size
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare
 from harness.options import choice
@@ -153,26 +152,6 @@ def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":
             )
         slots = keras.Input(tuple(shape[1:]))
     return keras.Model(slots, model(slots, training=False))
-
-
-def size_of(model: Any, inputs: Any = None) -> size.Size:
-    """What a model weighs as a float32 TensorFlow Lite file, raw and compressed.
-
-    Zeros cost nothing in the gzipped file: the number that tells sparse models apart.
-
-    Args:
-        model: A built Keras model, a pruner attached or not.
-        inputs: A batch that it takes, [n, ...]; only for a subclassed model read from a file,
-            which remembers the shape of its inputs, but not that they are no floats.
-
-    Raises:
-        ExportError: If the converter refuses the model.
-
-    Example:
-        >>> size_of(model).gzip_bytes
-        12118342
-    """
-    return size.of(convert(with_inputs(model, inputs)))
 
 
 def _converter(model: "keras.Model") -> Any:

@@ -21,7 +21,11 @@ _BLOCKS = 5
 @choice
 @dataclass
 class DsCnnL(ModelOptions):
-    """So many `filters` in every convolution; `momentum` is batch normalization's."""
+    """So many `filters` in every convolution; `momentum` is batch normalization's.
+
+    Recipes of a few hundred steps need `momentum=0.9`: at .99 the moving averages that evaluation
+    uses lag so far behind that it stays at chance.
+    """
 
     takes: ClassVar[str] = "speech"
 

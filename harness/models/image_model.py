@@ -19,7 +19,7 @@ class ImageModelOptions(ModelOptions):
 
     `width` multiplies the filters of every layer; `small_images` leaves out the first
     stride, for images of 32 to 96 pixels; `dropout` stands before the classifier; `momentum`
-    is batch normalization's (null: the architecture's own).
+    is batch normalization's (null: the architecture's own, 0.99 as a rule).
 
     Attributes:
         first: the first convolution, whose stride a model for small images does without.

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 @choice
 @dataclass
 class InceptionV3(ImageModelOptions):
-    """23,851,784 parameters for 1,000 classes at width 1; 299×299 images."""
+    """23,851,784 parameters for 1,000 classes at width 1; 299×299 images, from 75×75 on.
+
+    `width` counts in eights; with `small_images` the stem pads.
+    """
 
     first: ClassVar[str] = "conv2d"
     # its layers before the first concatenation's branches
@@ -21,6 +24,7 @@ class InceptionV3(ImageModelOptions):
     least_side: ClassVar[int] = 75
 
     name: str = "inception_v3"
+    dropout: float = 0.2
 
     def original(self, shape: tuple[int, ...], **more: Any) -> "keras.Model":
         """Of Keras' own shape, for its stem does not take small images; the clone has `shape`."""

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 @choice
 @dataclass
 class MobilenetV1(ImageModelOptions):
-    """4,253,864 parameters for 1,000 classes at width 1; 224×224 images."""
+    """4,253,864 parameters for 1,000 classes at width 1; 224×224 images, any from 32×32 on."""
 
     first: ClassVar[str] = "conv1"
     drops: ClassVar[bool] = True
 
     name: str = "mobilenet_v1"
+    dropout: float = 0.001
 
     def original(self, shape: tuple[int, ...], **more: Any) -> "keras.Model":
         """Of the options' width and dropout."""

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from harness.plots.labels import keep_possible
 from harness.plots.points import lines, sparse, tell
 from harness.plots.style import MUTED, colour, legend, marker
 
@@ -36,9 +37,7 @@ def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
     axes.set_xlabel("sparsity reached (% of prunable weights)")
     axes.set_ylabel(label)
     axes.set_xlim(0, 100)
-    low, high = axes.get_ylim()
-    if (rows["unit"] == "%").all() and high > 100:  # no axis beyond what can be
-        axes.set_ylim(low, 100 + 0.02 * (100 - low))
+    keep_possible(axes, rows)
     _draw_legend(axes, rows, models)
 
 

@@ -16,8 +16,8 @@ from harness.errors import one_line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 #: The HTML page puts its own colours, light and dark, in the place of these.
 INK, MUTED, RULE, PAPER = "#1a1a1b", "#6b6b6c", "#e6e6e7", "#ffffff"
-_MARKERS = {"dense": "*", "random": "o", "2 by 4": "D"}
-_OTHER_MARKERS = ("s", "^", "v", "P", "X")
+_MARKERS = {"dense": "*", "control": "P", "random": "o", "2 by 4": "D"}
+_OTHER_MARKERS = ("s", "^", "v", "X")
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.errors import one_line
+from harness.plots.labels import keep_possible, name_points
 from harness.plots.points import amount, lines, tell
-from harness.plots.style import INK, MUTED, colour, legend, marker
+from harness.plots.style import MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
@@ -50,7 +51,7 @@ def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str =
     rows = rows[rows["mean"].notna() & rows[cost].notna()]
     models = list(dict.fromkeys(rows["model"]))
     best = front(list(zip(rows[cost], rows["mean"], strict=True)))
-    for i, row in enumerate(lines(rows)):
+    for row in lines(rows):
         x, shade = getattr(row, cost), colour(models.index(row.model))
         half = row.half_width_95
         axes.errorbar(
@@ -63,16 +64,6 @@ def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str =
             zorder=3,
             **marker(row.family, shade),
         )
-        if i in best or len(rows) <= _FEW:
-            axes.annotate(
-                one_line(amount(row.sparsity)),
-                (x, row.mean),
-                xytext=(6, 5),
-                textcoords="offset points",
-                fontsize=8,
-                color=INK,
-                parse_math=False,
-            )
     axes.plot(
         [rows[cost].iloc[i] for i in best],
         [rows["mean"].iloc[i] for i in best],
@@ -84,6 +75,18 @@ def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str =
     if rows[cost].min() > 0 and rows[cost].max() >= _WIDE * rows[cost].min():
         axes.set_xscale("log")
     axes.margins(x=0.12)  # room for the names
+    keep_possible(axes, rows)
+    name_points(
+        axes,
+        [
+            (
+                getattr(row, cost),
+                row.mean,
+                one_line(amount(row.sparsity)) if i in best or len(rows) <= _FEW else "",
+            )
+            for i, row in enumerate(lines(rows))
+        ],
+    )
     axes.set_xlabel(_axis(rows, cost))
     axes.set_ylabel(label)
     _draw_legend(axes, list(dict.fromkeys(rows["family"])), models)

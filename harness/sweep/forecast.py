@@ -1,6 +1,5 @@
 """What is left of a plan, cell by cell, and what it will take, from what earlier cells took."""
 
-import dataclasses
 import json
 import statistics
 import zipfile
@@ -12,6 +11,7 @@ import numpy as np
 
 from harness.cell.cell import Cell, checkpoint_file
 from harness.config import Config, is_dense
+from harness.config.label import params
 from harness.sweep.plan import training
 from harness.tracking.costs import Cost, find_unfinished
 from harness.tracking.runs import Finished
@@ -141,11 +141,7 @@ class _Estimates:
     def _alike_to(self, config: Config) -> list[Cost]:
         key = _of(config)
         if key not in self._known:
-            model = dataclasses.asdict(config.model).items()
-            given = {f"model.{name}": str(value) for name, value in model if value is not None}
-            given["dataset.name"] = config.dataset.name
-            given["training.batch_size"] = str(config.training.batch_size)
-            self._known[key] = self._costs.get(_alike(given), [])
+            self._known[key] = self._costs.get(_alike(params(config)), [])
         found: list[Cost] = self._known[key]
         return found
 

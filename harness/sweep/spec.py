@@ -1,8 +1,10 @@
 """A sweep: a file under `sweeps/` that names the cells of one table."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from harness.sweep.as_written import read
 from harness.sweep.listed import as_text, listed
 
 _Line = tuple[str, ...]
+#: A seed as it is usually written; others are left to the config's own reading.
+_SEED = re.compile(r"seed=(0|[1-9]\d{0,8})")
 Block = tuple[_Line, tuple[_Line, ...], tuple[int, ...] | None]
 
 
@@ -81,13 +85,36 @@ class Sweep:
             ConfigError: names the cell's fault.
         """
         refusals: dict[str, NotReadError] = {}
-        cells = [_composed(parts, refusals) for parts in self._parts(extra)]
+        first: dict[tuple[_Line, ...], tuple[Config, _Line]] = {}
+        cells = [_seeded(parts, first, refusals) for parts in self._parts(extra)]
         reached = {override for _, overrides in cells for override in overrides}
         for override, refusal in refusals.items():
             if override not in reached:
                 raise refusal
         refuse_ignored(cells)
         return cells
+
+
+def _seeded(
+    parts: tuple[_Line, _Line, _Line],
+    first: dict[tuple[_Line, ...], tuple[Config, _Line]],
+    refusals: dict[str, NotReadError],
+) -> tuple[Config, _Line]:
+    """A cell, composed once for all its seeds: what else it has does not follow from them.
+
+    Args:
+        parts: as `_composed`.
+        first: takes up the cell's first seed, by its parts without one.
+        refusals: as `_composed`.
+    """
+    before, cell, after = parts
+    seeds = [each for each in after if _SEED.fullmatch(each)]
+    key = before, cell, tuple(each for each in after if each not in seeds)
+    if len(seeds) != 1 or key not in first:
+        return first.setdefault(key, _composed(parts, refusals))
+    config, overrides = first[key]
+    own = tuple(seeds[0] if _SEED.fullmatch(each) else each for each in overrides)
+    return replace(deepcopy(config), seed=int(seeds[0].partition("=")[2])), own
 
 
 def _composed(

@@ -14,6 +14,7 @@ from harness.tasks.scores import bleu
 from harness.tasks.scores.bleu import Score
 
 if TYPE_CHECKING:
+    from harness.export import Artifact
     from harness.training.objective import Objective
 
 
@@ -71,6 +72,20 @@ class Translation(Task):
             for number, ours in enumerate(said)
         ]
         return _Scores(*_forced(model, batches), scores, rows)
+
+    def rescore(
+        self, artifact: "Artifact", data: Any, config: Config, scores: Any
+    ) -> dict[str, float]:
+        """BLEU of a file that holds a model, by the same search."""
+        formats = {each.kind: each for each in config.export.chosen()}
+        each = formats.get(artifact.kind)
+        model = None if each is None else each.model(artifact.path)
+        if each is None or model is None or each.scored is None:
+            return {}
+        found = self.evaluate(model, data, config).metrics(each.scored)
+        name = self.quality.partition("/")[2]
+        difference = found[f"{each.scored}/{name}"] - scores.metrics("test")[self.quality]
+        return {**found, f"{each.scored}/{name}_difference": round(difference, 6)}
 
     def inputs(self, data: Any, count: int) -> Any:
         """Sources and references of the first test examples."""

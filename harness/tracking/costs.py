@@ -68,10 +68,11 @@ def _cost(run: Mapping[str, Mapping[str, str]], seconds: float) -> Cost:
     trained = "time/train_seconds" in metrics and "harness.trained_run_id" not in tags
     training = float(metrics["time/train_seconds"]) if trained else None
     whole = "harness.resumed_on" not in tags
+    # A file as it is has a gzipped count beside it; compressed counts and the least of all do not.
     files = [
         float(value)
         for key, value in metrics.items()
-        if key.startswith("size/") and key.endswith("_bytes") and not key.endswith("gzip_bytes")
+        if f"{key.removesuffix('_bytes')}_gzip_bytes" in metrics
     ]
     other = max(0.0, seconds - (training or 0.0)) if whole else None
     return Cost(params, training, other, sum(files))

@@ -15,7 +15,7 @@ from harness.cell.preview import describe
 from harness.config import compose
 from tests.settings import command, environment, harness, imported, shell
 
-COMMANDS = ("run", "sweep", "report", "describe", "data", "ui")
+COMMANDS = ("run", "sweep", "report", "describe", "data", "export", "ui")
 
 #: The MNIST net: 5×5 convolutions 1→32→64 with 2×2 pooling, 7×7×64→1024→10.
 KERNELS = [(25, 1, 32), (25, 32, 64), (1, 3136, 1024), (1, 1024, 10)]

@@ -4,8 +4,11 @@ import dataclasses
 import itertools
 
 import pytest
+import yaml
 
 from harness.config import Config, compose, expand, options, shipped
+from harness.config.compose import presets
+from harness.config.identity import flat
 from harness.data import DATASETS
 from harness.errors import ConfigError
 from harness.models import MODELS
@@ -52,7 +55,17 @@ def suited(group, name):
 
 def test_there_are_no_other_groups():
     folders = {path.name for path in shipped("conf").iterdir() if path.is_dir()}
-    assert folders == {*GROUPS, "experiment"}
+    assert folders == {*GROUPS, "experiment"} - {"model"}  # each of which is its dataclass
+
+
+@pytest.mark.parametrize("room", [MODELS, DATASETS], ids=["model", "dataset"])
+def test_presets_say_only_what_the_dataclass_does_not(room):
+    for name in presets(room.group):
+        defaults = dict(flat(dataclasses.asdict(room.find(name)())))
+        content = yaml.safe_load((shipped("conf") / room.group / f"{name}.yaml").read_text())
+        assert content.pop("defaults") == [f"schema/{name}@_here_", "_self_"]
+        assert content.pop("name") == name
+        assert not [key for key, value in flat(content) if value == defaults[key]]
 
 
 def test_every_sparsity_goes_with_every_model():

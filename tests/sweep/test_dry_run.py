@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from harness.cell.cell import checkpoint_file
 from harness.config import compose
+from harness.config.label import params
 from harness.sweep.forecast import Estimate, forecast
 from harness.sweep.plan import plan
 from harness.tracking.costs import Cost, read_costs
@@ -101,19 +102,16 @@ def test_a_checkpoint_is_gone_on_from_if_its_run_is_there(swept, tmp_path):
     assert damaged.state == "trains"
 
 
-def cost(label, train, other, **params):
-    described = {"model.name": "mnist_cnn", "dataset.name": "mnist", "training.batch_size": "128"}
-    return Cost({**described, "sparsity.label": label, **params}, train, other, 5e6)
+def cost(label, train, other, **settings):
+    return Cost({**settings, "sparsity.label": label}, train, other, 5e6)
 
 
 def test_times_are_scaled_by_the_length_and_dense_cells_ask_dense_ones():
     overrides = ("sparsity=random", "training.dense.epochs=4", "training.finetune.epochs=3")
     cells = plan([(compose(overrides), overrides)])
-    model = {
-        f"model.{key}": str(value)
-        for key, value in vars(cells[0].config.model).items()
-        if key != "name" and value is not None
-    }
+    said = params(cells[0].config)
+    model = {key: said[key] for key in said if key.startswith(("model.", "dataset.name"))}
+    model["training.batch_size"] = said["training.batch_size"]
     dense = [cost("dense", 10.0 * n, 5.0, **model, **{"training.dense.epochs": f"{n}.0"})
              for n in (1, 2)]  # fmt: skip
     sparse = [cost("random 50%", 40.0, 5.0, **model, **{"training.finetune.epochs": "2.0"})]

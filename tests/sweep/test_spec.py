@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from harness.config import shipped
+from harness.config import compose, shipped
 from harness.errors import ConfigError
+from harness.sweep import spec
 from harness.sweep.plan import plan
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
@@ -311,3 +312,19 @@ def test_what_no_cell_reads_is_refused(tmp_path, change, extra, complaint):
     loaded = sweep(tmp_path, READING.replace(*change) if change[0] else READING)
     with pytest.raises(ConfigError, match=complaint):
         loaded.configs([f"sparsity.schedule.{override}" for override in extra])
+
+
+def test_seeds_of_a_cell_are_as_if_each_was_composed(tmp_path, monkeypatch):
+    text = "title: t\nscale: small\nseeds: [1, 2, 3]\nblocks:\n"
+    text += "  - {cells: [sparsity=dense, sparsity=random]}\n"
+    text += "  - {seeds: [7], cells: [sparsity=random model.units=8]}\n"
+    made = sweep(tmp_path, text)
+    calls = []
+    monkeypatch.setattr(spec, "compose", lambda words: calls.append(words) or compose(words))
+    found = made.configs()
+    assert [overrides for _, overrides in found] == made.overrides()
+    assert [config.seed for config, _ in found] == [1, 2, 3, 1, 2, 3, 7]
+    assert all(config == compose(overrides) for config, overrides in found)
+    assert len({id(config.training) for config, _ in found}) == len(found)
+    assert len(calls) == 3
+    assert [config.seed for config, _ in made.configs(["seed=5,6"])] == [5, 6] * 3

@@ -24,6 +24,7 @@ CELL = (
     "training.dense.epochs=4",
     "training.finetune.epochs=3",
     "export=keras",
+    "export.formats=[packed]",
 )
 SPARSE = ("sparsity=random", "sparsity.target=0.8", "sparsity.schedule.frequency=1")
 
@@ -72,6 +73,17 @@ def test_masks_hold_embeddings_and_kernels_but_no_attention(cells):
         assert share == pytest.approx(expected, abs=0.02), name
     assert sum("/embed" in name for name in zeros) == 2
     assert cells["random"].metrics["sparsity/prunable"] == pytest.approx(0.8, abs=0.005)
+
+
+def test_packed_models_translate_for_themselves(cells):
+    for run in cells.values():
+        found = run.metrics
+        assert found["size/packed_bound_bytes"] < found["size/packed_bytes"]
+        assert 0 <= found["test_packed/bleu"] <= 100
+        difference = found["test_packed/bleu_difference"]
+        assert difference == pytest.approx(found["test_packed/bleu"] - found["test/bleu"], abs=1e-4)
+    sizes = [cells[name].metrics["size/packed_bytes"] for name in ("random", "dense")]
+    assert sizes[0] < sizes[1]
 
 
 def test_one_file_is_measured(cells):

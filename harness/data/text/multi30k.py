@@ -11,7 +11,7 @@ from harness.options import NOTHING, choice, decides
 @choice
 @dataclass
 class Multi30k(PairFileOptions):
-    """Its files as published, tokenised here."""
+    """`data_dir` has train, val and test_2016_flickr, each as .en and .de, .gz or not."""
 
     name: str = "multi30k"
     validation_files: str | None = decides(NOTHING, default="val")

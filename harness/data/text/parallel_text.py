@@ -9,7 +9,10 @@ from harness.options import choice
 @choice
 @dataclass
 class ParallelText(PairFileOptions):
-    """Your own pairs; shares of the training pairs are held out."""
+    """Your own pairs: `data_dir` has, say, train.en and train.de, .gz or not.
+
+    Without `validation_files` and `test_files`, shares of the training pairs are held out.
+    """
 
     name: str = "parallel_text"
     validation_share: float = 0.02

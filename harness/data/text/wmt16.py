@@ -39,7 +39,12 @@ _VERSION = "1.0.0"
 @choice
 @dataclass
 class Wmt16(PairFileOptions):
-    """WMT16's English and German, from text files or TFDS."""
+    """WMT16's English and German.
+
+    `source=files`: `data_dir` has train, newstest2013 and newstest2015, each as .en and .de, .gz or
+    not, as `harness data prepare wmt16` makes them; `source=tfds`: what that has left under
+    TensorFlow Datasets' folder (`data_dir` optional).
+    """
 
     sources: ClassVar[tuple[str, ...]] = ("files", "tfds")
 

@@ -29,7 +29,9 @@ class PairOptions(DatasetOptions):
     Training pairs with more than `filter_length` words on a side are left out, what is longer
     than `max_length` subwords is cut. A batch holds pairs of one bucket: of up to so many
     subwords. It is `training.batch_size` sentences, or (`batch_by=tokens`) up to so many target
-    tokens, padding included. `cache_dir` keeps vocabularies and encoded corpora.
+    tokens, padding included. `tokenizer=none`: words are what spaces separate. `vocabulary_file`
+    is a sentencepiece model to use instead of training one, `cache_dir` keeps vocabularies and
+    encoded corpora.
     """
 
     holds: ClassVar[str] = "text pairs"

@@ -1,0 +1,161 @@
+"""A pruned model in nearly the fewest bytes that its zeros and 8-bit values can take.
+
+Kernels are rounded to 8-bit integers, a scale an output channel, symmetric
+(https://ai.google.dev/edge/litert/models/quantization_spec), so that a zero stays a zero; what
+the rounding made of them is kept bit for bit, as are all other weights in float32. Of a batch
+normalization only what inference needs is kept: one factor and one offset a channel. The rest is
+`harness.export.container`.
+
+    from harness.export.packed import load
+
+    model = load("model.packed")  # a keras.Model, in float32
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from harness.errors import ExportError
+from harness.export import container, entropy, tflite
+from harness.export.base import Format, Samples
+from harness.export.comparison import Comparison, agree
+from harness.export.keras_file import number_shared
+from harness.options import choice
+
+if TYPE_CHECKING:
+    import keras
+
+#: Smaller kernels are kept in float32: their scales would weigh as much.
+_LEAST_SIZE = 1024
+_SCALE = "/scale"
+
+
+@choice
+@dataclass
+class Packed(Format):
+    """A file of our own, for any model: mask and 8-bit values, entropy coded."""
+
+    file: ClassVar[str] = "model.packed"
+    scored: ClassVar[str | None] = "test_packed"
+
+    kind: str = "packed"
+
+    def check(self, dataset: Any) -> None:
+        """Needs the package that codes."""
+        entropy.require()
+
+    def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
+        """Writes the file, reads it back and runs what it holds."""
+        content = pack(model)
+        outputs = np.asarray(_loaded(content, path.name)(samples.inputs, training=False))
+        expected = np.asarray(model(samples.inputs, training=False))
+        compared = agree(path.name, outputs, expected)
+        tflite.write(path, content)
+        return compared
+
+    def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
+        """Runs the model that it holds."""
+        model = load(path)
+        return lambda inputs: np.asarray(model(inputs, training=False))
+
+    def model(self, path: Path) -> "keras.Model":
+        """The model that it holds."""
+        return load(path)
+
+    def details(self, path: Path) -> dict[str, float]:
+        """`bound_bytes`: the entropy of masks and values, and the other weights as they are."""
+        _, arrays = container.unpack(path.read_bytes(), path.name)
+        return {"bound_bytes": bound(arrays)}
+
+
+def pack(model: "keras.Model") -> bytes:
+    """The container of a model of Keras' own layers (`harness.models.layers.plain`)."""
+    config = json.loads(model.to_json())
+    number_shared(config, {})
+    arrays: dict[str, np.ndarray] = {}
+    settled = _settled_normalizations(model)
+    for number, weight in enumerate(model.weights):
+        # numbers, for names may repeat
+        key, value = str(number), np.asarray(settled.get(weight.path, weight.numpy()))
+        if value.ndim >= 2 and value.size >= _LEAST_SIZE:
+            arrays[key], arrays[f"{key}{_SCALE}"] = quantize(value.astype(np.float32))
+        else:
+            arrays[key] = value.astype(np.float32)
+    return container.pack({"model": config}, arrays)
+
+
+def load(path: Path | str) -> "keras.Model":
+    """The model that a container holds, in float32.
+
+    Raises:
+        ExportError: it is no container, or was cut short or altered.
+    """
+    path = Path(path)
+    return _loaded(path.read_bytes(), path.name)
+
+
+def quantize(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """8-bit integers and their scales, one an output channel; zeros stay zeros.
+
+    Args:
+        value: float32, the output channels last, or before a last axis of one (depthwise).
+    """
+    axis = value.ndim - 1 if value.shape[-1] > 1 else value.ndim - 2
+    others = tuple(each for each in range(value.ndim) if each != axis)
+    largest = np.abs(value).max(axis=others, keepdims=True)
+    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.rint(value / scale).astype(np.int8), scale
+
+
+def bound(arrays: dict[str, np.ndarray]) -> float:
+    """Bytes that no coding of the values one by one can do without.
+
+    Of integers the entropy of the mask and that of the values, array by array; four bytes for
+    every other weight that is not zero.
+    """
+    total = 0.0
+    for array in arrays.values():
+        integers = array.dtype == np.int8
+        total += entropy.bound(array) / 8 if integers else 4 * np.count_nonzero(array)
+    return total
+
+
+def _loaded(content: bytes, name: str) -> "keras.Model":
+    import keras
+
+    from harness.models.layers import gnmt_layers  # noqa: F401  registers them
+
+    header, arrays = container.unpack(content, name)
+    model = keras.models.model_from_json(json.dumps(header["model"]))
+    values = []
+    for number in range(len(model.weights)):
+        value, scale = arrays[str(number)], arrays.get(f"{number}{_SCALE}")
+        values.append(value if scale is None else value.astype(np.float32) * scale)
+    try:
+        model.set_weights(values)
+    except ValueError as error:
+        raise ExportError(f"{name}: its weights are not those of its model: {error}") from error
+    return model
+
+
+def _settled_normalizations(model: "keras.Model") -> dict[str, np.ndarray]:
+    """Weights of batch normalizations by path: mean 0, variance 1, and what does the same."""
+    import keras
+
+    found: dict[str, np.ndarray] = {}
+    for layer in model._flatten_layers():
+        if type(layer) is not keras.layers.BatchNormalization or not (layer.scale and layer.center):
+            continue
+        mean, variance = (
+            np.asarray(one, np.float64) for one in (layer.moving_mean, layer.moving_variance)
+        )
+        factor = np.asarray(layer.gamma, np.float64) / np.sqrt(variance + layer.epsilon)
+        found[layer.beta.path] = np.asarray(layer.beta, np.float64) - mean * factor
+        found[layer.gamma.path] = factor * np.sqrt(1 + layer.epsilon)
+        found[layer.moving_mean.path] = np.zeros_like(mean)
+        found[layer.moving_variance.path] = np.ones_like(mean)
+    return found

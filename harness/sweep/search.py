@@ -1,0 +1,214 @@
+"""`harness search`: settings sought that serve several ends at once, by Optuna's ask and tell.
+
+Every trial is an ordinary cell: it shares its dense baseline with the others, is found again when
+its settings come again, and goes on from its checkpoint when the search is taken up again. What
+was tried is kept in an SQLite file under `work_dir`, as Optuna keeps a study.
+"""
+
+import csv
+import io
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness import metrics, tasks
+from harness.config import compose
+from harness.config.ignored import refuse_ignored
+from harness.config.names import need_name
+from harness.config.overrides import key_of
+from harness.config.searched import axes
+from harness.errors import ConfigError, HarnessError
+from harness.metrics import LOWER, Metric
+from harness.sweep.launch import finished, launch
+from harness.sweep.plan import plan
+from harness.tracking import cell_run
+
+_console = Console(highlight=False)
+#: The second end, beside the task's own quality, where none is named.
+_BYTES = "size/tflite_gzip_bytes"
+
+
+def search(
+    name: str,
+    overrides: Sequence[str],
+    *,
+    trials: int,
+    objectives: Sequence[str] = (),
+    jobs: int = 1,
+    out: Path | None = None,
+) -> int:
+    """Tries settings until so many cells are done, and writes the Pareto front.
+
+    Args:
+        name: of the study, and of the experiment of its runs.
+        overrides: of every cell, and what is searched.
+        trials: finished ones in all, those of earlier commands included.
+        objectives: metrics by name; the task's quality and the gzipped bytes by default.
+        jobs: cells at once of a trial (its dense baseline comes first).
+        out: the folder of the front's files; None for `results/NAME`.
+
+    Returns:
+        The exit code: 0, or 130 interrupted, or that of the last trial if none was done.
+
+    Raises:
+        HarnessError: input that is refused before anything is spent.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError(
+            "harness search: the package optuna is not installed; install it with "
+            "`pip install 'sparsity-harness[search]'`"
+        ) from None
+    need_name("--name", name)
+    fixed, searched = axes([f"tracking.experiment={name}", *overrides])
+    first = compose([*fixed, *(axis.example for axis in searched)])
+    first.training.check()
+    sought = _objectives(objectives, first.model.name)
+    study = _study(optuna, Path(first.work_dir), name, sought)
+    code = 0
+    while len(_done(study, optuna)) < trials:
+        trial = study.ask()
+        asked = (*fixed, *(axis.ask(trial) for axis in searched))
+        _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
+        code, values = _tried(asked, sought, jobs)
+        if code == 130:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            return code
+        if values is None:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            if _fruitless(study, optuna):
+                raise HarnessError(
+                    f"harness search: the last {_FRUITLESS} trials were refused or failed, as said "
+                    "above; accepted: a space whose cells can be run"
+                )
+            continue
+        study.set_user_attr(f"overrides {trial.number}", list(asked))
+        study.tell(trial, values)
+    _write_front(study, sought, out or Path("results", name))
+    return 0
+
+
+#: Trials that may go wrong one after another before the space itself is at fault.
+_FRUITLESS = 5
+
+
+def _fruitless(study: Any, optuna: Any) -> bool:
+    last = study.trials[-_FRUITLESS:]
+    failed = optuna.trial.TrialState.FAIL
+    return len(last) == _FRUITLESS and all(trial.state == failed for trial in last)
+
+
+def _objectives(names: Sequence[str], model: str) -> list[Metric]:
+    """The metrics that are sought.
+
+    Raises:
+        ConfigError: one that there is not, or that has no better end.
+    """
+    found = [metrics.find(name) for name in names or (tasks.quality(model).name, _BYTES)]
+    for metric in found:
+        if not metric.better:
+            raise ConfigError(
+                f"--objective: received {metric.name}, of which neither more nor less is better"
+            )
+    return found
+
+
+def _study(optuna: Any, work_dir: Path, name: str, sought: Sequence[Metric]) -> Any:
+    """The study of a name, its trials that were under way when it was left asked again.
+
+    Raises:
+        ConfigError: it sought other ends.
+    """
+    optuna.logging.set_verbosity(logging.WARNING)
+    folder = work_dir.absolute() / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = f"sqlite:///{folder / name}.db"
+    made = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        load_if_exists=True,
+        directions=["minimize" if metric.better == LOWER else "maximize" for metric in sought],
+    )
+    names = [metric.name for metric in sought]
+    before = made.user_attrs.get("objectives", names)
+    if before != names:
+        raise ConfigError(
+            f"--objective: received {', '.join(names)}, but the study {name} seeks "
+            f"{', '.join(before)}; accepted: the same, or another --name"
+        )
+    made.set_user_attr("objectives", names)
+    # a search that is taken up again draws on, and does not draw the same again
+    made.sampler = optuna.samplers.TPESampler(seed=1 + len(made.trials))
+    for trial in made.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        made.enqueue_trial(trial.params)
+        made.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return made
+
+
+def _done(study: Any, optuna: Any) -> list[Any]:
+    found: list[Any] = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    return found
+
+
+def _tried(
+    overrides: tuple[str, ...], sought: Sequence[Metric], jobs: int
+) -> tuple[int, list[float] | None]:
+    """Runs a cell; the exit code, and what it reached, None if it came to no end."""
+    try:
+        config = compose(overrides)
+        refuse_ignored([(config, overrides)])
+        code = launch([(config, overrides)], jobs=jobs, further=False)
+    except HarnessError as error:
+        _console.print(f"refused: {error}", markup=False)
+        return 2, None
+    cells = plan([(config, overrides)])
+    run_id = finished(cells).cells.get(cells[-1].id)
+    if code or run_id is None:
+        return code or 1, None
+    reached = cell_run.final_metrics(config.tracking, run_id, tuple(each.name for each in sought))
+    values = [reached.get(metric.name, math.nan) for metric in sought]
+    if any(math.isnan(value) for value in values):
+        missing = [m.name for m, value in zip(sought, values, strict=True) if math.isnan(value)]
+        raise ConfigError(
+            f"--objective: run {run_id} has no {', '.join(missing)}; accepted: what its runs have, "
+            f"e.g. {', '.join(sorted(reached)) or 'test/loss'} (an export=… writes its bytes)"
+        )
+    return 0, values
+
+
+def _write_front(study: Any, sought: Sequence[Metric], folder: Path) -> None:
+    """Prints the trials that no other one beats in every end; `pareto.csv` has them, too."""
+    front = sorted(study.best_trials, key=lambda trial: trial.values)
+    keys = sorted({key for trial in front for key in trial.params})
+    header = [*(metric.name for metric in sought), *keys]
+    rows: list[list[Any]] = []
+    table = Table(box=None, pad_edge=False)
+    for heading in header:
+        table.add_column(escape(heading), justify="right")
+    for trial in front:
+        typed = _typed(study.user_attrs[f"overrides {trial.number}"])
+        row = [*trial.values, *(typed.get(key, "") for key in keys)]
+        rows.append(row)
+        shown = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in row]
+        table.add_row(*map(escape, shown))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "pareto.csv"
+    partial = file.with_suffix(".partial")
+    partial.write_text(text.getvalue())
+    partial.replace(file)
+    total = len(study.get_trials())
+    _console.print(f"\nPareto front, {len(front)} of {total} trials ({file}):", markup=False)
+    _console.print(table)
+
+
+def _typed(overrides: Sequence[str]) -> Mapping[str, str]:
+    return {key_of(each): each.partition("=")[2] for each in overrides}
