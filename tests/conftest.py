@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
+from harness.tracking.moved import move
 from tests.settings import SURROUNDINGS, TINY, shell
 
 os.environ.update(SURROUNDINGS)
@@ -117,6 +118,7 @@ def swept(tmp_path_factory) -> Swept:
             assert done.returncode == 0, done.stdout + done.stderr
             (made / "output.txt").write_text(done.stdout)
     folder = shutil.copytree(made, tmp_path_factory.mktemp("swept") / "copy")
+    move(f"sqlite:///{folder / 'mlflow.db'}")
     return Swept(folder, (folder / "output.txt").read_text())
 
 

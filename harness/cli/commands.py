@@ -161,6 +161,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.set_defaults(command=_export)
 
+    store = commands.add_parser("store", help="point a store that was moved to its artifacts")
+    store.add_argument("action", metavar="move", choices=["move"], help="the one thing to do")
+    _overrides(store)
+    store.add_argument("--uri", default=None, help="the MLflow store")
+    store.set_defaults(command=_store)
+
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
     _overrides(ui)
@@ -443,6 +449,14 @@ def _export(parsed: argparse.Namespace) -> int:
     text, complete = export_again(source, overrides, formats, parsed.out, on_stage)
     print(text)  # noqa: T201
     return 0 if complete else 1
+
+
+def _store(parsed: argparse.Namespace) -> int:
+    from harness.config import compose
+    from harness.tracking.moved import move
+
+    print(move(parsed.uri or compose(parsed.overrides).tracking.uri))  # noqa: T201
+    return 0
 
 
 def _ui(parsed: argparse.Namespace) -> int:

@@ -29,6 +29,8 @@ from harness.tracking.away import Patient, patiently
 #: Seconds to wait for a tracking server's answer before calling it unreachable.
 SERVER_TIMEOUT = 5.0
 _SQLITE = "sqlite:///"
+#: The folder beside an SQLite file that holds the artifacts of its runs.
+ARTIFACTS = "mlartifacts"
 #: How often a first write that others do at the same time is tried.
 _TRIES = 5
 #: Packages whose errors are of a store.
@@ -83,7 +85,7 @@ def open_experiment(uri: str, experiment: str) -> str:
         return _experiment_id(uri, experiment, None)
     with locked(uri):
         _refuse_foreign_database(uri, database)
-        artifacts = database.parent / "mlartifacts" / experiment
+        artifacts = database.parent / ARTIFACTS / experiment
         return _experiment_id(uri, experiment, artifacts.as_uri())
 
 
@@ -284,6 +286,11 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
             "another name"
         )
+    database = sqlite_path(uri)
+    if database is not None:
+        from harness.tracking.moved import refuse_moved
+
+        refuse_moved(uri, database, name, found.artifact_location)
     return str(found.experiment_id)
 
 
