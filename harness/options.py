@@ -177,6 +177,11 @@ def need(key: str, value: object, holds: bool, accepted: str) -> None:
         raise ConfigError(f"{key}: received {value!r}; accepted: {accepted}")
 
 
+def need_share(key: str, value: float | None) -> None:
+    """Refuses what is neither unset (null, where a key may be) nor in [0, 1)."""
+    need(key, value, value is None or 0 <= value < 1, "a number in [0, 1)")
+
+
 def one_of(key: str, value: object, names: Iterable[str]) -> None:
     """Refuses a value that is none of `names`."""
     names = tuple(names)

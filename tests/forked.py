@@ -18,7 +18,7 @@ def begin(function: Callable[..., Any], *arguments: Any, log: Path, **environmen
     return worker.start(_call, (function, arguments, environment), log)
 
 
-def result(job: Any, seconds: float = 300) -> Any:
+def result(job: Any, seconds: float = 600) -> Any:
     """Waits for what the function returns."""
     end = time.monotonic() + seconds
     try:

@@ -124,7 +124,7 @@ def cell(orders, cell, parent_run, emit):
     if what == "busy" and (folder / "begun").read_text().count(cell.name) < 2:
         raise Busy
     if what == "meet":  # wait until another cell runs too
-        while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 20:
+        while len((folder / "begun").read_text().splitlines()) < 2 and time.time() < began + 120:
             time.sleep(0.02)
     emit({"kind": "stage", "stage": "working"})
     return {"run_id": f"run of {cell.name}", "metrics": {"met": time.time() - began}}

@@ -59,7 +59,7 @@ def harness(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def shell(
-    *arguments: str, cwd: Path, module: str = "harness", timeout: float = 240
+    *arguments: str, cwd: Path, module: str = "harness", timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Runs the command line in a folder, to its end, as a user's shell starts it."""
     return subprocess.run(
@@ -80,7 +80,7 @@ def python(code: str, cwd: Path = ROOT) -> str:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

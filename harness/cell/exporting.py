@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
 from harness.errors import ConfigError, ExportError
+from harness.export.timing import latency
 from harness.quiet import captured
 from harness.tracking import cell_run, packaging
 from harness.tracking.cell_run import fetched
@@ -46,6 +47,7 @@ def export_again(
     formats: Sequence[str] | None,
     out: Path,
     on_stage: Callable[[str], None] = lambda stage: None,
+    timed: bool = False,
 ) -> tuple[str, bool]:
     """Writes the files of a trained model into a folder.
 
@@ -57,6 +59,7 @@ def export_again(
         formats: what to write; None for what the config says.
         out: the folder; made if missing, files of the same names replaced.
         on_stage: hears what is being done.
+        timed: whether the TensorFlow Lite files are timed, too (`harness.export.timing`).
 
     Returns:
         What to print, and whether all formats were written.
@@ -73,9 +76,24 @@ def export_again(
     out.mkdir(parents=True, exist_ok=True)
     with found.file() as path:
         shipped = _shipped(config, path, found.trained_here, out, on_stage)
-    told = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags)}
+    text = _table(config, shipped, out)
+    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags)}
+    if timed:
+        on_stage("timing")
+        found_times = _times(config, shipped, out)
+        told["metrics"] |= found_times.metrics()
+        told["latency"] = asdict(found_times)
+        text = f"{text}\n\n{found_times}"
     (out / REPORT).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return _table(config, shipped, out), not shipped.failures
+    return text, not shipped.failures
+
+
+def _times(config: Config, shipped: Shipped, out: Path) -> latency.Latency:
+    """Of the files that were written; those that failed have no times either."""
+    failed = {failure.kind for failure in shipped.failures}
+    chosen = [each for each in config.export.chosen() if each.kind not in failed]
+    files = {each.kind: out / each.file for each in chosen if each.file.endswith(".tflite")}
+    return latency.measure(files)
 
 
 def _shipped(

@@ -259,7 +259,8 @@ def _taken_over(
     with cell_run.fetched(tracking.uri, trained, MODEL_FILE) as path:
         load_weights(model, path)
     if run is not None:
-        run.set_tags({"harness.trained_run_id": trained})
+        trainer = cell_run.trainer_of(tracking, trained)
+        run.set_tags({"harness.trained_run_id": trainer})
     told = cell_run.final_metrics(tracking, trained, measures.OF_TRAINING)
     return _Trained(model, examples, summarize_trained(model, cell.config.sparsity), [], told)
 

@@ -159,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
     )
+    export.add_argument("--latency", action="store_true", help="time the TensorFlow Lite files")
     export.set_defaults(command=_export)
 
     store = commands.add_parser("store", help="point a store that was moved to its artifacts")
@@ -446,7 +447,7 @@ def _export(parsed: argparse.Namespace) -> int:
     def on_stage(stage: str) -> None:
         print(f"{stage} …", file=sys.stderr)  # noqa: T201
 
-    text, complete = export_again(source, overrides, formats, parsed.out, on_stage)
+    text, complete = export_again(source, overrides, formats, parsed.out, on_stage, parsed.latency)
     print(text)  # noqa: T201
     return 0 if complete else 1
 

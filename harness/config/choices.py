@@ -6,10 +6,15 @@ section, or of its tag, says the same in a word that one can guess.
 """
 
 import dataclasses
+import re
+import shlex
 from collections.abc import Sequence
 from functools import cache
 
+import yaml
+
 from harness.config.schema import rooms
+from harness.errors import ConfigError
 from harness.options import Room
 
 
@@ -28,10 +33,27 @@ def choosing(text: str) -> str:
     room = sections.get(key)
     if room is None or not equals:
         return text
+    _refuse_whole(room, key, value)
     names = room.names()
     if not all(name.strip() in names for name in value.split(",")):
         return text  # for the answer that says which there are
     return f"{_group(room, key)}={value}"
+
+
+def _refuse_whole(room: Room, key: str, value: str) -> None:
+    """Refuses `{name: sgd, momentum: .9}`, which would come on top of another choice's options."""
+    if not value.lstrip().startswith("{"):
+        return
+    try:
+        given = yaml.load(re.sub(r":(?=\S)", ": ", value), yaml.BaseLoader)
+    except yaml.YAMLError:
+        return  # for the answer to what cannot be read
+    if isinstance(given, dict) and room.tag in given:
+        words = [f"{key}={given.pop(room.tag)}", *(f"{key}.{k}={v}" for k, v in given.items())]
+        raise ConfigError(
+            f"{key}: received {value}; a choice and its options are set one by one: "
+            f"write {shlex.join(words)}"
+        )
 
 
 def swapped(overrides: Sequence[str]) -> frozenset[str]:

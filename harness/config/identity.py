@@ -89,6 +89,31 @@ def cell_id(config: Config, fingerprint: str) -> str:
     return _sha256([trained_id(config, fingerprint), measurement(config)])
 
 
+class Ids:
+    """The trained id and the cell id of configs that differ in nothing but their seed.
+
+    Args:
+        config: one of them.
+        fingerprint: of the data.
+    """
+
+    def __init__(self, config: Config, fingerprint: str):
+        text = canonical(trained_identity(dataclasses.replace(config, seed=_MARK), fingerprint))
+        self._head, mark, self._tail = text.partition(str(_MARK))
+        assert mark, "a seed stands in what decides the weights"
+        assert mark not in self._tail, "and once only"
+        self._measurement = canonical(measurement(config))
+
+    def of(self, seed: int) -> tuple[str, str]:
+        """`trained_id` and `cell_id` with a seed."""
+        trained = hashlib.sha256(f"{self._head}{seed}{self._tail}".encode()).hexdigest()
+        return trained, hashlib.sha256(f'["{trained}",{self._measurement}]'.encode()).hexdigest()
+
+
+#: A seed that stands for all others: of so many digits that nothing else is written so.
+_MARK = 10**40 + 7
+
+
 def flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The settings of an identity by their dotted keys."""
     for key, value in section.items():

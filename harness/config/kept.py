@@ -53,14 +53,15 @@ def composed(given: Sequence[str], whole: Whole) -> DictConfig:
 def _chooses(text: str) -> bool:
     """Whether an override chooses a group's option by name."""
     prefix, key, value = split(text) or ("+", "", "")
-    return not prefix and key.partition("@")[0] in _groups() and value.isidentifier()
+    return not prefix and key.partition("@")[0] in _groups() and value.strip("'").isidentifier()
 
 
 def _sets(text: str) -> bool:
     """Whether an override sets a key that holds a plain value in some choice."""
     prefix, key, _ = split(text) or ("+", "", "")
-    found = [] if prefix or key.startswith("hydra") else kinds.kinds(key)
-    return bool(found) and not kinds.is_section(key)
+    if prefix or key in _groups() or key.startswith("hydra"):
+        return False
+    return bool(kinds.kinds(key)) and not kinds.is_section(key)
 
 
 @cache

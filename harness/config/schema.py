@@ -163,6 +163,14 @@ def _options_of(kind: type[Any], name: str) -> type[Any] | None:
 def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, Any]:
     """Plain values as the types of their fields; OmegaConf's errors then name the whole key."""
     types = hints(kind)
+    for name, value in plain.items():
+        if type(value) in (int, float) and _fits("", types[name]) and not _fits(value, types[name]):
+            path = f"{key}.{name}" if key else name
+            raise ConfigError(
+                f"{path}: received the number {value}; accepted: a text; in a file, write one that "
+                "reads as a number in quotes"
+            )
+    plain = {name: _number(value, types[name]) for name, value in plain.items()}
     if all(_fits(value, types[name]) for name, value in plain.items()):
         return plain  # as nearly always; OmegaConf takes long for what there is nothing to do
     section: Any = OmegaConf.structured(kind)
@@ -174,6 +182,12 @@ def _converted(kind: type[Any], plain: dict[str, Any], key: str) -> dict[str, An
         OmegaConf.update(outer, key, plain)
         section = OmegaConf.select(outer, key)
     return {name: _value(section[name]) for name in plain}
+
+
+def _number(value: Any, hint: Any) -> Any:
+    """A whole number as a float, where only that is accepted."""
+    kinds = get_args(hint) or (hint,)
+    return float(value) if type(value) is int and float in kinds and int not in kinds else value
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -33,7 +33,7 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     """
     told, parts = [], []
     for name, array in arrays.items():
-        coded = [entropy.encode(symbols) for symbols in _symbols(array)]
+        coded = [entropy.encode(symbols) for symbols in parts_of(array)]
         told.append([name, list(array.shape), array.dtype.name, [len(part) for part in coded]])
         parts += coded
     text = json.dumps({"header": header, "arrays": told}, sort_keys=True).encode()
@@ -75,7 +75,18 @@ def unpack(content: bytes, name: str = "the container") -> tuple[Any, dict[str, 
     return told["header"], arrays
 
 
-def _symbols(array: np.ndarray) -> Iterator[np.ndarray]:
+def bound(arrays: Mapping[str, np.ndarray]) -> float:
+    """Bytes that no coding of the arrays' parts, symbol by symbol, can do without."""
+    symbols = (part for array in arrays.values() for part in parts_of(array))
+    return sum(entropy.bits(part) for part in symbols) / 8
+
+
+def parts_of(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The symbols, uint8, of an array's parts.
+
+    Raises:
+        ExportError: it is of another type than those that a container holds.
+    """
     flat = np.ascontiguousarray(array).reshape(-1)
     if array.dtype == np.int8:
         yield flat.view(np.uint8)

@@ -70,16 +70,13 @@ def decode(content: bytes, count: int) -> np.ndarray:
 
 
 def bits(symbols: np.ndarray) -> float:
-    """The entropy of symbols drawn one by one with their own frequencies, in bits for all."""
+    """The entropy of symbols drawn one by one with their own frequencies, in bits for all.
+
+    Of values with zeros among them it is that of the mask plus that of the others.
+    """
     counts = np.unique(symbols, return_counts=True)[1]
     total = counts.sum()
     return float(-(counts * np.log2(counts / total)).sum()) if total else 0.0
-
-
-def bound(values: np.ndarray) -> float:
-    """The fewest bits for a mask of zeros, and for the values that are none, each by itself."""
-    kept = values != 0
-    return bits(kept) + bits(values[kept])
 
 
 def _model(counts: np.ndarray) -> "object":

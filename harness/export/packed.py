@@ -67,9 +67,9 @@ class Packed(Format):
         return load(path)
 
     def details(self, path: Path) -> dict[str, float]:
-        """`bound_bytes`: the entropy of masks and values, and the other weights as they are."""
+        """`bound_bytes`: the entropy of masks and values."""
         _, arrays = container.unpack(path.read_bytes(), path.name)
-        return {"bound_bytes": bound(arrays)}
+        return {"bound_bytes": container.bound(arrays)}
 
 
 def pack(model: "keras.Model") -> bytes:
@@ -109,19 +109,6 @@ def quantize(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = np.abs(value).max(axis=others, keepdims=True)
     scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
     return np.rint(value / scale).astype(np.int8), scale
-
-
-def bound(arrays: dict[str, np.ndarray]) -> float:
-    """Bytes that no coding of the values one by one can do without.
-
-    Of integers the entropy of the mask and that of the values, array by array; four bytes for
-    every other weight that is not zero.
-    """
-    total = 0.0
-    for array in arrays.values():
-        integers = array.dtype == np.int8
-        total += entropy.bound(array) / 8 if integers else 4 * np.count_nonzero(array)
-    return total
 
 
 def _loaded(content: bytes, name: str) -> "keras.Model":

@@ -68,11 +68,6 @@ class ModelOptions(Options):
         raise NotImplementedError
 
 
-def rate(key: str, value: float) -> None:
-    """Refuses what is no dropout rate."""
-    need(key, value, 0 <= value < 1, "a rate in [0, 1)")
-
-
 def at_least_one(key: str, value: int) -> None:
     """Refuses a width of nothing."""
     need(key, value, value >= 1, "1 or more")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
 from harness.models.base import ModelOptions, at_least_one
-from harness.options import choice, need
+from harness.options import choice, need_share
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +36,7 @@ class DsCnnL(ModelOptions):
     def check(self) -> None:
         """A width of at least 1, a momentum that forgets."""
         at_least_one("model.filters", self.filters)
-        need("model.momentum", self.momentum, 0 <= self.momentum < 1, "a number in [0, 1)")
+        need_share("model.momentum", self.momentum)
 
     def build(self, input_shape: tuple[Any, ...], num_classes: int, **more: Any) -> "keras.Model":
         """A wide first convolution, five depthwise-separable blocks, average pool, logits.

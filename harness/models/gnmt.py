@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
-from harness.models.base import ModelOptions, at_least_one, rate
-from harness.options import MEASUREMENT, choice, decides, need
+from harness.models.base import ModelOptions, at_least_one
+from harness.options import MEASUREMENT, choice, decides, need, need_share
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +63,7 @@ class Gnmt(ModelOptions):
         """Two layers or more, a dropout rate, a search that can be made."""
         need("model.layers", self.layers, self.layers >= 2, "2 or more")
         at_least_one("model.units", self.units)
-        rate("model.dropout", self.dropout)
+        need_share("model.dropout", self.dropout)
         scale = self.embedding_range
         need("model.embedding_range", scale, 0 < scale <= 10, "a number above 0, up to 10")
         self.decoding.check("model.decoding")

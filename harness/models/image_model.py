@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
-from harness.models.base import ModelOptions, rate
-from harness.options import need
+from harness.models.base import ModelOptions
+from harness.options import need, need_share
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,7 @@ class ImageModelOptions(ModelOptions):
     def check(self) -> None:
         """A width above 0, a dropout rate, a momentum that forgets."""
         need("model.width", self.width, 0 < self.width <= 4, "a factor in (0, 4]")
-        rate("model.dropout", self.dropout)
+        need_share("model.dropout", self.dropout)
         momentum = self.momentum
         forgets = momentum is None or 0 < momentum < 1
         need("model.momentum", momentum, forgets, "a number in (0, 1), or null for its own")

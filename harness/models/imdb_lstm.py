@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
-from harness.models.base import ModelOptions, at_least_one, rate
-from harness.options import choice, need
+from harness.models.base import ModelOptions, at_least_one
+from harness.options import choice, need, need_share
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +36,7 @@ class ImdbLstm(ModelOptions):
         need("model.vocabulary_size", size, size >= 4, "4 or more words")
         at_least_one("model.embedding", self.embedding)
         at_least_one("model.units", self.units)
-        rate("model.dropout", self.dropout)
+        need_share("model.dropout", self.dropout)
 
     def check_with(self, dataset: Any) -> None:
         """The vocabulary is the data set's."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
-from harness.models.base import ModelOptions, at_least_one, rate
-from harness.options import choice, need
+from harness.models.base import ModelOptions, at_least_one
+from harness.options import choice, need, need_share
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +34,7 @@ class MnistCnn(ModelOptions):
         two = len(filters) == 2 and min(filters) >= 1
         need("model.filters", filters, two, "two whole numbers from 1 on, e.g. [32,64]")
         at_least_one("model.units", self.units)
-        rate("model.dropout", self.dropout)
+        need_share("model.dropout", self.dropout)
 
     def build(self, input_shape: tuple[Any, ...], num_classes: int, **more: Any) -> "keras.Model":
         """Two convolutions with pooling, one hidden dense layer, logits.

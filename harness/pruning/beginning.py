@@ -17,11 +17,15 @@ import tensorflow as tf
 from harness.pruning.engine import Engine
 from harness.pruning.errors import PruningWarning
 from harness.pruning.optimizers import updates
+from harness.pruning.plan import Rows, plan
 from harness.pruning.schedule.frozen import Frozen
+from harness.pruning.scope.base import Scope
 from harness.pruning.state import local
 
 #: A share of zeros on the masks that no dense training leaves.
 _SPARSE = 0.05
+#: Weights off the masks that are as large as this share of those on them were not trained there.
+_ALIKE = 0.5
 
 
 class Count:
@@ -134,4 +138,56 @@ def warn_of_zeros(engine: Engine) -> None:
             "that pruner.save() wrote; else begin the schedule as sparse as the weights are.",
             PruningWarning,
             stacklevel=3,
+        )
+
+
+def warn_of_unseen(count: Count) -> None:
+    """Warns if the optimizer has made updates that the pruner has not seen."""
+    ahead = count.ahead()
+    if ahead > 0:
+        warnings.warn(
+            f"The optimizer counts {ahead} updates that the pruner has not seen, and that pruned "
+            "nothing: a tf.function traced before attach() knows no masks; make it anew after it.",
+            PruningWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_thawed(engine: Engine, rows: Rows, scope: Scope) -> None:
+    """Warns of weights that were frozen when the pruner was attached, and are trained now."""
+    if not any(note == "frozen" and kernel.variable.trainable for kernel, note in rows):
+        return
+    held = {weight.path for weight in engine.weights}
+    now, _ = plan(engine.model, scope, engine.pattern)
+    thawed = [weight.path for weight in now if weight.path not in held]
+    if thawed:
+        warnings.warn(
+            f"Not pruned, for they were frozen at attach(): {', '.join(thawed)}. To prune them, "
+            "detach the pruner and attach it again.",
+            PruningWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_strangers(engine: Engine) -> None:
+    """Warns if weights seem to have been loaded before an optimizer's first update.
+
+    Of an optimizer that the pruner does not know, the first update is seen when it is done. It
+    moves weights off the masks, but not to the size of those on them.
+    """
+    values = [tf.abs(local(weight.value)) for weight in engine.weights]
+    masks = [tf.cast(local(weight.mask), tf.float32) for weight in engine.weights]
+    sizes = []
+    for chosen in (masks, [1 - mask for mask in masks]):
+        count = sum(float(tf.reduce_sum(mask)) for mask in chosen)
+        total = sum(float(tf.reduce_sum(v * m)) for v, m in zip(values, chosen, strict=True))
+        sizes.append(total / count if count else 0.0)
+    if sizes[1] > _ALIKE * sizes[0]:
+        warnings.warn(
+            "Weights off the masks are about as large as those on them at the first update of an "
+            "optimizer that the pruner does not know: if weights were loaded after attach(), the "
+            "masks are of other ones. Name the optimizer, attach(model, optimizer=…), or call "
+            "pruner.begin_training() once they are loaded.",
+            PruningWarning,
+            stacklevel=2,
         )

@@ -33,7 +33,8 @@ class PruningCallback(keras.callbacks.Callback):
         if engine.model is not self.model:
             raise PruningError(
                 f"the pruner is attached to model {engine.model.name!r}, but this fit trains "
-                f"{self.model.name!r}."
+                f"{self.model.name!r}: attach to the model whose fit you call; a scope, such as "
+                "ByName, says which of its layers are pruned."
             )
         engine.check()
         self._begun = self._checked = False

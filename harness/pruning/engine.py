@@ -69,6 +69,8 @@ class Engine:
         self.step: Any = None
         #: Called once before the first update of a loop that is not `fit`'s.
         self.before_first_update: Callable[[], None] = lambda: None
+        #: Called after it instead, where the loop's optimizer is not known.
+        self.after_first_update: Callable[[], None] = lambda: None
         self.begun = False
         self.deferral = Deferral()
         self._by_variable = {id(weight.variable): weight for weight in self.weights}
@@ -166,6 +168,9 @@ class Engine:
         eager = tf.executing_eagerly()
         if not eager:  # eagerly, the first update is done by now
             self.begin_once()
+        elif not self.begun and not tf.distribute.has_strategy():
+            self.begun = True
+            self.after_first_update()
         graph = None if eager else tf.compat.v1.get_default_graph()
         seen = getattr(self._local, "seen", None)
         last = getattr(self._local, "graph", None)

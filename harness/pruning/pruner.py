@@ -11,7 +11,14 @@ import numpy as np
 
 from harness.pruning.allocation.base import Allocation
 from harness.pruning.allocation.uniform import Uniform
-from harness.pruning.beginning import Count, begin, warn_of_zeros
+from harness.pruning.beginning import (
+    Count,
+    begin,
+    warn_of_strangers,
+    warn_of_thawed,
+    warn_of_unseen,
+    warn_of_zeros,
+)
 from harness.pruning.compiled import CompiledStep
 from harness.pruning.ends import FitEnds
 from harness.pruning.engine import Engine
@@ -158,6 +165,7 @@ class Pruner:
         )
         self._compiled = CompiledStep(engine)
         engine.before_first_update = self.begin_training
+        engine.after_first_update = lambda: warn_of_strangers(engine)
         self._count.note()
         if state is None and self._count.updates:
             warn_of_zeros(engine)
@@ -207,6 +215,8 @@ class Pruner:
             raise PruningError(
                 f"the pruner is attached to {engine.model.name!r}, not {model.name!r}."
             )
+        assert self._count is not None
+        warn_of_unseen(self._count)
         engine.apply_masks()
         for weight in engine.weights:
             weight.variable.constraint = weight.user_constraint
@@ -241,6 +251,7 @@ class Pruner:
         engine.check()
         self.watch_optimizer()
         assert self._count is not None
+        warn_of_thawed(engine, self._rows, self.scope)
         begin(engine, self._count)
         self._counted = (None, 0.0)
 
@@ -358,6 +369,8 @@ class Pruner:
         not grown yet), the notes say so.
         """
         engine = self.engine
+        if self._count is not None:
+            warn_of_unseen(self._count)
         counts = {
             weight.path: Counts(weight.count_nonzero(), weight.count(), weight.count_off_mask())
             for weight in engine.weights
@@ -368,8 +381,11 @@ class Pruner:
 
 def _checked(name: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
+        hint = ""
+        if kind is Pattern and isinstance(value, Schedule):
+            hint = f" The pattern comes first: write Pruner(Unstructured(), {value!r})."
         raise PruningError(
-            f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}."
+            f"{name} must be a {kind.__name__} of harness.pruning, received {value!r}.{hint}"
         )
     return value
 

@@ -97,6 +97,7 @@ def _values(entry: Entry) -> dict[str, Any]:
         found[metric.column] = entry.values.get(metric.name)
         if metric.ratio:
             found[metric.ratio[1]] = entry.reductions.get(metric.name)
+        if metric.ratio and metric.instead:  # whose file is not every row's
             found["file"] = file_of(entry, metric)
     return found
 

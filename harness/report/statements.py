@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from harness import metrics
 from harness.errors import ReportError
 from harness.report.comparisons import bound, seeds_needed
 from harness.report.entries import Entry
@@ -16,6 +17,7 @@ from harness.report.statistics import Estimate, mean_interval
 from harness.report.tables import Table
 
 HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not measured yet"
+_BYTES = metrics.size("tflite", "gzip_bytes")
 _KEYS = {"rows", "models", "loses_at_most", "gains", "loses", "lower_than", "smaller"}
 
 
@@ -181,5 +183,5 @@ def _differences(entry: Entry, against: list[Entry], between: bool) -> list[floa
 
 
 def _small(members: Sequence[Entry], times: float) -> bool:
-    ratios = [ratio for e in members for ratio in e.reductions.values()]
+    ratios = [e.reductions[_BYTES] for e in members if _BYTES in e.reductions]
     return bool(ratios) and min(ratios) >= times

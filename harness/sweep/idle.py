@@ -22,8 +22,9 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
     Raises:
         ConfigError: names the key and its values.
     """
+    configs = list({_sections(config): config for config in configs}.values())
     deciding_some = {"seed"} | {key for config in configs for key, _ in flat(identity(config, ""))}
-    for group in [configs, *alike]:
+    for group in [configs, *(each for each in alike if len(each) > 1)]:
         flats = [dict(flat(dataclasses.asdict(config))) for config in group]
         differing = [
             key
@@ -39,6 +40,12 @@ def refuse_idle(configs: Sequence[Config], alike: Iterable[Sequence[Config]]) ->
                 f"{key}: received several values ({values}); accepted: one a command, for it makes "
                 "no other cells (run the command once for each)"
             )
+
+
+def _sections(config: Config) -> tuple[object, ...]:
+    """Tells configs apart that differ in more than their seed (and some that do not)."""
+    values = {**vars(config), "seed": None}.values()
+    return tuple(id(value) if dataclasses.is_dataclass(value) else value for value in values)
 
 
 def _is_label(key: str) -> bool:

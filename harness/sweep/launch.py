@@ -234,15 +234,14 @@ def _run(
         return _nothing_to_do(cells, finished)
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
-    _say_training(to_do, known)
-    with ProgressView(to_do, _console) as view:
+    train = training(to_do, known)
+    _say_training(len(train), len(to_do) - len(train))
+    with ProgressView(to_do, _console, train) as view:
         return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
 
 
-def _say_training(to_do: Sequence[Cell], known: Finished) -> None:
+def _say_training(trained: int, anew: int) -> None:
     """Says how many cells start from finished weights, if any do."""
-    trained = len(training(to_do, known))
-    anew = len(to_do) - trained
     if anew:
         measured = "1 cell is" if anew == 1 else f"{anew} cells are"
         others = {0: "none is", 1: "1 is"}.get(trained, f"{trained} are")

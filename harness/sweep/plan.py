@@ -4,12 +4,14 @@ Every sparse cell brings its dense baseline along; equal cells are one. Nothing 
 imports TensorFlow, so a plan refuses bad input in a second.
 """
 
+import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.cell.cell import Cell
-from harness.config import Config, cell_id, dense_baseline, is_dense, trained_id
+from harness.config import Config, dense_baseline, is_dense
+from harness.config.identity import Ids
 from harness.data.base import DatasetOptions
 from harness.sweep.idle import refuse_idle
 
@@ -33,20 +35,19 @@ def plan(
     configs = list(configs)
     cells: dict[str, Cell] = {}
     asked: dict[str, list[Config]] = {}
-    fingerprints: dict[str, str] = {}
+    alike = _Alike()
     for config, overrides in configs:
-        fingerprint = _fingerprint(config.dataset, fingerprints)
-        dense_config = dense_baseline(config)
+        dense_config = alike.dense_baseline(config)
         of_sparsity = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
         if program or any(each.startswith("experiment=") for each in overrides):
             # its config may choose a sparsity itself
             of_sparsity += ("sparsity=dense",)
-        dense = _cell(dense_config, fingerprint, of_sparsity, program)
+        dense = _cell(dense_config, alike, of_sparsity, program)
         cells.setdefault(dense.id, dense)
-        asked.setdefault(cell_id(config, fingerprint), []).append(config)
+        asked.setdefault(alike.ids(config)[1], []).append(config)
         if not is_dense(config):
             needs = dense.id if config.training.finetune.start == "dense" else None
-            sparse = _cell(config, fingerprint, overrides, program, dense.id, needs)
+            sparse = _cell(config, alike, overrides, program, dense.id, needs)
             cells.setdefault(sparse.id, sparse)
     refuse_idle([config for config, _ in configs], asked.values())
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
@@ -70,20 +71,59 @@ def training(cells: Iterable[Cell], known: "Finished") -> list[Cell]:
 
 def _cell(
     config: Config,
-    fingerprint: str,
+    alike: "_Alike",
     overrides: tuple[str, ...],
     program: tuple[str, ...],
     dense: str | None = None,
     needs: str | None = None,
 ) -> Cell:
-    ids = cell_id(config, fingerprint), trained_id(config, fingerprint)
-    return Cell(config, *ids, fingerprint, dense, needs, overrides, program)
+    trained, cell = alike.ids(config)
+    fingerprint = alike.fingerprint(config)
+    return Cell(config, cell, trained, fingerprint, dense, needs, overrides, program)
 
 
-def _fingerprint(dataset: DatasetOptions, known: dict[str, str]) -> str:
-    """Reads a data set once a plan, however many cells share it."""
-    key = repr(dataset)
-    if key not in known:
-        data.require(dataset)
-        known[key] = data.fingerprint(dataset)
-    return known[key]
+class _Alike:
+    """What configs share that differ in their seed alone, found out once a plan.
+
+    Such configs have their sections in common (`Sweep.configs`); sections are kept here, so that
+    no other one comes to lie where one lay.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, ...], tuple[Config, Config, str, Ids]] = {}
+        self._fingerprints: dict[str, str] = {}
+
+    def fingerprint(self, config: Config) -> str:
+        """Of its data set, which is read once, however many cells share it.
+
+        Raises:
+            DataError: it is missing or laid out differently.
+        """
+        return self._of(config)[2]
+
+    def dense_baseline(self, config: Config) -> Config:
+        """As `harness.config.dense_baseline`."""
+        return dataclasses.replace(self._of(config)[1], seed=config.seed)
+
+    def ids(self, config: Config) -> tuple[str, str]:
+        """Trained id and cell id."""
+        return self._of(config)[3].of(config.seed)
+
+    def _of(self, config: Config) -> tuple[Config, Config, str, Ids]:
+        key = tuple(
+            id(value) if dataclasses.is_dataclass(value) else value
+            for name, value in vars(config).items()
+            if name != "seed"
+        )
+        if key not in self._kept:
+            fingerprint = self._fingerprint(config.dataset)
+            shared = config, dense_baseline(config), fingerprint, Ids(config, fingerprint)
+            self._kept[key] = shared
+        return self._kept[key]
+
+    def _fingerprint(self, dataset: DatasetOptions) -> str:
+        key = repr(dataset)
+        if key not in self._fingerprints:
+            data.require(dataset)
+            self._fingerprints[key] = data.fingerprint(dataset)
+        return self._fingerprints[key]

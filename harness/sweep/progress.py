@@ -1,7 +1,7 @@
 """Draws a running plan in the terminal: cells done, the cell under way, time left."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -22,13 +22,20 @@ from harness.cell.cell import Cell
 from harness.cell.job import Outcome
 from harness.config import Config, is_dense
 
+#: What a cell that trains nothing weighs beside an epoch: an evaluation.
+MEASURED = 0.1
+
 
 class ProgressView:
     """A `Listener` that draws; a context manager, so that the terminal is left in order."""
 
-    def __init__(self, cells: Sequence[Cell], console: Console):
+    def __init__(
+        self, cells: Sequence[Cell], console: Console, train: Collection[Cell] | None = None
+    ):
+        """Shows `cells`, of which those of `train` (all, if not said) train, others do not."""
         self._console = console
-        self._length = {cell.id: length(cell.config) for cell in cells}
+        training = {cell.id for cell in (cells if train is None else train)}
+        self._length = {c.id: length(c.config) if c.id in training else MEASURED for c in cells}
         self._done = {cell.id: 0.0 for cell in cells}  # fraction of each cell
         self._metrics: dict[str, dict[str, float]] = {}
         self._tasks: dict[str, TaskID] = {}
@@ -132,6 +139,6 @@ class ProgressView:
 def length(config: Config) -> float:
     """How long a cell trains, to weigh it against the others of its plan: epochs or steps."""
     if is_dense(config) and config.training.dense_weights is not None:
-        return 0.1  # an evaluation
+        return MEASURED
     phase = config.training.dense if is_dense(config) else config.training.finetune
     return float(phase.epochs or phase.steps or 1)

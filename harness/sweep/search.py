@@ -25,6 +25,7 @@ from harness.config.overrides import key_of
 from harness.config.searched import axes
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
+from harness.options import unknown
 from harness.sweep.launch import finished, launch
 from harness.sweep.plan import plan
 from harness.tracking import cell_run
@@ -111,13 +112,11 @@ def _objectives(names: Sequence[str], model: str) -> list[Metric]:
     Raises:
         ConfigError: one that there is not, or that has no better end.
     """
-    found = [metrics.find(name) for name in names or (tasks.quality(model).name, _BYTES)]
-    for metric in found:
-        if not metric.better:
-            raise ConfigError(
-                f"--objective: received {metric.name}, of which neither more nor less is better"
-            )
-    return found
+    ranked = {metric.name: metric for metric in metrics.METRICS if metric.better}
+    for name in names:
+        if name not in ranked:
+            raise ConfigError(unknown("--objective", name, ranked))
+    return [ranked[name] for name in names or (tasks.quality(model).name, _BYTES)]
 
 
 def _study(optuna: Any, work_dir: Path, name: str, sought: Sequence[Metric]) -> Any:

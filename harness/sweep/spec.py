@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -85,36 +84,45 @@ class Sweep:
             ConfigError: names the cell's fault.
         """
         refusals: dict[str, NotReadError] = {}
-        first: dict[tuple[_Line, ...], tuple[Config, _Line]] = {}
-        cells = [_seeded(parts, first, refusals) for parts in self._parts(extra)]
+        known: dict[tuple[_Line, ...], tuple[Config, _Line]] = {}
+        cells = [_seeded(parts, known, refusals) for parts in self._parts(extra)]
         reached = {override for _, overrides in cells for override in overrides}
         for override, refusal in refusals.items():
             if override not in reached:
                 raise refusal
-        refuse_ignored(cells)
+        refuse_ignored(list(known.values()))  # of the others only the seed differs
         return cells
 
 
 def _seeded(
     parts: tuple[_Line, _Line, _Line],
-    first: dict[tuple[_Line, ...], tuple[Config, _Line]],
+    known: dict[tuple[_Line, ...], tuple[Config, _Line]],
     refusals: dict[str, NotReadError],
 ) -> tuple[Config, _Line]:
-    """A cell, composed once for all its seeds: what else it has does not follow from them.
+    """A cell; composed once for all its seeds, for composing takes a thousand times as long.
+
+    The configs of all seeds share their sections, by which `harness.sweep.plan` knows them.
 
     Args:
-        parts: as `_composed`.
-        first: takes up the cell's first seed, by its parts without one.
-        refusals: as `_composed`.
+        parts: as of `_composed`.
+        known: its overrides without the seed -> the first cell of them; takes up this one.
+        refusals: as of `_composed`.
     """
     before, cell, after = parts
     seeds = [each for each in after if _SEED.fullmatch(each)]
-    key = before, cell, tuple(each for each in after if each not in seeds)
-    if len(seeds) != 1 or key not in first:
-        return first.setdefault(key, _composed(parts, refusals))
-    config, overrides = first[key]
-    own = tuple(seeds[0] if _SEED.fullmatch(each) else each for each in overrides)
-    return replace(deepcopy(config), seed=int(seeds[0].partition("=")[2])), own
+    plain = not any("${" in each or "seed" in each for each in (*before, *cell))
+    if len(seeds) != 1 or not plain or any("${" in each for each in after):
+        made = _composed(parts, refusals)
+        known[parts] = made
+        return made
+    (seed,) = seeds
+    key = (before, cell, tuple(each for each in after if each != seed))
+    if key not in known:
+        known[key] = _composed(parts, refusals)
+        return known[key]
+    config, overrides = known[key]
+    own = tuple(seed if each.startswith("seed=") else each for each in overrides)
+    return replace(config, seed=int(seed.partition("=")[2])), own
 
 
 def _composed(

@@ -253,6 +253,12 @@ def find_trained(tracking: TrackingOptions, trained_id: str) -> str | None:
     return _newest(tracking, f"tags.`harness.trained_id` = '{trained_id}'")
 
 
+def trainer_of(tracking: TrackingOptions, run_id: str) -> str:
+    """The run that trained a run's weights, and has the curves: its own unless it says another."""
+    tags = store.client(tracking.uri).get_run(run_id).data.tags
+    return str(tags.get("harness.trained_run_id", run_id))
+
+
 def final_metrics(
     tracking: TrackingOptions, run_id: str, beginnings: tuple[str, ...]
 ) -> dict[str, float]:

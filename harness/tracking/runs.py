@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import TrackingError
+from harness.errors import TrackingError, one_line
 from harness.tracking import answers, backends, store
 from harness.tracking.backends import Backend, NoRunsError, Row
 from harness.tracking.collected import Collected
@@ -113,7 +113,7 @@ def _together(uris: Sequence[str], experiment: str) -> pd.DataFrame:
 def _experiment(backend: Backend, name: str, uri: str) -> str:
     every = {experiment.name: experiment.id for experiment in backend.experiments()}
     if name not in every:
-        known = ", ".join(sorted(every)) or "none"
+        known = one_line(", ".join(sorted(every))) or "none"
         raise NoRunsError(
             f"the MLflow store {uri} has no experiment {name!r} (it has: {known}): run its sweep "
             "first, or give the URI of the store that holds its runs"

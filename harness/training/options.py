@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.options import NOTHING, UNNAMED, Options, decides, need, one_choice, one_of
+from harness.options import NOTHING, UNNAMED, Options, decides, need, need_share, one_choice, one_of
 from harness.training.decay.base import DECAYS, DecayOptions
 from harness.training.optimizer.base import OPTIMIZERS, OptimizerOptions
 
@@ -103,8 +103,7 @@ class TrainingOptions(Options):
         """
         need("training.batch_size", self.batch_size, self.batch_size >= 1, "1 or more")
         self._check_parts()
-        smoothing = self.label_smoothing
-        need("training.label_smoothing", smoothing, 0 <= smoothing < 1, "a number in [0, 1)")
+        need_share("training.label_smoothing", self.label_smoothing)
         one_of("training.jit_compile", self.jit_compile, JIT)
         every = self.checkpoint_epochs
         need("training.checkpoint_epochs", every, every > 0, "a number above 0")

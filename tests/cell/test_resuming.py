@@ -61,7 +61,7 @@ def resumed(tmp_path_factory):
     process = start(folder, "run", *cell, "seed=1,2,3,4", "--jobs", "4")
     wait_for(lambda: len(checkpoints(folder)) == 4, process)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 130, (out, err)
     interrupted = dense(folder)
     for seed, changed in CHANGES.items():

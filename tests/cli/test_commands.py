@@ -169,7 +169,7 @@ def test_the_interface_serves_the_runs(swept):
     answered = None
     try:
         assert f"http://127.0.0.1:{port}/#/experiments" in process.stdout.readline()
-        end = time.monotonic() + 90
+        end = time.monotonic() + 300
         while (page := fetch(f"http://127.0.0.1:{port}/")) is None:
             assert time.monotonic() < end
             assert process.poll() is None
@@ -181,7 +181,7 @@ def test_the_interface_serves_the_runs(swept):
         answered = json.loads(found)["experiment"]["name"]
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
     assert answered == "tiny"
     assert process.returncode == 130
     with socket.socket() as probe:

@@ -107,7 +107,7 @@ def test_the_printed_interface_opens(ran, name):
         assert "/#/experiments/" in process.stdout.readline()
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
 
 
 def test_every_runs_own_command_finds_it_finished(ran):

@@ -78,3 +78,15 @@ def test_a_preset_of_ones_own_names_no_code(folder):
     use(folder)
     with pytest.raises(ConfigError, match=r"_target_"):
         compose(["sparsity=mine"])
+
+
+def test_a_text_that_a_preset_writes_as_a_number_is_no_other_text(folder):
+    (folder / "tracking").mkdir()
+    preset = folder / "tracking" / "today.yaml"
+    text = "defaults: [local, _self_]\nname: today\nexperiment: {}\n"
+    preset.write_text(text.format("2026_11_27"))
+    use(folder)
+    with pytest.raises(ConfigError, match=r"tracking\.experiment: .*number 20261127;.* in quotes"):
+        compose(["tracking=today"])
+    preset.write_text(text.format("'2026_11_27'"))
+    assert compose(["tracking=today"]).tracking.experiment == "2026_11_27"

@@ -181,3 +181,17 @@ def test_the_hydra_application_takes_texts_as_typed(tmp_path, text):
 
     assert yaml.safe_load(done.stdout)["training"]["name"] == text
     assert not list(Path(tmp_path).iterdir())
+
+
+@pytest.mark.parametrize("written", ["{name: sgd, momentum: .9}", "{name:sgd,momentum:.9}"])
+def test_a_choice_and_its_options_in_one_are_shown_one_by_one(written):
+    with pytest.raises(ConfigError, match="set one by one: write ") as caught:
+        compose([f"training.dense.optimizer={written}"])
+    words = str(caught.value).partition("write ")[2]
+    assert words == "training.dense.optimizer=sgd training.dense.optimizer.momentum=.9"
+    assert compose(shlex.split(words)).training.dense.optimizer.momentum == 0.9
+
+
+def test_some_options_of_the_choice_there_is_are_set_at_once():
+    config = compose(["training.dense.optimizer={learning_rate: .5, clip_norm: 1.0}"])
+    assert (config.training.dense.optimizer.learning_rate, config.sparsity.name) == (0.5, "dense")

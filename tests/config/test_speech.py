@@ -65,16 +65,16 @@ def test_who_is_held_out_and_how_clips_are_varied_decide_the_cell_but_not_where_
 
 
 @pytest.mark.parametrize(
-    ("name", "scale"),
+    ("name", "scale", "speakers"),
     [
-        ("keyword_spotting", "full"),
-        ("keyword_spotting_small", "small"),
-        ("keyword_spotting_synthetic", "small"),
+        ("keyword_spotting", "full", 1),
+        ("keyword_spotting_small", "small", 6),  # each held out in turn
+        ("keyword_spotting_synthetic", "small", 1),
     ],
 )
-def test_the_sweeps_name_five_sparsities_a_control_and_three_seeds(name, scale):
+def test_the_sweeps_name_five_sparsities_a_control_and_three_seeds(name, scale, speakers):
     configs = [config for config, _ in sweep.load(name).configs()]
-    assert len(configs) == 18, "five sparsities and the control"
+    assert len(configs) == 18 * speakers, "five sparsities and the control"
     assert {config.scale for config in configs} == {scale}
     assert {config.model.name for config in configs} == {"ds_cnn_l"}
 

@@ -157,7 +157,7 @@ CASES = [
     ("model.filters=[32]", "model.filters", r"\[32\]", "two whole numbers"),
     ("model.filters=[32,0]", "model.filters", r"\[32, 0\]", "two whole numbers"),
     ("model.units=0", "model.units", "0", "1 or more"),
-    ("model.dropout=1", "model.dropout", "1.0", r"a rate in \[0, 1\)"),
+    ("model.dropout=1", "model.dropout", "1.0", r"a number in \[0, 1\)"),
     # the rest
     ("scale=huge", "scale", "'huge'", "small, full"),
     ("seed=-1", "seed", "-1", "a whole number from 0 on"),

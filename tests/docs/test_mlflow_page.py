@@ -53,7 +53,7 @@ def finished(arguments, run, swept, folder):
         env={**outside, "MLFLOW_TRACKING_URI": swept.uri, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

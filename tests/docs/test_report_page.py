@@ -54,7 +54,7 @@ def test_every_option_and_format_is_on_the_page(capsys):
     with pytest.raises(SystemExit):
         main(["report", "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
-    assert len(options) == 9
+    assert len(options) == 11
     for option in options:
         assert f"`{option}" in PAGE, option
     assert all(f"table.{name}" in PAGE for name in FORMATS)

@@ -23,7 +23,7 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     pip += ["--no-build-isolation", "--target", str(folder), str(PACKAGE)]
-    subprocess.run(pip, check=True, timeout=120)
+    subprocess.run(pip, check=True, timeout=600)
     return {**environment(), "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
 
 
@@ -47,7 +47,7 @@ def harness(*arguments, env, cwd):
         command(*arguments),
         env=env,
         cwd=cwd,
-        timeout=240,
+        timeout=600,
         capture_output=True,
         text=True,
     )
@@ -97,7 +97,7 @@ expected = [square / squares[squares >= square].sum() for square in squares[1:].
 np.testing.assert_allclose(found[1:].ravel(), expected, rtol=1e-5)
 assert found[0].max() == 0 and found.max() == 1
 """
-    subprocess.run([sys.executable, "-c", code], env=installed, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], env=installed, check=True, timeout=600)
 
 
 def test_a_cell_of_nothing_but_things_from_outside(installed, pictures, tmp_path):

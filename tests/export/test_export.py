@@ -128,7 +128,7 @@ print("shown")
 """
     silent = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=silent)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=silent)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "shown\n"
     # TensorFlow's import announces itself whatever it is told, before conversion starts.

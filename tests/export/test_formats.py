@@ -175,7 +175,7 @@ def test_equal_weights_make_equal_keras_files(tmp_path):
             [sys.executable, "-c", SAVING, str(tmp_path / name), spacers],
             check=True,
             env=environment(),
-            timeout=120,
+            timeout=600,
         )
     first = (tmp_path / "a.keras").read_bytes()
     assert first == (tmp_path / "b.keras").read_bytes()

@@ -115,6 +115,6 @@ model = load({str(path)!r})
 print(model((np.array([[5, 6, 7]]), np.array([[2, 5]]))).shape)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=600
     )
     assert done.stdout.strip() == "(2, 40)", done.stderr

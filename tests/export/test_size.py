@@ -46,7 +46,7 @@ import sys
 import harness.export, harness.export.size
 assert not {"tensorflow", "keras"} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 class TestOfAModel:

@@ -1,12 +1,13 @@
 """Every allocation spends the budget to the weight."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.pruning import ERK, Global, Uniform
+from harness.pruning import ERK, Channels, Global, OneShot, Pruner, Uniform
 from harness.pruning.threshold import kept_count
 
 SHAPES = st.lists(
@@ -77,3 +78,16 @@ def test_erk_keeps_a_tensor_dense_and_shares_out_the_rest():
     density = kept[1:] / np.asarray(units[1:])
     raw = np.array([800 / 160_000, 500 / 60_000])
     assert density[1] / density[0] == pytest.approx(raw[1] / raw[0], rel=1e-3)
+
+
+def test_global_counts_units_and_says_what_that_is_in_weights():
+    model = keras.Sequential(
+        [keras.Input((16,)), keras.layers.Dense(8, name="wide"), keras.layers.Dense(8)]
+    )
+    model.layers[0].kernel.assign(tf.ones((16, 8)))
+    model.layers[1].kernel.assign(tf.ones((8, 8)) * 0.1)
+    told = Pruner(Channels(), OneShot(0.5), allocation=Global()).preview(model)
+    kept = [layer.kept for layer in told.layers if layer.prunable]
+    # of 16 channels 8: those of the wide layer but for the one without which the net is cut
+    assert kept == [7 * 16, 1 * 8]
+    assert told.sparsity == pytest.approx(1 - 120 / 192)

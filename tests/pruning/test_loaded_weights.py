@@ -15,6 +15,7 @@ from harness.pruning import (
     OneShot,
     Polynomial,
     Pruner,
+    PruningError,
     PruningWarning,
     Random,
     RigL,
@@ -344,3 +345,67 @@ def test_an_update_in_two_parts_is_no_foreign_count(recwarn):
         fit(model, [pruner.callback()], epochs=1)
     assert (pruner.step, int(model.optimizer.iterations)) == (16, 32)
     assert not [w for w in recwarn if "counts" in str(w.message)]
+
+
+def step_by(model, optimizer):
+    x, y = map(tf.convert_to_tensor, vectors())
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+
+    return step
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_an_eager_loop_of_an_optimizer_not_named_tells_of_loaded_weights(loads):
+    model = perceptron(0)
+    Pruner(Unstructured(), OneShot(0.8)).attach(model)
+    if loads:
+        model.set_weights(perceptron(1).get_weights())
+    step = step_by(model, keras.optimizers.Adam(0.001))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PruningWarning)
+        step()
+        step()
+    told = [str(one.message) for one in caught if one.category is PruningWarning]
+    assert len(told) == loads
+    assert all("attach(model, optimizer=…)" in text for text in told)
+
+
+def test_a_step_traced_before_attach_is_told_of():
+    model, optimizer = perceptron(0), keras.optimizers.Adam(0.001)
+    optimizer.build(model.trainable_variables)
+    step = tf.function(step_by(model, optimizer))
+    step()
+    pruner = Pruner(Unstructured(), OneShot(0.8)).attach(model, optimizer)
+    step()
+    step()
+    with pytest.warns(PruningWarning, match="counts 2 updates .*a tf.function traced before"):
+        pruner.detach()
+
+
+def test_a_layer_unfrozen_after_attach_is_told_of():
+    model = compiled()
+    first, *_ = (layer for layer in model.layers if layer.get_weights())
+    first.trainable = False
+    pruner = Pruner(Unstructured(), OneShot(0.8)).attach(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PruningWarning)
+        fit(model)
+    first.trainable = True
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    with pytest.warns(PruningWarning, match=f"frozen at attach.*{first.name}/kernel.*attach it"):
+        fit(model)
+    pruner.detach()
+
+
+def test_a_fit_of_a_model_around_the_one_attached_to_says_what_to_do():
+    inner = perceptron(0)
+    outer = keras.Sequential([keras.Input(inner.input_shape[1:]), inner], name="outer")
+    outer.compile("adam", "mse")
+    pruner = Pruner(Unstructured(), OneShot(0.8)).attach(inner)
+    with pytest.raises(PruningError, match="trains 'outer': attach to the model whose fit you"):
+        outer.fit(*vectors(), verbose=0, callbacks=[pruner.callback()])

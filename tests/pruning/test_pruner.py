@@ -268,6 +268,15 @@ def detached_from_another():
         (lambda: Pruner(Unstructured()), "needs a schedule"),
         (lambda: Pruner("unstructured", OneShot(0.5)), "pattern must be a Pattern"),
         (lambda: Pruner(Unstructured(), 0.5), "schedule must be a Schedule"),
+        # as in tfmot
+        (lambda: Pruner(Constant(0.5)), r"write Pruner\(Unstructured\(\), Constant\(target=0.5"),
+        (lambda: Constant(0.5, 0, -1), "received -1, tfmot's .* write end_step=None"),
+        (lambda: Constant(target_sparsity=0.5), "no target_sparsity; write target=…"),
+        (
+            lambda: Polynomial(initial_sparsity=0, final_sparsity=0.5, begin_step=0, end_step=9),
+            "Polynomial has no initial_sparsity; write initial=…",
+        ),
+        (lambda: Block((4, 1), "AVG"), r"received 'AVG' \(tfmot's name; write 'average'\)"),
         (lambda: Pruner(Unstructured(), OneShot(0.5), "magnitude"), "score must be a Score"),
         (lambda: Pruner(Unstructured(), OneShot(0.5), Taylor()), "begin_step of 1 or more"),
         (lambda: Pruner(NM(2, 4), OneShot(0.9)), "the schedule ends at 0.9"),

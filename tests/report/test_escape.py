@@ -14,6 +14,8 @@ from harness.report.escape import escape_spreadsheet, file_name, markdown_code
 from harness.report.files import write_files
 from harness.report.render import to_csv, to_html, to_markdown
 from harness.sweep.variant import folder_name
+from harness.tracking.backends import NoRunsError
+from harness.tracking.runs import read_runs
 from tests.report.store import Store
 
 #: Names as paths, formulas, markup and terminal codes.
@@ -108,6 +110,14 @@ def test_nothing_of_a_hostile_store_steers_the_terminal(uri, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     main(["report", "--experiment", "shared", "--uri", uri, "--no-plots", "--format", "csv"])
     assert "\x1b[2J" not in capsys.readouterr().out
+
+
+def test_the_names_of_other_experiments_steer_no_terminal(uri):
+    store = Store(uri, "\x1b[2Jsteering")
+    assert store.cell("dense", None)
+    with pytest.raises(NoRunsError, match="steering") as caught:
+        read_runs(uri, "none")
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -76,7 +76,7 @@ def test_it_compiles_and_fits_the_page(name, request, tmp_path):
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
         cwd=tmp_path,
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     log = (tmp_path / "page.log").read_text(errors="replace")

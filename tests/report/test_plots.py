@@ -1,10 +1,11 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from harness.plots.points import nominal
 from harness.report.collect import collect
-from harness.report.plots import draw_plots
+from harness.report.plots import draw_plots, runs_drawn, schedule_frame
 from harness.report.published import PublishedTable, read_published
 from harness.report.tables import build_table
 from harness.tracking.runs import read_runs
@@ -56,6 +57,16 @@ def test_published_values_are_hollow_markers(full, stores, demo_spec):
     assert len(published) == 2
     drawn = draw_plots(full)[name].count(hollow) - draw_plots(bare)[name].count(hollow)
     assert drawn >= len(published), "each, and the legend's"
+
+
+def test_the_schedule_of_a_run_measured_anew_is_that_of_the_run_that_trained(full):
+    first, entry, *others = full.entries
+    run = replace(entry.runs[0], tags={**entry.runs[0].tags, "harness.trained_run_id": "trainer"})
+    anew = replace(full, entries=(first, replace(entry, runs=(run, *entry.runs[1:])), *others))
+    assert entry.runs[0].run_id in runs_drawn(full)
+    assert "trainer" in runs_drawn(anew)
+    histories = {run_id: _histories(full)[entry.runs[0].run_id] for run_id in runs_drawn(anew)}
+    assert schedule_frame(anew, histories).equals(schedule_frame(full, _histories(full)))
 
 
 def test_layers_stand_in_their_natural_order(full):

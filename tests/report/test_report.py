@@ -112,7 +112,7 @@ heavy = {{"tensorflow", "keras", "mlflow", "sqlalchemy"}} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=120
+        [sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=600
     )
 
 

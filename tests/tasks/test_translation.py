@@ -108,4 +108,4 @@ def test_a_model_in_mixed_precision_trained_by_tokens_is_translated_with(tmp_pat
 
 def test_tflite_is_refused_before_anything_runs():
     with pytest.raises(ConfigError, match=r"received tflite with dataset=multi30k.*export=k"):
-        compose([*CELL, "export=tflite"])
+        compose([*CELL, "export.formats=[tflite]"])

@@ -47,7 +47,7 @@ def served(swept, tmp_path_factory):
         yield f"http://127.0.0.1:{port}", links, (folder / "link").read_text().strip()
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_processes_that_open_an_empty_store_at_once_all_succeed(tmp_path):
         )
         for _ in range(3)
     ]
-    results = [process.communicate(timeout=120) for process in processes]
+    results = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], results
     assert len({out for out, _ in results}) == 1
     assert all(err == "" for _, err in results), "the terminal is for the user"

@@ -60,7 +60,10 @@ def test_parts_make_the_update_of_the_whole_batch():
         assert ours == pytest.approx(theirs, abs=1e-6)
 
 
-@pytest.mark.parametrize(("run", "options"), [(2, {}), (4, {"gradient_accumulation": 2})])
+@pytest.mark.parametrize(
+    ("run", "options"),
+    [pytest.param(2, {}, marks=pytest.mark.slow), (4, {"gradient_accumulation": 2})],
+)
 def test_an_execution_of_several_steps_ends_as_they_do_one_by_one(run, options):
     """Segments of 5, 5 and 3 steps, which no execution divides."""
     single = trained(**options)
@@ -73,6 +76,7 @@ def test_an_execution_of_several_steps_ends_as_they_do_one_by_one(run, options):
     assert several[1][-1] == (13, pytest.approx(single[1][-1][1], rel=1e-6))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_same_parts(tmp_path):
     options = {"gradient_accumulation": 2, "checkpoint": Checkpoint(tmp_path / "state")}
     whole = trained(gradient_accumulation=2)

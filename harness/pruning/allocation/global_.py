@@ -27,7 +27,9 @@ class GlobalOptions(AllocationOptions):
 class Global(Allocation):
     """One threshold for all tensors: the best units of the network, wherever they are.
 
-    Needs one float a unit for all tensors at once while masks are refreshed.
+    A unit counts as one, however large it is: under `Channels`, and `Block` where blocks are cut at
+    the edges, the share of units kept is exact and that of weights may differ, as `preview()`
+    shows. Needs one float a unit for all tensors at once while masks are refreshed.
     """
 
     uses_scores = True

@@ -63,7 +63,9 @@ class Block(Pattern):
                 f"a block shape is two positive ints (input, output), received {shape!r}."
             )
         if pooling not in POOLINGS:
-            raise PruningError(f"pooling must be 'average' or 'max', received {pooling!r}.")
+            tfmot = {"AVG": "average", "MAX": "max"}.get(pooling) if pooling else None
+            hint = f" (tfmot's name; write {tfmot!r})" if tfmot else ""
+            raise PruningError(f"pooling must be 'average' or 'max', received {pooling!r}{hint}.")
         self.shape = (int(shape[0]), int(shape[1]))
         self.pooling = pooling
 

@@ -18,7 +18,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -91,6 +91,14 @@ def check_step(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+#: What arguments are called in tfmot -> and here.
+_TFMOT = {
+    "initial_sparsity": "initial",
+    "final_sparsity": "final",
+    "target_sparsity": "target",
+}
+
+
 class Schedule(ABC):
     """Base of all schedules: a window of steps, and a sparsity for each step in it.
 
@@ -101,7 +109,19 @@ class Schedule(ABC):
         frequency: steps between two refreshes.
     """
 
+    def __new__(cls, *_: Any, **named: Any) -> Self:
+        """Answers the names that tfmot's schedules give their arguments."""
+        for name in named:
+            if name in _TFMOT:
+                raise PruningError(f"{cls.__name__} has no {name}; write {_TFMOT[name]}=…")
+        return super().__new__(cls)
+
     def __init__(self, begin_step: int, end_step: int | None, frequency: int) -> None:
+        if end_step == -1:
+            raise PruningError(
+                "end_step must not come before begin_step, received -1, tfmot's sign for a "
+                "schedule without an end; write end_step=None."
+            )
         self.begin_step = check_step("begin_step", begin_step, 0)
         self.frequency = check_step("frequency", frequency, 1)
         self.end_step = None if end_step is None else check_step("end_step", end_step, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.options import choice, need
+from harness.options import choice, need_share
 from harness.pruning.errors import PruningError
 from harness.pruning.score.base import Score, ScoreOptions
 
@@ -22,7 +22,7 @@ class TaylorOptions(ScoreOptions):
 
     def check(self, key: str) -> None:
         """A share of the past."""
-        need(f"{key}.decay", self.decay, 0 <= self.decay < 1, "a number in [0, 1)")
+        need_share(f"{key}.decay", self.decay)
 
     def score(self, seed: int) -> Taylor:
         """An average over steps, `decay` of it the past's."""

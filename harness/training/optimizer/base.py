@@ -47,11 +47,6 @@ class OptimizerOptions(Options):
         return {name: value for name, value in given.items() if value is not None}
 
 
-def need_share(key: str, value: float | None) -> None:
-    """Refuses what is neither null nor in [0, 1)."""
-    need(key, value, value is None or 0 <= value < 1, "a number in [0, 1), or null")
-
-
 def need_epsilon(key: str, value: float | None) -> None:
     """Refuses what is neither null nor above 0."""
     need(key, value, value is None or value > 0, "a number above 0, or null")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from harness.options import choice
-from harness.training.optimizer.base import OptimizerOptions, need_share
+from harness.options import choice, need_share
+from harness.training.optimizer.base import OptimizerOptions
 
 
 @choice

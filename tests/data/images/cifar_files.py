@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.data.prepared import write_prepared
+
 TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 
 
@@ -51,11 +53,8 @@ def write_package(path: Path, each: int = 20, labels: list[int] | None = None) -
 
 def write_tfds(root: Path, each: int = 20) -> Path:
     """Prepared TFRecords, as `tfds build cifar10` leaves them."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    folder = root / "cifar10" / "3.0.2"
-    folder.mkdir(parents=True)
     features = tfds.features.FeaturesDict(
         {
             "id": tfds.features.Text(),
@@ -63,26 +62,13 @@ def write_tfds(root: Path, each: int = 20) -> Path:
             "label": tfds.features.ClassLabel(num_classes=10),
         }
     )
-    infos = []
-    for split, seeds in {"train": range(5), "test": [5]}.items():
-        path = folder / f"cifar10-{split}.tfrecord-00000-of-00001"
-        count = size = 0
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for seed in seeds:
-                for image, label in zip(*pictures(each, seed), strict=True):
-                    example = {"id": f"{split}_{count}", "image": image, "label": int(label)}
-                    record = features.serialize_example(features.encode_example(example))
-                    count, size = count + 1, size + len(record)
-                    writer.write(record)
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=folder, dataset_name="cifar10", split=split, filetype_suffix="tfrecord"
-        )
-        infos.append(
-            tfds.core.SplitInfo(
-                name=split, shard_lengths=[count], num_bytes=size, filename_template=template
-            )
-        )
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
+    examples = {
+        split: [
+            {"id": f"{split}_{seed}_{place}", "image": image, "label": int(label)}
+            for seed in seeds
+            for place, (image, label) in enumerate(zip(*pictures(each, seed), strict=True))
+        ]
+        for split, seeds in {"train": range(5), "test": [5]}.items()
+    }
+    write_prepared(root / "cifar10" / "3.0.2", "cifar10", features, examples)
     return root

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.images.mnist import _IDX_FILES
+from tests.data.prepared import write_prepared
 
 
 def digits(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -33,35 +34,20 @@ def write_idx(folder: Path, train: int = 120, test: int = 20, zipped: bool = Fal
 
 def write_tfds(root: Path, train: int = 120, test: int = 20) -> Path:
     """Prepared TFRecords, as `tfds build mnist` leaves them."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    folder = root / "mnist" / "3.0.1"
-    folder.mkdir(parents=True)
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(28, 28, 1)),
             "label": tfds.features.ClassLabel(num_classes=10),
         }
     )
-    infos = []
-    for seed, (split, count) in enumerate({"train": train, "test": test}.items()):
-        name = f"mnist-{split}.tfrecord-00000-of-00001"
-        size = 0
-        with tf.io.TFRecordWriter(str(folder / name)) as writer:
-            for image, label in zip(*digits(count, seed), strict=True):
-                record = features.serialize_example({"image": image[..., None], "label": label})
-                size += len(record)
-                writer.write(record)
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=folder, dataset_name="mnist", split=split, filetype_suffix="tfrecord"
-        )
-        infos.append(
-            tfds.core.SplitInfo(
-                name=split, shard_lengths=[count], num_bytes=size, filename_template=template
-            )
-        )
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
-    return folder
+    examples = {
+        split: [
+            {"image": image[..., None], "label": int(label)}
+            for image, label in zip(*digits(count, seed), strict=True)
+        ]
+        for seed, (split, count) in enumerate({"train": train, "test": test}.items())
+    }
+    write_prepared(root / "mnist" / "3.0.1", "mnist", features, examples)
+    return root

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.data.prepared import write_prepared
+
 #: Three synsets; the challenge numbers them otherwise than their sorted names.
 SYNSETS = ("n01440764", "n01443537", "n15075141")
 IDS = {"n15075141": 1, "n01440764": 2, "n01443537": 3}
@@ -99,11 +101,8 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def write_tfds(root: Path, shards: int = 2) -> Path:
     """Prepared TFRecords, as `tfds build imagenet2012` leaves them."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    folder = root / "imagenet2012" / "5.1.0"
-    folder.mkdir(parents=True)
     names = ["n15075141", "n01440764", "n01443537"]  # not sorted: their order must not matter
     features = tfds.features.FeaturesDict(
         {
@@ -112,36 +111,17 @@ def write_tfds(root: Path, shards: int = 2) -> Path:
             "file_name": tfds.features.Text(),
         }
     )
-    examples = {
+    held_out = zip(validation().items(), truth(), strict=True)
+    rows = {
         "train": [(name, content, name.split("/")[0]) for name, content in training().items()],
-        "validation": [
-            (*item, label) for item, label in zip(validation().items(), truth(), strict=True)
-        ],
+        "validation": [(*item, label) for item, label in held_out],
     }
-    infos = []
-    for split, rows in examples.items():
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=folder, dataset_name="imagenet2012", split=split, filetype_suffix="tfrecord"
-        )
-        lengths, size = [], 0
-        for shard in range(shards):
-            path = folder / f"imagenet2012-{split}.tfrecord-{shard:05d}-of-{shards:05d}"
-            own = rows[shard::shards]
-            with tf.io.TFRecordWriter(str(path)) as writer:
-                for name, content, synset in own:
-                    row = {"image": io.BytesIO(content), "label": synset}
-                    record = features.serialize_example(
-                        features.encode_example({**row, "file_name": name.split("/")[-1]})
-                    )
-                    size += len(record)
-                    writer.write(record)
-            lengths.append(len(own))
-        infos.append(
-            tfds.core.SplitInfo(
-                name=split, shard_lengths=lengths, num_bytes=size, filename_template=template
-            )
-        )
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
+    examples = {
+        split: [
+            {"image": io.BytesIO(content), "label": synset, "file_name": name.split("/")[-1]}
+            for name, content, synset in of_split
+        ]
+        for split, of_split in rows.items()
+    }
+    write_prepared(root / "imagenet2012" / "5.1.0", "imagenet2012", features, examples, shards)
     return root

@@ -222,4 +222,4 @@ for config in (
 heavy = {{"tensorflow", "keras", "mlflow", "pandas", "mlxtend"}} & set(sys.modules)
 assert not heavy, heavy
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)

@@ -18,6 +18,7 @@ from harness.data.speech.speech_commands import (
     which_split,
 )
 from harness.errors import DataError
+from tests.data.prepared import write_prepared
 from tests.data.speech.speech_files import noise, tone, write, write_words
 
 WORDS = ["yes", "no"]
@@ -158,48 +159,24 @@ class TestTfds:
     @staticmethod
     def prepared(tmp_path_factory):
         """For each split so many clips of each word, of silence and of unknown."""
-        import tensorflow as tf
         import tensorflow_datasets as tfds
 
         root = tmp_path_factory.mktemp("tfds")
-        folder = root / "speech_commands" / "0.0.3"
-        folder.mkdir(parents=True)
         features = tfds.features.FeaturesDict(
             {
                 "audio": tfds.features.Audio(file_format="wav", sample_rate=16_000),
                 "label": tfds.features.ClassLabel(names=list(TFDS_CLASSES)),
             }
         )
-        infos = []
+        examples = {}
         for split, (each, silent, unknown) in COUNTS.items():
-            examples = []
-            for label in range(10):
-                sounds = [tone(200 + 50 * label + n) for n in range(each)]
-                examples += [(sound, label) for sound in sounds]
-            examples += [(noise(1.0, seed), 10) for seed in range(silent)]
-            examples += [(tone(2_000 + n), 11) for n in range(unknown)]
-            name = f"speech_commands-{split}.tfrecord-00000-of-00001"
-            with tf.io.TFRecordWriter(str(folder / name)) as writer:
-                for sound, label in examples:
-                    example = {"audio": sound.astype(np.int64), "label": label}
-                    writer.write(features.serialize_example(example))
-            template = tfds.core.ShardedFileTemplate(
-                data_dir=folder,
-                dataset_name="speech_commands",
-                split=split,
-                filetype_suffix="tfrecord",
-            )
-            infos.append(
-                tfds.core.SplitInfo(
-                    name=split,
-                    shard_lengths=[len(examples)],
-                    num_bytes=1,
-                    filename_template=template,
-                )
-            )
-        tfds.folder_dataset.write_metadata(
-            data_dir=folder, features=features, split_infos=infos, check_data=False
-        )
+            clips = [(tone(200 + 50 * k + n), k) for k in range(10) for n in range(each)]
+            clips += [(noise(1.0, seed), 10) for seed in range(silent)]
+            clips += [(tone(2_000 + n), 11) for n in range(unknown)]
+            examples[split] = [
+                {"audio": sound.astype(np.int64), "label": label} for sound, label in clips
+            ]
+        write_prepared(root / "speech_commands" / "0.0.3", "speech_commands", features, examples)
         return root
 
     def config(self, root, **options):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.data.prepared import write_prepared
+
 GOOD, BAD = ("good", "great", "fine"), ("bad", "poor", "dull")
 
 
@@ -42,34 +44,6 @@ def write_tfds(root: Path, splits: dict[str, list[tuple[str, int]]]) -> Path:
         split: [{"text": text, "label": label} for text, label in texts]
         for split, texts in splits.items()
     }
-    return write_prepared(root / "imdb_reviews/plain_text/1.0.0", features, examples)
-
-
-def write_prepared(folder: Path, features, examples: dict[str, list[dict]]) -> Path:
-    """A prepared folder of TFDS: name/variant/version."""
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    folder.mkdir(parents=True)
-    name, infos = folder.parent.parent.name, []
-    for split, rows in examples.items():
-        records = [features.serialize_example(row) for row in rows]
-        path = folder / f"{name}-{split}.tfrecord-00000-of-00001"
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for record in records:
-                writer.write(record)
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=folder, dataset_name=name, split=split, filetype_suffix="tfrecord"
-        )
-        infos.append(
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[len(rows)],
-                num_bytes=sum(map(len, records)),
-                filename_template=template,
-            )
-        )
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder, features=features, split_infos=infos, check_data=False
-    )
+    folder = root / "imdb_reviews/plain_text/1.0.0"
+    write_prepared(folder, "imdb_reviews", features, examples)
     return folder

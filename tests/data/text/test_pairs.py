@@ -171,7 +171,7 @@ def test_the_fingerprint_needs_no_tensorflow(folder):
         f"c = config(Path({str(folder)!r})); data.require(c); data.fingerprint(c);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_a_share_that_draws_nothing_is_refused(folder):

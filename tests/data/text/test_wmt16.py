@@ -10,8 +10,8 @@ from harness import data
 from harness.data.prepare import wmt16 as preparer
 from harness.data.text import wmt16
 from harness.errors import DataError
+from tests.data.prepared import write_prepared
 from tests.data.text import pair_files
-from tests.data.text.imdb_files import write_prepared
 
 SPLITS = {"train": 60, "validation": 10, "test": 10}
 
@@ -39,7 +39,9 @@ def root(tmp_path_factory):
         for split, rows in pairs().items()
     }
     features = tfds.features.Translation(languages=wmt16.LANGUAGES)
-    write_prepared(root / "wmt_translate" / wmt16._VARIANT / "1.0.0", features, examples)
+    write_prepared(
+        root / "wmt_translate" / wmt16._VARIANT / "1.0.0", "wmt_translate", features, examples
+    )
     return root
 
 
@@ -61,7 +63,7 @@ def test_planning_reads_tfds_without_importing_tensorflow(root):
         f"c = config(Path({str(root)!r}), 'tfds'); data.require(c); data.fingerprint(c);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_tfds_own_wmt16_translate_is_not_taken(tmp_path):

@@ -81,6 +81,6 @@ import keras, numpy as np
 model = keras.saving.load_model("model.keras")
 np.save("outputs.npy", model.predict(np.load("inputs.npy"), verbose=0))
 """
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=600)
     expected = model(inputs)
     np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, rtol=1e-5, atol=1e-6)

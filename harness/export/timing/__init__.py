@@ -1,0 +1,1 @@
+"""How long files take to run, each in a process of its own."""

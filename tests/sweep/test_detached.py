@@ -1,0 +1,165 @@
+"""Cells as jobs of an engine: what is submitted, what is left alone, and the table at the end."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.options import choice
+from harness.sweep import detached
+from harness.sweep.engines import ray
+from harness.sweep.engines.base import ENDED, ENGINES, FAILED, WAITING, Engine, chosen
+from harness.sweep.engines.slurm import Slurm
+from tests.runs import runs
+from tests.settings import harness, shell
+
+
+@choice
+@dataclass
+class Held(Engine):
+    """Takes jobs and runs none until it is told to."""
+
+    package: ClassVar[str] = "json"
+    name: str = "held"
+
+    orders: ClassVar[list] = []
+    state: ClassVar[str] = WAITING
+
+    def submit(self, order):
+        Held.orders.append(order)
+        jobs = {work.cell: f"job{len(Held.orders)}" for work in order.works}
+        return {**order.running, **jobs, "table": "table"}
+
+    def states(self, jobs, folder):
+        return dict.fromkeys(jobs, Held.state)
+
+    def cancel(self, jobs, folder):
+        if set(jobs) != {"table"}:
+            Held.state = "cancelled"
+
+
+@pytest.fixture
+def held():
+    Held.orders, Held.state = [], WAITING
+    yield Held
+    Held.orders = []
+
+
+def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path):
+    copy = shutil.copytree(swept.folder, tmp_path / "copy")
+    uri = f"sqlite:///{copy / 'mlflow.db'}"
+    asked = ("sweep", "tiny.yaml", "export=keras", "engine.cpus=2")
+    done = harness(*asked, "--on", "held", cwd=copy)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 of 3 cells are submitted to held; 0 are under way, 0 finished")
+    (order,) = held.orders
+    dense, *sparse = order.works
+    assert [work.needs for work in order.works] == [None, dense.cell, dense.cell]
+    assert {work.resources.cpus for work in order.works} == {2}
+    assert (
+        "Nothing to submit: 3 cells are under way."
+        in harness(*asked, "--on", "held", cwd=copy).stdout
+    )
+    told = json.loads(harness(*asked, "--status", "--json", cwd=copy).stdout)
+    assert told["counts"] == {"waiting": 3}
+    detached.run_one(str(copy), dense.cell, dense.overrides, order.parent_run)
+    harness(*asked, "--cancel", cwd=copy)
+    assert held.state == "cancelled"
+    done = harness(*asked, "--status", cwd=copy)
+    assert done.returncode == 1
+    assert "3 cells: 1 finished, 2 cancelled." in done.stdout
+    harness(*asked, "--on", "held", cwd=copy)
+    again = held.orders[-1]
+    assert [work.cell for work in again.works] == [work.cell for work in sparse]
+    for work in again.works:
+        detached.run_one(str(copy), work.cell, work.overrides, again.parent_run)
+    detached.write_table(str(copy), again.sweep, again.extra, str(tmp_path / "table"))
+    assert (tmp_path / "table" / "table.md").exists()
+    (parent,) = [run for run in runs(uri, "sweep") if run.id == order.parent_run]
+    assert parent.status == "FINISHED"
+    mine = [run for run in runs(uri) if run.tags.get("mlflow.parentRunId") == parent.id]
+    assert {run.tags["harness.cell_id"] for run in mine} == {work.cell for work in order.works}
+    done = harness(*asked, "--on", "held", cwd=copy)
+    assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
+    assert len(held.orders) == 2
+
+
+def test_an_engine_that_is_not_here_is_refused(monkeypatch, tmp_path):
+    with pytest.raises(ConfigError, match=r"--on=slrum is unknown.*did you mean --on=slurm"):
+        chosen("slrum")
+    monkeypatch.setattr(Slurm, "package", "no_such_package")
+    with pytest.raises(ConfigError, match=r"install it with `pip install 'sparsity-harness\[slurm"):
+        chosen("slurm")
+    monkeypatch.setattr(Slurm, "package", "json")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="sbatch is not found"):
+        chosen("slurm")
+    assert {"ray", "slurm"} <= set(ENGINES.names())
+
+
+def test_nothing_submitted_is_nothing_to_cancel(swept):
+    done = harness("sweep", "tiny.yaml", "seed=9", "--cancel", cwd=swept.folder)
+    assert done.returncode == 2
+    assert "nothing of tiny was submitted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "accepted"),
+    [
+        ("engine.cpus=0", "engine.cpus: received 0; accepted: 1 or more, or null"),
+        ("engine.memory=0", "engine.memory: received 0.0; accepted: GB, a number above 0"),
+        ("engine.time=0", "engine.time: received 0; accepted: 1 or more, or null"),
+    ],
+)
+def test_resources_that_no_job_can_have_are_refused(tmp_path, override, accepted):
+    done = harness("sweep", "demo", override, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert accepted in done.stderr
+
+
+def test_slurm_s_words_are_those_of_all_engines(monkeypatch, tmp_path):
+    said = "2|COMPLETED\n3|CANCELLED by 0\n4|OUT_OF_MEMORY\n5|PENDING\n"
+    monkeypatch.setattr("harness.sweep.engines.slurm._asked", lambda *command: said)
+    jobs = {"a": "2", "b": "3", "c": "4", "d": "5", "e": "6"}
+    assert Slurm().states(jobs, tmp_path) == {
+        "a": ENDED, "b": "cancelled", "c": FAILED, "d": WAITING
+    }  # fmt: skip
+
+
+def test_what_a_dead_driver_had_under_way_has_failed(tmp_path):
+    (tmp_path / "states.json").write_text(json.dumps({"a": ENDED, "b": WAITING}))
+    gone = {"a": "1@0", "b": "1@0"}
+    assert ray.Ray().states(gone, tmp_path) == {"a": ENDED, "b": FAILED}
+    assert ray.Ray().states({"a": "1@0"}, tmp_path / "no") == {}
+
+
+def settled(*asked, cwd, seconds=400):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        told = json.loads(shell(*asked, "--status", "--json", cwd=cwd).stdout)
+        if set(told["counts"]) <= {"finished", "failed", "cancelled"}:
+            return told["counts"]
+        time.sleep(3)
+    raise AssertionError(told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["slurm", "ray"])
+def test_a_real_engine_runs_a_sweep(swept, tmp_path, engine):
+    try:
+        chosen(engine)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    shutil.copy(swept.folder / "tiny.yaml", tmp_path)
+    done = shell("sweep", "tiny.yaml", "--on", engine, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert settled("sweep", "tiny.yaml", cwd=tmp_path) == {"finished": 3}
+    table = tmp_path / "results" / "tiny" / "table.md"
+    end = time.monotonic() + 120
+    while not table.exists() and time.monotonic() < end:
+        time.sleep(1)
+    assert table.exists()

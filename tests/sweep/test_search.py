@@ -1,0 +1,114 @@
+"""What a search asks for, and that it goes on where it was left."""
+
+import csv
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.sweep.search import Axis, _objectives, axes
+from tests.runs import runs
+from tests.settings import TINY, shell
+
+
+class Low:
+    """Stands for a trial of Optuna's: always the least value."""
+
+    def suggest_float(self, name, low, high, log):
+        return low
+
+    def suggest_int(self, name, low, high, log):
+        return low
+
+    def suggest_categorical(self, name, choices):
+        return choices[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "axis", "asked"),
+    [
+        (
+            "sparsity.target=interval(0.5,0.95)",
+            Axis("sparsity.target", low=0.5, high=0.95),
+            "sparsity.target=0.5",
+        ),
+        (
+            "training.dense.optimizer.learning_rate=tag(log,interval(0.00012345,0.1))",
+            Axis("training.dense.optimizer.learning_rate", low=0.00012345, high=0.1, log=True),
+            "training.dense.optimizer.learning_rate=0.000123",
+        ),
+        (
+            "training.dense.epochs=interval(2,9)",
+            Axis("training.dense.epochs", low=2, high=9, whole=True),
+            "training.dense.epochs=2",
+        ),
+        (
+            "sparsity.allocation=uniform,erk",
+            Axis("sparsity.allocation", ("uniform", "erk")),
+            "sparsity.allocation=uniform",
+        ),
+        ("seed=choice(3,4)", Axis("seed", ("3", "4")), "seed=3"),
+        ("seed=range(1,4)", Axis("seed", ("1", "2", "3")), "seed=1"),
+    ],
+)
+def test_hydra_s_ranges_and_choices_are_searched(text, axis, asked):
+    fixed, found = axes(["model.units=16", text])
+    assert (fixed, found) == (["model.units=16"], [axis])
+    assert axis.ask(Low()) == asked
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        (["seed=1"], "received no key to search; accepted: KEY=A,B"),
+        (["sparsity.target=interval(0.9,0.5)"], r"accepted: interval\(LOW,HIGH\) with LOW below"),
+        (["sparsity.target=tag(log,interval(0,0.5))"], "received 0; accepted: above 0"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(overrides, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        axes(overrides)
+
+
+def test_the_ends_are_the_task_s_quality_and_the_bytes():
+    assert [m.name for m in _objectives((), "gnmt")] == ["test/bleu", "size/tflite_gzip_bytes"]
+    with pytest.raises(ConfigError, match=r"--objective=test/acuracy is unknown.*did you mean"):
+        _objectives(["test/acuracy"], "mnist_cnn")
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_where_it_was_left(tmp_path):
+    space = (
+        "sparsity=random",
+        "sparsity.target=interval(0.5,0.95)",
+        "sparsity.allocation=erk,uniform",
+    )
+
+    def searched(trials):
+        done = shell(
+            "search",
+            "--name",
+            "two",
+            "--trials",
+            trials,
+            *TINY,
+            "sparsity=random",
+            *space,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    searched("1")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert len(runs(uri)) == 2
+    assert "trial 1: " in searched("2")
+    assert len(runs(uri)) == 3
+    assert "trial" not in searched("2").partition("Pareto")[0]
+    rows = list(csv.DictReader((tmp_path / "results" / "two" / "pareto.csv").open()))
+    reached = {
+        (run.metrics["test/accuracy"], run.metrics["size/tflite_gzip_bytes"]) for run in runs(uri)
+    }
+    assert 1 <= len(rows) <= 2
+    for row in rows:
+        found = float(row["test/accuracy"]), float(row["size/tflite_gzip_bytes"])
+        assert found in reached
