@@ -5,6 +5,21 @@ line prints its message as one line and exits with 2; anything else is a defect 
 ours and keeps its traceback.
 """
 
+import errno
+
+#: The exit code of a command that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
+
+
+#: What the system says of a disk on which nothing more can be written.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def full(error: OSError) -> str:
+    """The line for an error of `FULL`: nothing is lost but what was being written."""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror}{where}: free some, or choose other folders; then the same command"
+
 
 def one_line(text: str) -> str:
     """Replaces what does not print, line breaks and terminal codes among it, by spaces."""

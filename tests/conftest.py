@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
+from tests.runs import copied
 from tests.settings import SURROUNDINGS, TINY, shell
 
 os.environ.update(SURROUNDINGS)
@@ -116,7 +117,7 @@ def swept(tmp_path_factory) -> Swept:
             done = shell("sweep", "tiny.yaml", "--jobs", "2", cwd=made, timeout=900)
             assert done.returncode == 0, done.stdout + done.stderr
             (made / "output.txt").write_text(done.stdout)
-    folder = shutil.copytree(made, tmp_path_factory.mktemp("swept") / "copy")
+    folder = copied(made, tmp_path_factory.mktemp("swept") / "copy")
     return Swept(folder, (folder / "output.txt").read_text())
 
 

@@ -1,6 +1,7 @@
 """Looks at a store's runs and their files, without TensorFlow."""
 
 import io
+import shutil
 import zipfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 from mlflow import MlflowClient
+
+from harness.tracking.moved import move
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ def runs(uri: str, kind: str = "cell") -> list[Run]:
         )
         for run in found
     ]
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A copy of a folder with a store, which has artifacts of its own."""
+    shutil.copytree(folder, to)
+    move(f"sqlite:///{to / 'mlflow.db'}")
+    return to
 
 
 def by_sparsity(uri: str) -> dict[str, Run]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import Config
+from harness.config.credentials import hidden
 from harness.config.folders import command
 from harness.config.label import run_name
 from harness.tracking import store
@@ -46,7 +47,7 @@ class Cell:
     def command(self) -> str:
         """What runs this cell, and only it, again."""
         if self.program:
-            return shlex.join([*self.program, *self.overrides])
+            return hidden(shlex.join([*self.program, *self.overrides]))
         return command("run", *self.overrides)
 
 

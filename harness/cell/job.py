@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.training.requests import Requests
+
 #: Takes events, dicts: `{"kind": "stage" | "progress" | "warning", …}`.
 Emit = Callable[[dict[str, Any]], None]
-#: The interrupts that this process, a job's, has had.
-_interrupts: list[int] = []
 
 
 class Busy(Exception):  # noqa: N818 - a state of the cell, not a failure
@@ -32,6 +32,72 @@ class Outcome:
     message: str = ""
 
 
+class Signals(Requests):
+    """What signals ask of this process, a job's; `signals` is the one.
+
+    SIGINT and SIGTERM end it: where it trains, after a checkpoint of the step that it has
+    reached, elsewhere at once. SIGUSR1 wants a checkpoint, and training goes on.
+    """
+
+    def __init__(self) -> None:
+        #: The interrupts that there were.
+        self.interrupts: list[int] = []
+        self._asked = False
+        self._wanted = False
+        self._deferring = 0
+        self._stepping = False
+
+    def take(self) -> None:
+        """Has signals ask, from now on."""
+        signal.signal(signal.SIGTERM, self._interrupt)
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGUSR1, self._ask)
+
+    def wanted(self) -> bool:
+        """As `Requests`."""
+        self._stepping = self._asked
+        return self._wanted or bool(self.interrupts)
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """As `Requests`; before its first step, which may take minutes to trace, it is broken."""
+        self._asked = True
+        try:
+            yield
+        finally:
+            self._asked = self._stepping = False
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """As `Requests`."""
+        self._deferring += 1
+        try:
+            yield
+        finally:
+            self._deferring -= 1
+
+    def checkpointed(self) -> None:
+        """As `Requests`.
+
+        Raises:
+            KeyboardInterrupt: the checkpoint was wanted to end here.
+        """
+        self._wanted = False
+        if self.interrupts:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, signum: int, frame: object) -> None:
+        self.interrupts.append(signum)
+        if not (self._deferring or self._stepping):
+            raise KeyboardInterrupt
+
+    def _ask(self, signum: int, frame: object) -> None:
+        self._wanted = True
+
+
+signals = Signals()
+
+
 def ignore_interrupts() -> None:
     """Lets a job that was interrupted tidy up: Ctrl-C reaches it, and then `stop` does too."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -50,17 +116,6 @@ def as_interrupted() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _interrupts:
+        if signals.interrupts:
             raise KeyboardInterrupt from error
         raise
-
-
-def take_interrupts() -> None:
-    """Lets SIGTERM, as `stop` sends it, end this job as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    _interrupts.append(signum)
-    raise KeyboardInterrupt

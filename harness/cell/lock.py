@@ -7,7 +7,7 @@ from filelock import FileLock, Timeout
 
 from harness.cell.cell import Cell
 from harness.cell.job import Busy
-from harness.tracking import store
+from harness.tracking import beside
 from harness.training.strategy import is_chief
 
 #: Seconds in which a lock that somebody only looks at is free again.
@@ -25,7 +25,7 @@ def held(cell: Cell, timeout: float = _MOMENT) -> Iterator[None]:
     Raises:
         Busy: another process holds it.
     """
-    locks = store.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
+    locks = beside.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
     locks.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(locks / f"{cell.trained[:16]}.lock", timeout=timeout).acquire()

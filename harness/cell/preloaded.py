@@ -4,6 +4,8 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
+import signal
+
 import harness.tracking  # its settings come before MLflow
 from harness.quiet import captured
 
@@ -23,3 +25,8 @@ with captured():
     import harness.training.strategy
 
 __all__ = ["harness", "keras", "tensorflow"]
+
+# Whoever ends a whole group of processes (SLURM, systemd) would end the server first, and its
+# cells with it, which are to checkpoint: it ends with the harness.
+for _number in (signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(_number, signal.SIG_IGN)

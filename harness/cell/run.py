@@ -14,11 +14,13 @@ from typing import Any
 
 from harness.cell import measures, memory
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
-from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts
+from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
 from harness.config import dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
-from harness.tracking import artifacts, cell_run, describe, inputs, packaging
+from harness.errors import HarnessError
+from harness.tracking import artifacts, away, cell_run, describe, inputs, packaging
+from harness.tracking.away import Journal
 from harness.tracking.cell_run import CellRun
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
@@ -28,6 +30,8 @@ MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
 #: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
 #: step, where it would draw a curve of one point.
 FINAL_STEP = 0
+#: What the run of a cell that was interrupted says of it.
+INTERRUPTED_RUN = "interrupted; running the cell again resumes it"
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -49,14 +53,17 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         HarnessError: input that can only be refused now.
     """
     tracking = cell.config.tracking
+    away.tell = lambda line: emit({"kind": "warning", "text": line})
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
     with held(cell):
         finished = cell_run.find_finished(tracking, cell.id)
         if finished:
+            tidy(cell)
             return {"run_id": finished, "metrics": {}}
         tags = _tags(cell, parent_run)
-        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name)
+        journal = Journal(work_path(cell) / "metrics.jsonl")
+        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name, journal)
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -64,10 +71,10 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
                 metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
             ignore_interrupts()
-            run.fail("interrupted; running the cell again resumes it", "KILLED")
+            _close(run, INTERRUPTED_RUN, "KILLED")
             raise
         except BaseException as error:
-            run.fail(f"{type(error).__name__}: {error}")
+            _close(run, f"{type(error).__name__}: {error}")
             raise
         run.finish(description)
         tidy(cell)
@@ -93,6 +100,22 @@ def _wait_for_all(cell: Cell) -> None:
         strategy.barrier(cell.config.strategy)
 
 
+def _close(run: CellRun, reason: str, status: str = "FAILED") -> None:
+    """Closes a run that ended early, if its store takes it; if not, the next attempt does.
+
+    What ended it is told, not that: nobody waits for long here.
+    """
+    with suppress(HarnessError), away.patience(0):
+        run.fail(reason, status)
+
+
+def tidy_finished(cell: Cell) -> None:
+    """Removes what was left of a finished cell by a process that was killed before it could."""
+    if work_path(cell).exists():
+        with suppress(Busy), held(cell):
+            tidy(cell)
+
+
 def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
     """The part of a worker that is not the chief: it trains along, and logs and writes nothing.
 
@@ -108,10 +131,10 @@ def _assist(cell: Cell, emit: Emit) -> dict[str, Any]:
     return {"run_id": finished, "metrics": {}}
 
 
-def close_abandoned(cell: Cell, reason: str) -> None:
-    """Marks the run of a cell whose process died as failed; nothing if another one has it."""
+def close_abandoned(cell: Cell, reason: str, status: str = "FAILED") -> None:
+    """Closes the run of a cell whose process died; nothing if another one has it."""
     with suppress(Busy), held(cell):
-        cell_run.close_abandoned(cell.config.tracking, cell.id, reason)
+        cell_run.close_abandoned(cell.config.tracking, cell.id, reason, status)
 
 
 @dataclass(frozen=True)
@@ -216,6 +239,7 @@ def _fitted(
             on_log=run.log if run is not None else lambda step, metrics: None,
             on_progress=lambda progress: emit(_progress_event(progress)),
             before_checkpoint=run.flush if run is not None else lambda: None,
+            requests=signals,
         )
     summary = summarize(model, pruner)
     if pruner is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import harness
 from harness.cli import files, flags, prepare, sweeping
-from harness.errors import HarnessError
+from harness.errors import FULL, INTERRUPTED, HarnessError, full
 
 _EPILOG = """\
 examples:
@@ -30,18 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line; 128 and the
+        signal's number where one ended it.
     """
     folder = os.environ.get("HARNESS_CONFIG_DIR")
     try:
         parsed = _parse(arguments)
         return int(parsed.command(parsed))
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)  # noqa: T201
+        from harness.config.credentials import hidden
+
+        print(f"harness: {hidden(str(error))}", file=sys.stderr)  # noqa: T201
         return 2
-    except KeyboardInterrupt:
-        print("harness: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        return 130
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(f"harness: {full(error)}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt as stopped:
+        line = str(stopped) or "interrupted; the same command goes on from here"
+        print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+        return getattr(stopped, "code", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -127,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     flags.overrides(export)
     files.options(export)
 
+    store = commands.add_parser("store", help="point a store that was moved to its artifacts")
+    store.add_argument("action", metavar="move", choices=["move"], help="the one thing to do")
+    flags.overrides(store)
+    store.add_argument("--uri", default=None, help="the MLflow store")
+    store.set_defaults(command=_store)
+
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
     flags.overrides(ui)
@@ -152,6 +167,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    from harness.config.credentials import taken
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 
@@ -170,7 +186,7 @@ def _report(parsed: argparse.Namespace) -> int:
             selection=selection,
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
-            uri=parsed.uri,
+            uri=taken(parsed.uri) if parsed.uri else None,
             kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
@@ -207,16 +223,25 @@ def _data(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _store(parsed: argparse.Namespace) -> int:
+    from harness.config import compose
+    from harness.tracking.moved import move
+
+    print(move(parsed.uri or compose(parsed.overrides).tracking.uri))  # noqa: T201
+    return 0
+
+
 def _ui(parsed: argparse.Namespace) -> int:
     from harness.cli.ui import show
     from harness.config import compose
+    from harness.config.credentials import taken
 
     name, overrides = parsed.name, parsed.overrides
     if name and flags.is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem
-    uri = parsed.uri or compose(overrides).tracking.uri
+    uri = taken(parsed.uri) if parsed.uri else compose(overrides).tracking.uri
     return show(uri, name, parsed.port, opened=parsed.open)
 
 

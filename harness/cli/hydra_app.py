@@ -15,11 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import compose, expand, folders, guard, options, shipped, to_config
 from harness.config.compose import presets
+from harness.config.credentials import hidden
 from harness.config.explain import explain
 from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
 from harness.config.schema import register
-from harness.errors import ConfigError, HarnessError
+from harness.errors import INTERRUPTED, ConfigError, HarnessError
 
 
 def main() -> int:
@@ -40,13 +41,17 @@ def main() -> int:
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")(
             _task
         )()
+    except _Undone as undone:
+        return undone.code
     except HarnessError as error:
         return _refused(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__
         return _refused(str(cause) if isinstance(cause, HarnessError) else explain(error, options))
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            _refused(str(stopped))
+        return getattr(stopped, "code", INTERRUPTED)
     return 0
 
 
@@ -91,9 +96,27 @@ def _task(composed: DictConfig) -> None:
     overrides = tuple(hydra_config.overrides.task)
     last = hydra_config.mode != RunMode.MULTIRUN
     cells = [(to_config(composed, overrides), overrides)]
-    code = launch(cells, further=last, program=_program(str(hydra_config.job.config_name)))
+    program = _program(str(hydra_config.job.config_name))
+    if last:
+        code = launch(cells, program=program)
+    else:  # Hydra goes on after an exception, and gives it back when all jobs have run
+        try:
+            code = launch(cells, further=False, program=program)
+        except HarnessError as error:
+            _refused(str(error))
+            raise _Undone(1) from None
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     if code:
-        raise SystemExit(code)
+        raise _Undone(code if last else 1)
+
+
+class _Undone(Exception):  # noqa: N818 - it has been told; `code` is this command's
+    """A job whose cells are not all done."""
+
+    def __init__(self, code: int):
+        super().__init__(code)
+        self.code = code
 
 
 def _program(config_name: str) -> tuple[str, ...]:
@@ -106,5 +129,5 @@ def _program(config_name: str) -> tuple[str, ...]:
 
 
 def _refused(line: str) -> int:
-    print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+    print(f"harness: {hidden(line)}", file=sys.stderr)  # noqa: T201
     return 2

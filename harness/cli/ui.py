@@ -10,6 +10,7 @@ import urllib.request
 import webbrowser
 from contextlib import suppress
 
+from harness.config import credentials
 from harness.errors import TrackingError
 from harness.tracking import store
 from harness.tracking.landing import Landing, find_landing
@@ -45,6 +46,7 @@ def show(uri: str, sweep: str | None, port: int, *, opened: bool = False) -> int
         return 0
     _refuse_taken(port)
     server = _start(uri, port)
+    keeper = _keep(server)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         address = f"http://{HOST}:{port}"
@@ -53,6 +55,8 @@ def show(uri: str, sweep: str | None, port: int, *, opened: bool = False) -> int
             _say("Ctrl-C stops it.")
         return server.wait()
     finally:
+        keeper.kill()
+        keeper.wait()
         _end(server)
 
 
@@ -81,10 +85,11 @@ def _refuse_taken(port: int) -> None:
 
 def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
     # One worker and no job runner: the defaults take 3 GB and lose 40 ms a request.
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level=warning"]
     settings = {
+        "MLFLOW_BACKEND_STORE_URI": credentials.whole(uri),  # not for everybody's process list
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "PYTHONWARNINGS": "ignore",
@@ -94,6 +99,23 @@ def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
         env={**os.environ, **settings},
         stdout=sys.stderr,  # standard output is for the links
         start_new_session=True,  # Ctrl-C is ours to pass on, to its workers too
+    )
+
+
+def _keep(server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """Starts what ends the server and its workers if we are killed and cannot do so ourselves.
+
+    It waits for the end of its input, which comes when the last process that may write to it,
+    this one, is no more.
+    """
+    group = f"-{server.pid}"
+    script = f"read _; kill -TERM {group}; sleep {STOP_SECONDS:g}; kill -KILL {group}"
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from harness.config.credentials import hidden
 from harness.errors import ConfigError
 
 #: The variable that holds the user's own folder: the processes of the cells inherit it.
@@ -72,4 +73,5 @@ def command(verb: str, *words: str) -> str:
         "harness run 'work_dir=my runs'"
     """
     mine = own()
-    return shlex.join(["harness", verb, *words, *(["--config-dir", str(mine)] if mine else [])])
+    line = shlex.join(["harness", verb, *words, *(["--config-dir", str(mine)] if mine else [])])
+    return hidden(line)

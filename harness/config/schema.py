@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from harness.config import credentials
 from harness.data.base import DATASETS, DatasetOptions
 from harness.errors import ConfigError, NotReadError
 from harness.export.base import ExportOptions
@@ -45,11 +46,17 @@ class EvaluationOptions(Options):
 
 @dataclasses.dataclass
 class TrackingOptions(Options):
-    """The MLflow store, and the experiment that a table's runs share."""
+    """The MLflow store, and the experiment that a table's runs share.
+
+    A user and a password in the URI are used, and are no part of the config.
+    """
 
     name: str = UNNAMED
     uri: str = UNNAMED
     experiment: str = UNNAMED
+
+    def __post_init__(self) -> None:
+        self.uri = credentials.taken(self.uri)
 
 
 @dataclasses.dataclass

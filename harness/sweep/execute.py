@@ -1,17 +1,20 @@
 """Runs planned cells, each in its own process, and survives whatever happens to one of them."""
 
+import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
-from harness.cell.run import close_abandoned, run_cell
+from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
+from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.devices import Devices, Place
 from harness.sweep.starved import Starved
-from harness.tracking import cell_run
+from harness.tracking import away, cell_run, store
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
 BUSY_WAIT = 1.0
@@ -108,7 +111,7 @@ def execute(
                     continue
                 if news.status == "failed":
                     beside, news = bool(running), starved.told(cell, news)
-                    close_abandoned(cell, news.message)
+                    _close(cell, news.message)
                     if starved.tried_alone(cell, beside):
                         note = "out of memory beside others; it runs again alone"
                         listener.event(cell, {"kind": "stage", "stage": note})
@@ -118,7 +121,19 @@ def execute(
                 listener.ended(cell, news)
     finally:
         worker.stop([job for job, *_ in running.values()])
+        for job, cell, _ in running.values():
+            if job.process.exitcode == -signal.SIGKILL:  # it had no time to say so itself
+                _close(cell, INTERRUPTED_RUN, "KILLED")
     return outcomes
+
+
+def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
+    """Closes the run of a process that died; one that a store does not take is closed later.
+
+    A store that is away must not end the cells that need it no more, or only later.
+    """
+    with suppress(HarnessError), away.patience(0), store.told(cell.config.tracking.uri):
+        close_abandoned(cell, reason, status)
 
 
 def _ended_elsewhere(cell: Cell) -> Outcome | None:

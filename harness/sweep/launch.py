@@ -10,6 +10,7 @@ from rich.console import Console
 from harness import tasks
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
+from harness.cell.run import tidy_finished
 from harness.config import Config
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
@@ -17,6 +18,7 @@ from harness.report.render import to_markdown
 from harness.sweep.devices import Devices
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
+from harness.sweep.interrupts import interruptible
 from harness.sweep.plan import plan, training
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView
@@ -24,6 +26,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
+from harness.sweep.worker import refuse_unguarded
 from harness.tracking import cell_run, store, view
 from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
@@ -33,6 +36,8 @@ Configs = Sequence[tuple[Config, tuple[str, ...]]]
 _console = Console(highlight=False)
 
 
+@interruptible()
+@store.told()
 def launch(
     configs: Configs,
     *,
@@ -51,11 +56,14 @@ def launch(
         program: what takes the overrides, if not `harness run`.
 
     Returns:
-        The exit code: 0 all done, 1 a cell failed, 2 a cell was refused, 130 interrupted.
+        The exit code: 0 all done, 1 a cell failed, 2 one was refused, 130 one was interrupted.
 
     Raises:
         HarnessError: input that is refused before anything is spent.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SLURM's warning ended it; the cells' processes have
+            ended, each with a checkpoint of the step that it had reached.
     """
+    refuse_unguarded()
     devices = Devices.found(per_device)
     at_once = devices.jobs(jobs)
     _leads(configs, at_once)
@@ -91,6 +99,8 @@ def _leads(configs: Configs, jobs: int) -> bool:
     return cluster().is_chief
 
 
+@interruptible()
+@store.told()
 def launch_sweep(
     sweep: Sweep,
     extra: Sequence[str] = (),
@@ -114,6 +124,7 @@ def launch_sweep(
     Raises:
         HarnessError: as `launch`.
     """
+    refuse_unguarded()
     configs = sweep.configs(extra)
     devices = Devices.found(per_device)
     at_once = devices.jobs(jobs)
@@ -213,6 +224,9 @@ def _run(
 ) -> dict[str, Outcome]:
     tracking = cells[0].config.tracking
     finished = {cell.id: known.cells[cell.id] for cell in cells if cell.id in known.cells}
+    for cell in cells:
+        if cell.id in finished:
+            tidy_finished(cell)
     if parent_run is not None:
         cell_run.adopt(tracking.uri, parent_run, finished.values())
     to_do = [cell for cell in cells if cell.id not in finished]
@@ -248,6 +262,10 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
         with _console.status("checking the cells"):
             preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)
+    closed = cell_run.close_dead(tracking)
+    if closed:
+        noun = "run was" if closed == 1 else "runs were"
+        _console.print(f"{closed} {noun} left by processes that are gone, and closed.")
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,18 +20,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from harness.cell.job import Busy, Outcome, take_interrupts
+from harness.cell.job import Busy, Outcome, signals
+from harness.config import credentials
 from harness.config.folders import VARIABLE
 from harness.errors import HarnessError
+from harness.sweep.scratch import folder
 
 #: What the server imports before its first fork.
 PRELOAD = ("harness.cell.preloaded",)
-#: Seconds that a job gets to tidy up before it is killed.
-STOP_SECONDS = 10.0
+#: Seconds that a job gets to checkpoint and tidy up before it is killed: `docker stop` kills
+#: all of them after 10.
+STOP_SECONDS = 8.0
+#: Seconds after which a job is asked again.
+_ASK_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
+#: What a job's process ends with whose script starts jobs again while it is only imported.
+_UNGUARDED = 87
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A running job.
 
@@ -50,6 +58,12 @@ class Job:
         """Waits for the process, and tidies up after it."""
         self.process.join()
         self.scratch.cleanup()
+        if self in _running:
+            _running.remove(self)
+
+
+#: The jobs of this process.
+_running: list[Job] = []
 
 
 def start(
@@ -69,9 +83,10 @@ def start(
     context = _context()
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
-    scratch = TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
-    # the fork server has the folder of presets that was in use when it was started
-    own = {VARIABLE: os.environ.get(VARIABLE, ""), **(environment or {})}
+    scratch = TemporaryDirectory(dir=folder(), ignore_cleanup_errors=True)
+    # the fork server has what these were when it was started
+    own = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
+    own |= environment or {}
     given = (function, arguments, str(log), scratch.name, own, sending)
     process = context.Process(target=_child, args=given)
     try:
@@ -82,7 +97,19 @@ def start(
             "say why; reinstall with `make setup`"
         ) from None
     sending.close()
-    return Job(process, receiving, scratch)
+    job = Job(process, receiving, scratch)
+    _running.append(job)
+    return job
+
+
+def refuse_unguarded() -> None:
+    """Ends this process if it is a job's, which imports the script that starts jobs.
+
+    Python imports a program's file into every process of its pool, so that what it defines is
+    known there. `poll` then says what to do.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(_UNGUARDED)
 
 
 def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] | Outcome]]:
@@ -94,7 +121,7 @@ def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] 
             kind, content = job.events.recv()
         except (EOFError, OSError):
             job.end()
-            yield job, Outcome("failed", message=_death(job.process.exitcode))
+            yield job, _death(job.process.exitcode)
             continue
         if kind == "event":
             yield job, content
@@ -104,19 +131,28 @@ def poll(jobs: list[Job], timeout: float) -> Iterator[tuple[Job, dict[str, Any] 
 
 
 def stop(jobs: list[Job]) -> None:
-    """Ends jobs that are still running: asked twice, killed after `STOP_SECONDS`."""
-    for job in jobs:
-        if job.process.is_alive():
+    """Ends jobs that are still running, all at once: asked, and killed after `STOP_SECONDS`."""
+    end = time.monotonic() + STOP_SECONDS
+    left = [job for job in jobs if job.process.is_alive()]
+    while left and (seconds := end - time.monotonic()) > 0:
+        # more than once: code that lets no exception out can swallow an interrupt
+        for job in left:
             job.process.terminate()
+        again = time.monotonic() + min(_ASK_SECONDS, seconds)
+        while left and (seconds := again - time.monotonic()) > 0:
+            multiprocessing.connection.wait([job.process.sentinel for job in left], seconds)
+            left = [job for job in left if job.process.is_alive()]
+    for job in left:
+        job.process.kill()
     for job in jobs:
-        # asked once more: code that lets no exception out can swallow the first interrupt
-        job.process.join(STOP_SECONDS / 5)
-        if job.process.is_alive():
-            job.process.terminate()
-        job.process.join(STOP_SECONDS)
-        if job.process.is_alive():
-            job.process.kill()
         job.end()
+
+
+def ask_for_checkpoints() -> None:
+    """Has every job of this process that trains write a checkpoint now, and go on."""
+    for job in _running:
+        if job.process.is_alive():
+            os.kill(job.process.pid, signal.SIGUSR1)
 
 
 def _context() -> Any:
@@ -136,7 +172,7 @@ def _child(
     tempfile.tempdir = scratch
     os.environ.update(environment)
     _die_with_parent()
-    take_interrupts()
+    signals.take()
     _send_output_to(log)
 
     def emit(event: dict[str, Any]) -> None:
@@ -147,12 +183,12 @@ def _child(
     except Busy:
         outcome = Outcome("busy", message="another process is running this cell")
     except HarnessError as error:
-        outcome = Outcome("refused", message=str(error))
+        outcome = Outcome("refused", message=credentials.hidden(str(error)))
     except KeyboardInterrupt:
         outcome = Outcome("interrupted", message="interrupted")
     except BaseException as error:
-        traceback.print_exc()
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(credentials.hidden(traceback.format_exc()), file=sys.stderr)  # noqa: T201
+        line = credentials.hidden(f"{type(error).__name__}: {error}").splitlines()[0]
         outcome = Outcome("failed", message=line)
     pipe.send(("outcome", outcome))
     pipe.close()
@@ -177,9 +213,16 @@ def _send_output_to(path: str) -> None:
     os.close(descriptor)
 
 
-def _death(exitcode: int | None) -> str:
+def _death(exitcode: int | None) -> Outcome:
+    if exitcode == _UNGUARDED:
+        return Outcome(
+            "refused",
+            message="the script that launches cells does so while it is imported, as each cell's "
+            'process does; put its last lines below `if __name__ == "__main__":`',
+        )
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = " (out of memory?)" if -exitcode == signal.SIGKILL else ""
-        return f"its process was killed by {name}{hint}"
-    return f"its process ended without a result (exit code {exitcode})"
+        return Outcome("failed", message=f"its process was killed by {name}{hint}")
+    message = f"its process ended without a result (exit code {exitcode})"
+    return Outcome("failed", message=message)

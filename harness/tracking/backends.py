@@ -7,7 +7,7 @@ client, page by page. Both give the same.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,13 +77,14 @@ def opened(uri: str) -> Iterator[Backend]:
         return
     store.check(uri)
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield Client(store.client(uri))
-    except MlflowException as error:
-        line = str(error).partition("\n")[0]
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
         raise TrackingError(
-            f"the MLflow store {uri} cannot be read ({line}): check the URI and the server"
+            f"the MLflow store {uri} cannot be read ({store.line_of(error)}): check the URI and "
+            "the server"
         ) from error
 
 
@@ -95,7 +96,7 @@ def _open_read_only(uri: str, path: Path) -> Iterator[sqlite3.Connection]:
             "that holds its runs"
         )
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as db:
+        with store.read_only(path) as db:
             db.execute("BEGIN")  # one snapshot for all queries, whoever writes meanwhile
             yield db
     except sqlite3.Error as error:

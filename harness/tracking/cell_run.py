@@ -19,13 +19,19 @@ from harness.config import Config
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
-from harness.tracking import store
+from harness.tracking import away, process, store
+from harness.tracking.away import Journal
 from harness.tracking.provenance import tags as provenance_tags
 
 #: One `log_batch` call takes at most so many metrics (MLflow's own limit is 1,000).
 BATCH = 500
 #: Seconds after which waiting metrics go out, so that the UI follows a running cell.
 FLUSH_SECONDS = 5.0
+#: Seconds between two signs of life.
+HEARTBEAT_SECONDS = 60.0
+_AGAIN = "running the cell again resumes it"
+#: Seconds until a store that was away is tried again, while a cell trains.
+AWAY_SECONDS = 10.0
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
@@ -36,13 +42,20 @@ class CellRun:
     metrics that came before a checkpoint.
     """
 
-    def __init__(self, uri: str, run_id: str, *, resumed: bool = False):
+    def __init__(
+        self, uri: str, run_id: str, *, resumed: bool = False, journal: Journal | None = None
+    ):
         self.uri = uri
         self.run_id = run_id
         self.resumed = resumed
         self._client = store.client(uri)
+        self._logged = self._points() if resumed else {}
         self._waiting: list[Any] = []
-        self._flushed = time.monotonic()
+        self._journal = journal
+        self._kept = 0  # of what waits, in the journal
+        self._away_until = 0.0
+        self._take_up_journal()
+        self._flushed = self._beaten = time.monotonic()
 
     @classmethod
     def begin(
@@ -52,11 +65,13 @@ class CellRun:
         tags: Mapping[str, str],
         command: str = "harness run",
         name: str = "",
+        journal: Journal | None = None,
     ) -> "CellRun":
         """Takes up the cell's unfinished run, or makes it.
 
         The caller holds the cell's lock, so a run that is still marked running belongs to
-        a process that died.
+        a process that died. In `journal` metrics wait while the store is away; what an earlier
+        process left there is delivered first.
         """
         uri = config.tracking.uri
         mlflow_client = store.client(uri)
@@ -73,10 +88,9 @@ class CellRun:
             "harness.kind": "cell",
             "harness.cell_id": cell_id,
             "harness.complete": "false",
-            "harness.pid": str(os.getpid()),
         }
         if unfinished:
-            run = cls(uri, unfinished[0].info.run_id, resumed=True)
+            run = cls(uri, unfinished[0].info.run_id, resumed=True, journal=journal)
             mlflow_client.update_run(run.run_id, status="RUNNING")
             if "harness.failure" in unfinished[0].data.tags:
                 mlflow_client.delete_tag(run.run_id, "harness.failure")
@@ -84,7 +98,9 @@ class CellRun:
         else:
             name = name or run_name(config)
             made = mlflow_client.create_run(experiment, tags=all_tags, run_name=name)
-            run = cls(uri, made.info.run_id)
+            if journal is not None:  # of a run that was deleted
+                journal.clear()
+            run = cls(uri, made.info.run_id, journal=journal)
         run.log_params(params(config))
         return run
 
@@ -108,18 +124,78 @@ class CellRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._waiting += [Metric(key, readable(value), now, step) for key, value in metrics.items()]
+        self._waiting += [
+            Metric(key, value, now, step)
+            for key, value in ((key, readable(value)) for key, value in metrics.items())
+            if not self._has(key, step, value)
+        ]
         late = time.monotonic() - self._flushed > FLUSH_SECONDS
         if late or len(self._waiting) >= BATCH:
             self.flush()
 
+    def _keep(self, journal: Journal) -> None:
+        """Has in the journal what still waits, and nothing else once nothing does."""
+        if not self._waiting:
+            journal.clear()
+        new = self._waiting[self._kept :]
+        if new:
+            journal.add([(one.key, one.value, one.timestamp, one.step) for one in new])
+        self._kept = len(self._waiting)
+
+    def _take_up_journal(self) -> None:
+        """Has what an earlier process could not deliver wait again, before anything else."""
+        from mlflow.entities import Metric
+
+        for point in self._journal.read() if self._journal is not None else ():
+            if (point[0], point[3]) not in self._logged:
+                self._waiting.append(Metric(*point))
+                self._logged[point[0], point[3]] = point[1]
+        self._kept = len(self._waiting)
+
+    def _points(self) -> dict[tuple[str, int], float]:
+        """What an earlier attempt has logged: MLflow would keep both of a step logged twice."""
+        return {
+            (key, point.step): point.value
+            for key in self._client.get_run(self.run_id).data.metrics
+            for point in self._client.get_metric_history(self.run_id, key)
+        }
+
+    def _has(self, key: str, step: int, value: float) -> bool:
+        """Whether the run has this point: of a finished cell's measures, with the same value."""
+        found = self._logged.get((key, step))
+        return found is not None and (step > 0 or found == value)
+
     def flush(self) -> None:
-        """Sends all waiting metrics; what was not taken stays in the buffer."""
+        """Sends all waiting metrics; those that a store does not take now, wait on disk."""
+        self._flushed = time.monotonic()
+        if self._journal is None:
+            self._send(self._client)
+            return
+        try:
+            if self._flushed >= self._away_until:
+                store.require_free(self.uri)
+                self._send(self._client.at_once)
+        except Exception as error:
+            if not away.is_away(error):
+                raise
+            if not self._away_until:
+                away.tell(f"the store {self.uri} does not answer; training goes on meanwhile")
+            self._away_until = time.monotonic() + AWAY_SECONDS
+        else:
+            if not self._waiting and self._away_until:
+                away.tell(f"the store {self.uri} has taken what was waiting for it")
+                self._away_until = 0.0
+        self._keep(self._journal)
+        if self._flushed - self._beaten > HEARTBEAT_SECONDS and not self._away_until:
+            self._client.set_tag(self.run_id, "harness.heartbeat", str(int(time.time())))
+            self._beaten = self._flushed
+
+    def _send(self, client: Any) -> None:
         while self._waiting:
             batch = self._waiting[:BATCH]
-            self._client.log_batch(self.run_id, metrics=batch)
+            client.log_batch(self.run_id, metrics=batch)
             del self._waiting[: len(batch)]
-        self._flushed = time.monotonic()
+            self._kept = max(0, self._kept - len(batch))
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Logs a file as an artifact, under `folder` if given."""
@@ -127,16 +203,17 @@ class CellRun:
 
     def log_inputs(self, datasets: list[Any]) -> None:
         """Logs MLflow dataset inputs; the same ones again change nothing."""
-        from mlflow.exceptions import MlflowException
+        store.raced(self.uri, lambda: self._client.log_inputs(self.run_id, datasets))
 
-        try:
-            self._client.log_inputs(self.run_id, datasets)
-        except MlflowException:  # of cells that log the same new data set at once, one gets through
-            self._client.log_inputs(self.run_id, datasets)
+    def _deliver(self) -> None:
+        """Sends all that waits, for as long as it takes a store that is away to come back."""
+        self._send(self._client)
+        if self._journal is not None:
+            self._keep(self._journal)
 
     def finish(self, description: str) -> None:
         """Closes the run; only from here on does the cell count as done."""
-        self.flush()
+        self._deliver()
         self.set_tags({"mlflow.note.content": description, "harness.complete": "true"})
         self._client.set_terminated(self.run_id, "FINISHED")
 
@@ -190,8 +267,10 @@ def final_metrics(
     return {name: value for name, value in metrics.items() if name.startswith(beginnings)}
 
 
-def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> None:
-    """Marks a cell's run as failed, if its process died without doing so itself.
+def close_abandoned(
+    tracking: TrackingOptions, cell_id: str, reason: str, status: str = "FAILED"
+) -> None:
+    """Marks a cell's run as failed (or KILLED), if its process died without doing so itself.
 
     The caller holds the cell's lock. A later attempt takes the run up again.
     """
@@ -200,7 +279,30 @@ def close_abandoned(tracking: TrackingOptions, cell_id: str, reason: str) -> Non
         f"attributes.status = 'RUNNING' and tags.`harness.cell_id` = '{cell_id}'",
     )
     for run in found:
-        CellRun(tracking.uri, run.info.run_id).fail(reason)
+        CellRun(tracking.uri, run.info.run_id).fail(reason, status)
+
+
+def close_dead(tracking: TrackingOptions) -> int:
+    """Closes the runs of an experiment that are RUNNING for processes that have ended.
+
+    Never for age alone: the process that a run names must be known to be gone.
+
+    Returns:
+        How many there were.
+    """
+    mlflow_client = store.client(tracking.uri)
+    found = mlflow_client.search_runs(
+        [store.open_experiment(tracking.uri, tracking.experiment)],
+        "attributes.status = 'RUNNING' and tags.`harness.kind` LIKE '%'",
+        max_results=1000,
+    )
+    dead = [run for run in found if process.is_dead(run.data.tags.get(process.TAG, ""))]
+    for run in dead:
+        tags = run.data.tags
+        reason = f"its process {tags['harness.pid']} on {tags['harness.host']} is gone; "
+        mlflow_client.set_tag(run.info.run_id, "harness.failure", reason + _AGAIN)
+        mlflow_client.set_terminated(run.info.run_id, "KILLED")
+    return len(dead)
 
 
 def require_trained(tracking: TrackingOptions, trained_id: str) -> str:

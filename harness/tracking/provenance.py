@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import harness
+from harness.config.credentials import hidden
+from harness.tracking import process
 
 #: The packages whose versions can change a result.
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "mlflow", "hydra-core", "mlxtend")
@@ -21,6 +23,7 @@ def tags(command: str) -> dict[str, str]:
     Args:
         command: what makes the run again.
     """
+    command = hidden(command)
     commit, dirty = git_state()
     return {
         "harness.command": command,
@@ -33,6 +36,8 @@ def tags(command: str) -> dict[str, str]:
         "harness.cpu_cores": str(os.cpu_count()),
         "harness.memory_gib": memory_gib(),
         "harness.host": platform.node(),
+        "harness.pid": str(os.getpid()),
+        process.TAG: process.identity(),
         "harness.packages": ", ".join(f"{package} {_version(package)}" for package in PACKAGES),
         # what MLflow's UI shows as a run's source and who made it
         "mlflow.source.type": "LOCAL",

@@ -4,51 +4,49 @@ MLflow's first use of an empty SQLite file by several processes at once fails fo
 all of them, so one process creates the tables under a file lock and the others wait.
 """
 
+import base64
 import logging
 import os
+import random
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock
-
+from harness.config import credentials
 from harness.errors import TrackingError
+from harness.tracking import away
+from harness.tracking.away import Patient, patiently
+from harness.tracking.beside import ARTIFACTS, SQLITE, locked, sqlite_path
+from harness.tracking.moved import refuse_moved
 
 #: Seconds to wait for a tracking server's answer before calling it unreachable.
 SERVER_TIMEOUT = 5.0
-_SQLITE = "sqlite:///"
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """The database file of an SQLite URI; None for any other store."""
-    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
-
-
-def lock_dir(uri: str, work_dir: str) -> Path:
-    """Where the locks of a store's cells lie.
-
-    Beside an SQLite file, so that all who share the store share the locks; otherwise in the
-    work folder, which processes on several machines then have to share.
-    """
-    database = sqlite_path(uri)
-    return (
-        database.with_name(f"{database.name}.locks") if database else Path(work_dir, "locks")
-    ).absolute()
+#: How often a first write that others do at the same time is tried.
+_TRIES = 5
+#: Packages whose errors are of a store.
+_SPEAKING = ("mlflow", "sqlalchemy", "sqlite3", "requests", "urllib3", "psycopg2")
+#: Modules that databases need -> what to install.
+_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_ANYTHING = "SELECT 1 FROM sqlite_master LIMIT 1"
+T = TypeVar("T")
 
 
 def client(uri: str) -> Any:
-    """An `MlflowClient` for a store that `open_experiment` has prepared."""
+    """An `MlflowClient` for a store that `open_experiment` has prepared; it waits for it."""
     from mlflow import MlflowClient
 
     _quiet()
     # MLflow keeps a store by its URI, and a relative one means another file in another folder
     database = sqlite_path(uri)
-    return MlflowClient(tracking_uri=f"{_SQLITE}{database}" if database else uri)
+    where = f"{SQLITE}{database}" if database else credentials.whole(uri)
+    return Patient(uri, patiently(uri, lambda: MlflowClient(tracking_uri=where)))
 
 
 def open_experiment(uri: str, experiment: str) -> str:
@@ -67,28 +65,33 @@ def open_experiment(uri: str, experiment: str) -> str:
         return _experiment_id(uri, experiment, None)
     with locked(uri):
         _refuse_foreign_database(uri, database)
-        artifacts = database.parent / "mlartifacts" / experiment
+        artifacts = database.parent / ARTIFACTS / experiment
         return _experiment_id(uri, experiment, artifacts.as_uri())
 
 
-@contextmanager
-def locked(uri: str) -> Iterator[None]:
-    """Holds an SQLite store's lock within the block; any other store has none.
+def raced(uri: str, write: Callable[[], T]) -> T:
+    """Does what several processes do first in a store, once each, whoever else does it now.
 
-    Raises:
-        TrackingError: the lock cannot be written beside the store.
+    MLflow looks whether a data set, a tag or an experiment is there, and then adds it: of two
+    at once one fails on the other's. An SQLite store's lock lets one in at a time; a server has
+    none, where the loser tries again and then finds it there.
+
+    Args:
+        uri: the store.
+        write: writes; the same again changes nothing.
     """
-    if sqlite_path(uri) is None:
-        yield
-        return
-    folder = lock_dir(uri, "")
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / "store.lock").acquire()
-    except OSError as error:
-        raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
-    with lock:
-        yield
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for attempt in range(_TRIES):
+        try:
+            with locked(uri):
+                return write()
+        except (MlflowException, SQLAlchemyError):
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(random.uniform(0, 0.2 * 2**attempt))
+    raise AssertionError
 
 
 def check(uri: str) -> None:
@@ -135,6 +138,45 @@ def _check_database(uri: str, database: Path) -> None:
         )
 
 
+@contextmanager
+def read_only(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to an SQLite file that changes nothing, within the block.
+
+    But for what a process left that was killed in the middle of a write: its journal must be
+    rolled back before anybody can read, and only a connection that may write does that.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+        patiently(f"{SQLITE}{database}", lambda: _look(db, database))
+        db.execute("PRAGMA busy_timeout = 30000")
+        yield db
+
+
+def require_free(uri: str) -> None:
+    """Finds out within a second whether an SQLite file is locked: MLflow waits for twenty.
+
+    Raises:
+        sqlite3.OperationalError: it is.
+    """
+    database = sqlite_path(uri)
+    if database is not None:
+        with closing(sqlite3.connect(database, timeout=1.0, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+
+
+def _look(db: sqlite3.Connection, database: Path) -> None:
+    try:
+        db.execute(_ANYTHING).fetchone()
+    except sqlite3.OperationalError as error:
+        if away.is_away(error) or not database.with_name(f"{database.name}-journal").exists():
+            raise
+        with closing(sqlite3.connect(database)) as writing:
+            writing.execute(_ANYTHING).fetchone()
+
+
 def _refuse_foreign_database(uri: str, database: Path) -> None:
     """Keeps MLflow from adding its tables to a database of something else.
 
@@ -143,7 +185,7 @@ def _refuse_foreign_database(uri: str, database: Path) -> None:
     if not database.exists():
         return
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+        with read_only(database) as db:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error as error:
         raise TrackingError(f"tracking.uri: received {uri}, which cannot be read ({error})") from (
@@ -156,9 +198,22 @@ def _refuse_foreign_database(uri: str, database: Path) -> None:
         )
 
 
+def _login(uri: str) -> str:
+    """USER:PASSWORD for a server, of its URI or of MLflow's own variables; "" without any."""
+    parts = urlsplit(credentials.whole(uri))
+    if parts.username is not None:
+        return unquote(f"{parts.username}:{parts.password or ''}")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    return f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}" if user else ""
+
+
 def _check_server(uri: str) -> None:
+    request = urllib.request.Request(f"{uri.rstrip('/')}/health")
+    login = _login(uri)
+    if login:
+        request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT):
+        with urllib.request.urlopen(request, timeout=SERVER_TIMEOUT):
             return
     except urllib.error.HTTPError as error:
         if error.code in (401, 403, 404):  # a proxy or an older server: let MLflow speak to it
@@ -183,20 +238,51 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
         if found is None:
             return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
     except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(f"tracking.uri: received {uri}, which MLflow cannot use: {line}") from (
-            None
-        )
+        raise TrackingError(
+            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
+        ) from None
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
             "another name"
         )
+    database = sqlite_path(uri)
+    if database is not None:
+        refuse_moved(uri, database, name, found.artifact_location)
     return str(found.experiment_id)
+
+
+def line_of(error: BaseException) -> str:
+    """An error of a store in one line, without what must not be written."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = _PACKAGES.get(error.name, error.name)
+        return f"the package {error.name} is not installed: pip install {package}"
+    text = credentials.hidden(str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+@contextmanager
+def told(uri: str = "of the runs") -> Iterator[None]:
+    """Makes an error of a store that leaves the block one line.
+
+    Raises:
+        TrackingError: what the store, or the package that speaks to it, said.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _SPEAKING:
+            raise
+        raise TrackingError(
+            f"the store {uri} could not be read or written ({line_of(error)}); what was trained "
+            "is kept: the same command goes on from here"
+        ) from error
 
 
 def _quiet() -> None:
     """MLflow reports each table that it creates; users asked for a cell, not for that."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # it writes a traceback for each try of a store that is away
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"mlflow\..*", category=FutureWarning)

@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from harness.config.schema import TrackingOptions
-from harness.tracking import store
+from harness.errors import TrackingError
+from harness.tracking import away, store
 from harness.tracking.provenance import tags as provenance_tags
 
 
@@ -110,7 +112,11 @@ class SweepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.set_terminated(self.run_id, self.status if kind is None else "KILLED")
+        if kind is None:
+            self._client.set_terminated(self.run_id, self.status)
+            return
+        with suppress(TrackingError), away.patience(0):  # what ended it is told, not that
+            self._client.set_terminated(self.run_id, "KILLED")
 
 
 def _sweeps(client: Any, experiment: str) -> list[Any]:

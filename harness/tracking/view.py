@@ -45,9 +45,12 @@ def save_view(tracking: TrackingOptions, quality: str, description: str = "") ->
     tags = {"mlflow.experimentKind": "custom_model_development", TAG: encoded(state(quality))}
     if description:
         tags["mlflow.note.content"] = description
-    with store.locked(tracking.uri):  # of two writers of a new tag, MLflow fails one
+
+    def write() -> None:
         for key, value in tags.items():
             client.set_experiment_tag(experiment, key, value)
+
+    store.raced(tracking.uri, write)  # of two writers of a new tag, MLflow fails one
 
 
 def encoded(view: dict[str, Any]) -> str:

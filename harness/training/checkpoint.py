@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,29 @@ from typing import Any
 import numpy as np
 
 from harness.training.errors import TrainingError
+
+
+@dataclass
+class Segment:
+    """How far a segment of training has come, whose end validates and checkpoints.
+
+    Attributes:
+        begun: The step at which it began.
+        stop: The step at which it ends, whatever the interval of checkpoints has become since.
+        steps: Its steps that are in `means`.
+        stretch: Its steps since metrics were logged last: those in `metrics`.
+        logged: Whether any were logged in it.
+        means: Sums of the metrics over `steps`.
+        metrics: Values of the variables in which Keras keeps its running means.
+    """
+
+    begun: int
+    stop: int
+    steps: int = 0
+    stretch: int = 0
+    logged: bool = False
+    means: dict[str, float] = field(default_factory=dict)
+    metrics: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass
@@ -24,6 +46,8 @@ class State:
         pruner: What the pruner wants back.
         history: One record of metrics a segment done.
         seconds: Time spent in training so far, over all processes.
+        step_times: Seconds of a step in the latest stretches.
+        segment: The segment under way; None at one's end.
     """
 
     step: int
@@ -31,6 +55,8 @@ class State:
     pruner: dict[str, np.ndarray] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    step_times: list[float] = field(default_factory=list)
+    segment: Segment | None = None
 
 
 class Checkpoint:
@@ -48,8 +74,16 @@ class Checkpoint:
         """Writes `state` in place of the last one."""
         if not self._writes:
             return
-        notes = {"step": state.step, "history": state.history, "seconds": state.seconds}
+        notes = {
+            "step": state.step,
+            "history": state.history,
+            "seconds": state.seconds,
+            "step_times": state.step_times,
+        }
         arrays: dict[str, Any] = {f"variable/{i}": v for i, v in enumerate(state.variables)}
+        if state.segment is not None:
+            arrays |= {f"metric/{i}": v for i, v in enumerate(state.segment.metrics)}
+            notes["segment"] = {**vars(state.segment), "metrics": []}
         arrays |= {f"pruner/{name}": value for name, value in state.pruner.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(self.path.name + ".partial")
@@ -69,24 +103,38 @@ class Checkpoint:
             return None
         try:
             with np.load(self.path, allow_pickle=False) as file:
-                stored = {name: file[name] for name in file.files}
-            notes = json.loads(str(stored.pop("notes")))
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                return _state({name: file[name] for name in file.files})
+        except Exception as error:  # a damaged archive can bring about any
+            line = str(error).partition("\n")[0] or type(error).__name__
             raise TrainingError(
-                f"{self.path}: damaged checkpoint ({error}); delete it to train this phase anew"
+                f"{self.path}: damaged checkpoint ({line}); delete it to train this phase anew"
             ) from error
-        count = sum(name.startswith("variable/") for name in stored)
-        pruner = {
-            name.removeprefix("pruner/"): value
-            for name, value in stored.items()
-            if name.startswith("pruner/")
-        }
-        variables = [stored[f"variable/{i}"] for i in range(count)]
-        return State(variables=variables, pruner=pruner, **notes)
 
     def delete(self) -> None:
         """Removes the file, once the phase's result is safe elsewhere."""
         self.path.unlink(missing_ok=True)
+
+
+def _state(stored: dict[str, np.ndarray]) -> State:
+    """What `save` put into a file; any exception if it is something else."""
+    notes = json.loads(str(stored.pop("notes")))
+    parts: dict[str, dict[str, np.ndarray]] = {"variable": {}, "metric": {}, "pruner": {}}
+    for name, value in stored.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    lists = {
+        part: [parts[part][str(i)] for i in range(len(parts[part]))]
+        for part in ("variable", "metric")
+    }
+    segment = notes.pop("segment", None)
+    if segment is not None:
+        segment = Segment(**{**segment, "metrics": lists["metric"]})
+    state = State(variables=lists["variable"], pruner=parts["pruner"], segment=segment, **notes)
+    if not (isinstance(state.step, int) and state.step > 0 and isinstance(state.history, list)):
+        raise ValueError(f"its notes say step {state.step!r}")
+    if not state.variables:
+        raise ValueError("it holds no variables")
+    return state
 
 
 def snapshot(variables: Sequence[Any]) -> list[np.ndarray]:

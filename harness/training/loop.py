@@ -1,65 +1,27 @@
 """The training loop: segments of `fit`, each ended by validation and a checkpoint.
 
-A run killed at any step and started again goes on from the last segment's end with the
-same bits: weights, optimizer, dropout streams and masks come from the checkpoint, and the
-batches are a function of the step. What is logged depends on the segments, never on where
-a process started.
+A run killed at any step and started again goes on from the last segment's end, or from where
+it was asked to stop, with the same bits: weights, optimizer, dropout streams, masks and the
+means under way come from the checkpoint, and the batches are a function of the step. What is
+logged depends on the segments, never on where a process started or stopped.
 """
 
 import math
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import keras
-import numpy as np
 
 from harness.data.base import Data
 from harness.training import recipe, seeds, strategy, workers
 from harness.training.accumulation import in_parts
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
-from harness.training.errors import TrainingError
+from harness.training.monitor import Metrics, Monitor, Progress, Pruner
 from harness.training.objective import Objective, classification
 from harness.training.options import PhaseOptions, TrainingOptions
-
-Metrics = dict[str, float]
-
-
-class Pruner(Protocol):
-    """What the loop asks of a pruner that is attached to the model already."""
-
-    def callback(self) -> Any:
-        """A Keras callback that moves the masks."""
-
-    def progress(self) -> tuple[float, float]:
-        """The sparsity scheduled and that reached, fractions of the prunable weights."""
-
-    def get_state(self) -> dict[str, np.ndarray]:
-        """All that `set_state` needs to go on from here."""
-
-    def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a state of `get_state`."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands, for a person watching.
-
-    Attributes:
-        step: Optimizer steps done, of `total_steps`.
-        epoch: Passes over the data done (with a fraction), of `total_epochs`.
-        metrics: The latest metrics logged.
-        seconds_left: Estimate from the steps of this process; None before the first.
-    """
-
-    step: int
-    total_steps: int
-    epoch: float
-    total_epochs: float
-    metrics: Metrics
-    seconds_left: float | None
+from harness.training.requests import Requests
 
 
 @dataclass(frozen=True)
@@ -101,6 +63,7 @@ def fit(
     on_log: Callable[[int, Metrics], None] = lambda step, metrics: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     before_checkpoint: Callable[[], None] = lambda: None,
+    requests: Requests | None = None,
 ) -> FitResult:
     """Trains a model through one phase, resuming from its checkpoint if there is one.
 
@@ -122,6 +85,8 @@ def fit(
         on_progress: Called after each `on_log`.
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
+        requests: Who may want a checkpoint at any step. Several processes that train
+            together write none but at segments' ends, where they meet.
 
     Raises:
         ConfigError: If the phase has no step, or a batch does not fit.
@@ -139,27 +104,56 @@ def fit(
         if pruner is not None:
             pruner.set_state(state.pruner)
 
-    monitor = _Monitor(phase, training, length, state.step, pruner, on_log, on_progress)
+    requests = requests or Requests()
+    if workers.is_distributed(model):
+        requests = Requests()
+    segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
+    monitor = Monitor(
+        phase, training, length, segment, state, pruner, on_log, on_progress, requests.wanted
+    )
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
-    segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
-    segments = math.ceil(length.total_steps / segment)
-    while state.step < length.total_steps:
-        number = state.step // segment
-        stop = min(length.total_steps, (number + 1) * segment)
-        batches = in_parts(data.train(training.batch_size, order, state.step), training.parts)
-        span = (number, segments, (stop - state.step) * training.parts)
-        state.seconds += _train(model, batches, span, callbacks)
-        state.step = stop
-        strategy.unite(model)
-        validation = _validate(model, data, training.batch_size)
-        state.history.append({"step": stop, **monitor.segment_means(), **validation})
-        monitor.log(validation)
+
+    def save() -> None:
         if checkpoint is not None:
             before_checkpoint()
             state.variables = snapshot(_variables(model))
             state.pruner = pruner.get_state() if pruner is not None else {}
+            state.step_times = monitor.step_times
             checkpoint.save(state)
+
+    def save_as_wanted() -> None:
+        with requests.deferred():
+            state.segment = monitor.stood()
+            save()
+        requests.checkpointed()
+
+    while monitor.at.begun < length.total_steps:
+        stop = monitor.at.stop
+        if state.step < stop:
+            batches = in_parts(data.train(training.batch_size, order, state.step), training.parts)
+            number, segments, steps = _span(
+                monitor.at.begun // segment, state.step, stop, length.total_steps
+            )
+            span = (number, segments, steps * training.parts)
+            if monitor.at.metrics:
+                workers.build_metrics(model, batches)
+            with requests.stepping():
+                state.seconds += _train(model, batches, span, callbacks)
+            state.step = monitor.step
+            strategy.unite(model)
+        if state.step < stop or requests.wanted():
+            save_as_wanted()
+            continue
+        validation = _validated(model, data, training.batch_size, save_as_wanted)
+        with requests.deferred():
+            state.history.append({"step": stop, **monitor.segment_means(), **validation})
+            monitor.log(validation)
+            monitor.begin_segment()
+            state.segment = None
+            save()
+        if requests.wanted():
+            requests.checkpointed()
     last = state.history[-1]
     return FitResult(
         steps=state.step,
@@ -172,6 +166,26 @@ def fit(
 
 def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
+
+
+def _span(number: int, step: int, stop: int, total: int) -> tuple[int, int, int]:
+    """A segment as Keras is told of it: its number, how many there are, its steps.
+
+    One that is taken up in its middle has fewer steps, and there seem to be more of them.
+    """
+    steps = stop - step
+    return number, number + math.ceil((total - step) / steps), steps
+
+
+def _validated(
+    model: keras.Model, data: Data, batch_size: int, save: Callable[[], None]
+) -> Metrics:
+    """Validates; if that is broken off, what was trained before it is saved."""
+    try:
+        return _validate(model, data, batch_size)
+    except BaseException:
+        save()
+        raise
 
 
 def _train(
@@ -214,115 +228,3 @@ def _validate(model: keras.Model, data: Data, batch_size: int) -> Metrics:
     else:
         values = model.evaluate(batches, return_dict=True, verbose=0)
     return {f"val/{name}": float(value) for name, value in values.items()}
-
-
-class _Monitor(keras.callbacks.Callback):
-    """Turns Keras' running means into one value a stretch of `log_every` steps.
-
-    Values are read, and the means restarted, only at the end of a stretch: reading at every
-    step would make the device wait for Python.
-    """
-
-    def __init__(
-        self,
-        phase: PhaseOptions,
-        training: TrainingOptions,
-        length: recipe.Length,
-        step: int,
-        pruner: Pruner | None,
-        on_log: Callable[[int, Metrics], None],
-        on_progress: Callable[[Progress], None],
-    ):
-        super().__init__()
-        self._pruner = pruner
-        self._rate = recipe.phase_rate(phase, training, length)
-        self._log_every, self._parts = training.log_every, training.parts
-        self._length = length
-        self._step = self._first_step = step
-        self._on_log, self._on_progress = on_log, on_progress
-        self._latest: Metrics = {}
-        self._step_times: list[float] = []
-        self._begin = time.perf_counter()
-        self.on_train_begin()
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        # One `fit` is one segment.
-        self._sums: Metrics = {}
-        self._steps = self._stretch = self._segment = 0
-        self._logged_in_segment = False
-        self._last_logs: Metrics = {}
-        self._since = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        # Keras counts parts of batches, and calls once for those of an execution, of which the
-        # last may be cut short.
-        done = min(batch + 1, self.params["steps"]) // self._parts - self._segment
-        self._last_logs = logs
-        if not done:
-            return
-        self._segment += done
-        self._step += done
-        self._stretch += done
-        if self._step // self._log_every > (self._step - done) // self._log_every:
-            self.log(self._close_stretch(logs))
-            self._logged_in_segment = True
-            self._since = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.stop_training = True
-        # What is left of a segment counts in its means; it is logged only where nothing
-        # else would be, for a mean of one or two steps is mostly noise.
-        if self._stretch:
-            values = self._close_stretch(self._last_logs)
-            if not self._logged_in_segment:
-                self.log(values)
-
-    def _close_stretch(self, logs: Any) -> Metrics:
-        values = {f"train/{name}": float(value) for name, value in logs.items()}
-        if not math.isfinite(values["train/loss"]):
-            raise TrainingError(
-                f"training diverged: the loss is {values['train/loss']} by step {self._step};"
-                " lower the learning rate or set clip_norm"
-            )
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * self._stretch
-        self._steps += self._stretch
-        self._step_times.append((time.perf_counter() - self._since) / self._stretch)
-        self._stretch = 0
-        self.model.reset_metrics()
-        rate = self._rate(self._step - 1) if callable(self._rate) else self._rate
-        return {**values, "train/learning_rate": float(rate), **self._sparsity()}
-
-    def _sparsity(self) -> Metrics:
-        if self._pruner is None:
-            return {}
-        scheduled, reached = self._pruner.progress()
-        return {"sparsity/scheduled": round(scheduled, 6), "sparsity/reached": round(reached, 6)}
-
-    def segment_means(self) -> Metrics:
-        """Means of the training metrics over the segment just ended."""
-        return {name: total / self._steps for name, total in self._sums.items()}
-
-    def step_ms(self) -> float | None:
-        """Median milliseconds of a step; None without a stretch after the first."""
-        later = self._step_times[1:]
-        return statistics.median(later) * 1e3 if later else None
-
-    def log(self, metrics: Metrics) -> None:
-        """Hands metrics on, and tells where training stands."""
-        self._on_log(self._step, metrics)
-        self._latest = {**self._latest, **metrics}
-        done = self._step - self._first_step
-        left = self._length.total_steps - self._step
-        pace = (time.perf_counter() - self._begin) / done if done else None
-        per_epoch = self._length.steps_per_epoch
-        self._on_progress(
-            Progress(
-                step=self._step,
-                total_steps=self._length.total_steps,
-                epoch=self._step / per_epoch,
-                total_epochs=self._length.total_steps / per_epoch,
-                metrics=dict(self._latest),
-                seconds_left=pace * left if pace is not None else None,
-            )
-        )

@@ -28,7 +28,7 @@ def train(model: keras.Model, batches: Any, span: tuple[int, int, int], callback
     """
     number, segments, steps = span
     strategy = model.distribute_strategy
-    _build_metrics(model, batches)
+    build_metrics(model, batches)
     options = tf.data.Options()
     sharding = tf.data.experimental.AutoShardPolicy.DATA  # by files, batches would be others
     options.experimental_distribute.auto_shard_policy = sharding
@@ -87,8 +87,8 @@ def unite(model: keras.Model) -> None:
             variable.assign(mean)
 
 
-def _build_metrics(model: keras.Model, batches: Any) -> None:
-    """Makes the variables of loss and metrics, which a traced step may not make."""
+def build_metrics(model: keras.Model, batches: Any) -> None:
+    """Makes the variables of loss and metrics, which Keras makes in a phase's first step."""
     inputs, labels = next(iter(batches.take(1)))
     outputs = model(inputs, training=False)
     model.compute_loss(inputs, labels, outputs, training=False)

@@ -1,17 +1,15 @@
 """The control: the dense baseline, fine-tuned as the sparse cells are, and not pruned."""
 
-import shutil
-
 import pytest
 
-from tests.runs import assert_same_weights, by_sparsity, runs
+from tests.runs import assert_same_weights, by_sparsity, copied, runs
 from tests.settings import TINY, harness
 
 
 @pytest.fixture(scope="module")
 def cells(swept, tmp_path_factory):
     """A control beside the cells of the small sweep, and one that prunes nothing by its masks."""
-    folder = shutil.copytree(swept.folder, tmp_path_factory.mktemp("control") / "copy")
+    folder = copied(swept.folder, tmp_path_factory.mktemp("control") / "copy")
     for sparsity in (("sparsity=control",), ("sparsity=random", "sparsity.target=0")):
         done = harness("run", *TINY, *sparsity, "tracking.experiment=tiny", cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,11 +1,10 @@
 """`harness export`: files of a finished cell, of its run, or of a file; nothing is trained."""
 
 import json
-import shutil
 
 import pytest
 
-from tests.runs import by_sparsity, runs
+from tests.runs import by_sparsity, copied, runs
 from tests.settings import TINY, harness
 
 CELL = (*TINY, "sparsity=random", "sparsity.target=0.75", "tracking.experiment=tiny")
@@ -13,7 +12,7 @@ CELL = (*TINY, "sparsity=random", "sparsity.target=0.75", "tracking.experiment=t
 
 @pytest.fixture(scope="module")
 def folder(swept, tmp_path_factory):
-    return shutil.copytree(swept.folder, tmp_path_factory.mktemp("exporting") / "copy")
+    return copied(swept.folder, tmp_path_factory.mktemp("exporting") / "copy")
 
 
 @pytest.fixture(scope="module")

@@ -14,24 +14,25 @@ import pytest
 from harness.cell.cell import work_path
 from harness.config import compose
 from harness.sweep.plan import plan
+from harness.training.checkpoint import Checkpoint
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
 from tests.settings import TINY, command, environment, harness
 
-#: A dense cell of some seconds, with a checkpoint every nine steps.
+#: A dense cell of some seconds, with a checkpoint every 99 steps of its 400, and where asked for.
 CELL = (
     *TINY,
     "training.dense.steps=400",
-    "training.checkpoint_epochs=0.3",
+    "training.checkpoint_epochs=3.2",
     "training.log_every=5",
     "export.formats=[]",
 )
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(*arguments),
         cwd=folder,
-        env=environment(),
+        env=environment() | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,8 +83,16 @@ def training(folder: Path, process: subprocess.Popen[str]) -> int:
     """Waits until the cell of seed 1 has written a checkpoint; returns its process's id."""
     before = checkpoints(folder)
     pid = int(wait_for(lambda: tag(folder, "harness.pid"), process))
+    process.send_signal(signal.SIGUSR1)
     wait_for(lambda: checkpoints(folder) != before, process)
     return pid
+
+
+def reached(path: Path) -> tuple[int, int]:
+    """The step of a checkpoint, and when it was written."""
+    state = Checkpoint(path).load()
+    assert state is not None
+    return state.step, path.stat().st_mtime_ns
 
 
 def is_alive(pid: int) -> bool:
@@ -126,12 +135,25 @@ def ordeal(tmp_path_factory):
 
     process = start(folder, "run", *CELL)
     training(folder, process)
+    (path,) = checkpoints(folder)
+    asked = reached(path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process
     out, err = process.communicate(timeout=600)
-    facts["interrupted"] = (process.returncode, out, err, runs(uri))
+    facts["interrupted"] = (process.returncode, out, err, asked, reached(path), runs(uri))
 
     assert process.returncode == 130, (out, err)
-    (path,) = checkpoints(folder)
+    temporary = folder / "t"
+    temporary.mkdir()
+    process = start(folder, "run", *CELL, TMPDIR=str(temporary))
+    training(folder, process)
+    asked = reached(path)
+    os.killpg(process.pid, signal.SIGTERM)  # as SLURM and systemd do
+    began = time.monotonic()
+    out, err = process.communicate(timeout=600)
+    took = time.monotonic() - began
+    left = list(temporary.iterdir())
+    facts["terminated"] = (process.returncode, err, asked, reached(path), took, left, runs(uri))
+
     content = path.read_bytes()
     path.write_bytes(content[:1000])
     done = harness("run", *CELL, cwd=folder)
@@ -167,10 +189,23 @@ def test_a_cell_dies_with_the_harness(ordeal):
 
 
 def test_an_interrupted_cell_says_so(ordeal):
-    code, _, err, found = ordeal["interrupted"]
+    code, _, err, asked, at_end, found = ordeal["interrupted"]
     assert code == 130
+    assert asked[0] <= at_end[0] < 400
+    assert asked[1] < at_end[1], "no checkpoint of the step that it had reached"
     assert err.splitlines() == ["harness: interrupted; the same command goes on from here"]
     assert of_seed(found, 1).status == "KILLED"
+
+
+def test_sigterm_checkpoints_the_step_reached_within_the_time_that_docker_gives(ordeal):
+    code, err, asked, at_end, took, left, found = ordeal["terminated"]
+    assert code == 128 + signal.SIGTERM
+    assert err.splitlines() == ["harness: interrupted; the same command goes on from here"]
+    assert ordeal["interrupted"][4][0] < asked[0] <= at_end[0] < 400
+    assert asked[1] < at_end[1], "no checkpoint of the step that it had reached"
+    assert took < 60, "10 s, where nothing else runs"
+    assert of_seed(found, 1).status == "KILLED"
+    assert not left, "temporary files"
 
 
 def test_a_damaged_checkpoint_is_one_clear_line(ordeal):
@@ -187,7 +222,7 @@ def test_a_damaged_checkpoint_is_one_clear_line(ordeal):
 def test_it_was_one_run_all_along(ordeal):
     ids = {
         of_seed(ordeal[stage][-1], 1).id
-        for stage in ("killed", "orphaned", "interrupted", "damaged", "finished")
+        for stage in ("killed", "orphaned", "interrupted", "terminated", "damaged", "finished")
     }
     assert len(ids) == 1
 
@@ -202,6 +237,10 @@ def test_it_ends_with_the_numbers_that_it_would_have_had(ordeal, undisturbed):
     assert_same_weights(run, undisturbed)
     assert [step for step, _ in undisturbed.history("train/loss")] == list(range(5, 401, 5))
     assert not checkpoints(ordeal["folder"])
+    for key in ("train/loss", "val/loss"):
+        steps = [step for step, _ in run.history(key)]
+        assert len(steps) == len(set(steps)), f"{key}: steps logged twice"
+    assert "time/step_ms" in run.metrics
 
 
 def test_two_sweeps_started_at_once_share_the_cells(tmp_path):

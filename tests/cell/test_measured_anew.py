@@ -1,12 +1,10 @@
 """Cells of the same weights train once, however often and in whatever ways they are measured."""
 
-import shutil
-
 import pytest
 
 from harness.sweep import launch
 from tests.cell.test_run import KERNELS
-from tests.runs import assert_same_weights, runs
+from tests.runs import assert_same_weights, copied, runs
 from tests.settings import TINY, harness
 
 TRACKING = "tracking.experiment=tiny"
@@ -19,7 +17,7 @@ def before(swept):
 
 @pytest.fixture(scope="module")
 def folder(swept, tmp_path_factory):
-    return shutil.copytree(swept.folder, tmp_path_factory.mktemp("anew") / "copy")
+    return copied(swept.folder, tmp_path_factory.mktemp("anew") / "copy")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_what_a_sparse_cell_is_compared_with_is_measured_alike(anew):
 
 
 def test_a_sparse_cell_starts_from_a_dense_one_that_was_measured_otherwise(swept, tmp_path):
-    copy = shutil.copytree(swept.folder, tmp_path / "copy")
+    copy = copied(swept.folder, tmp_path / "copy")
     old = {run.id: run for run in runs(swept.uri)}
     sparse = ("sparsity=random", "sparsity.target=0.5", "export=keras", TRACKING)
     done = harness("run", *TINY, *sparse, cwd=copy)
@@ -94,7 +92,7 @@ def test_a_sparse_cell_starts_from_a_dense_one_that_was_measured_otherwise(swept
 
 
 def test_a_format_that_fails_takes_nothing_with_it(swept, tmp_path):
-    copy = shutil.copytree(swept.folder, tmp_path / "copy")
+    copy = copied(swept.folder, tmp_path / "copy")
     old = {run.id: run for run in runs(swept.uri)}
     dense = next(run for run in old.values() if run.params["sparsity.label"] == "dense")
     strict = ("export.tolerance=1e-12", "export.formats=[tflite,tflite_float16]", TRACKING)

@@ -183,3 +183,21 @@ def test_a_multirun_is_ordinary_hydra_over_the_same_cells(swept):
     assert "Nothing to do: 1 cell is finished." in done.stdout, "the first job's dense cell"
     assert "Nothing to do: 2 cells are finished." in done.stdout, "2:4 and its baseline"
     assert {run.id for run in runs(swept.uri)} == before
+
+
+def test_a_multirun_goes_on_after_a_job_that_is_refused(swept):
+    small = [each for each in TINY if not each.startswith("training.batch_size")]
+    done = shell(
+        "--multirun",
+        *small,
+        "training.batch_size=100000,128",
+        "sparsity=structured_2x4",
+        "tracking.experiment=tiny",
+        cwd=swept.folder,
+        module="harness.run",
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("harness: ")]
+    assert "training.batch_size=100000: " in line
+    assert "Traceback" not in done.stderr
+    assert "Nothing to do: 2 cells are finished." in done.stdout, "the job after it"

@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from harness.config import compose
 from harness.errors import TrackingError
@@ -240,3 +243,21 @@ def test_where_there_is_no_store_nothing_is_finished_and_nothing_is_made(tmp_pat
     found = find_all(f"sqlite:///{tmp_path / 'none.db'}", "demo")
     assert found == type(found)()
     assert not list(tmp_path.iterdir())
+
+
+def test_eight_cells_log_a_new_data_set_at_once(config):
+    """MLflow looks whether it is there, and adds it: of two at once one fails."""
+    dataset = Dataset("digits", "d" * 16, "harness", "{}", schema="{}", profile="{}")
+    given = DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+    cells = [CellRun.begin(config, f"{number:064d}", {}) for number in range(8)]
+    together = threading.Barrier(len(cells))
+
+    def log(run):
+        together.wait()
+        run.log_inputs([given])
+
+    with ThreadPoolExecutor(len(cells)) as pool:
+        list(pool.map(log, cells))
+    for run in cells:
+        (found,) = data(run).inputs.dataset_inputs
+        assert found.dataset.name == "digits"

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import TrackingError
-from harness.tracking import store
+from harness.tracking import beside, store
 from tests.settings import environment, imported
 
 
@@ -136,7 +136,7 @@ def test_checking_a_store_makes_nothing_and_needs_no_mlflow(tmp_path):
 
 def test_locks_lie_beside_a_database_or_in_the_work_folder(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    assert store.lock_dir(uri, "work") == tmp_path / "mlflow.db.locks"
-    assert store.lock_dir("http://host", str(tmp_path)) == tmp_path / "locks"
-    assert store.sqlite_path("http://host") is None
-    assert store.sqlite_path("sqlite:///m.db") == Path("m.db").absolute()
+    assert beside.lock_dir(uri, "work") == tmp_path / "mlflow.db.locks"
+    assert beside.lock_dir("http://host", str(tmp_path)) == tmp_path / "locks"
+    assert beside.sqlite_path("http://host") is None
+    assert beside.sqlite_path("sqlite:///m.db") == Path("m.db").absolute()

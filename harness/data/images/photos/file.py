@@ -13,8 +13,10 @@ JPEG = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"IEND\xaeB`\x82"
-#: How many bytes at each end of a file tell that it is whole.
-HEAD, TAIL = len(PNG), len(PNG_END)
+#: How many bytes at each end of a file tell that it is whole; a PNG's say its size, too.
+HEAD, TAIL = 24, len(PNG_END)
+#: Pixels of a picture that is looked at more closely: a few bytes can be gigabytes of zeros.
+_MANY = 50_000_000
 
 _OTHERS = {b"GIF8": "a GIF", b"BM": "a BMP", b"II*\0": "a TIFF", b"RIFF": "a WebP"}
 
@@ -23,7 +25,12 @@ def is_whole(head: bytes, tail: bytes) -> bool:
     """Whether a file's first and last bytes are those of a whole JPEG or PNG."""
     if head.startswith(JPEG):
         return tail.endswith(JPEG_END)
-    return head.startswith(PNG) and tail.endswith(PNG_END)
+    return head.startswith(PNG) and tail.endswith(PNG_END) and _pixels(head) <= _MANY
+
+
+def _pixels(head: bytes) -> int:
+    """Width times height, as a PNG's head says."""
+    return int.from_bytes(head[16:20]) * int.from_bytes(head[20:24])
 
 
 def require_whole(content: bytes, place: str) -> None:
@@ -47,6 +54,8 @@ def require_whole(content: bytes, place: str) -> None:
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{place}: {error}; remove it") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(
             f"{place}: truncated or damaged after {len(content)} bytes ({error}); fetch it again"

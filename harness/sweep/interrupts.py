@@ -1,0 +1,80 @@
+"""What ends a command's cells from outside: Ctrl-C, SIGTERM, and SLURM's warning.
+
+SLURM, `docker stop` and systemd send SIGTERM, and kill some seconds later. SIGUSR1 is what
+SLURM is asked to send before a time limit (`--signal=USR1@120`): the cells checkpoint and the
+job is queued again; outside of SLURM they checkpoint and go on.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.sweep import worker
+
+#: Seconds in which cells checkpoint and runs are closed, undisturbed by another signal.
+_PATIENCE = 20.0
+_AGAIN = "the same command goes on from here"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for the end; `code` is what the command then ends with, as shells have it."""
+
+    def __init__(self, signum: int):
+        super().__init__(f"interrupted; {_AGAIN}")
+        self.signum = signum
+        self.code = 128 + signum
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Lets signals end the block as Ctrl-C does, once; what was there before is put back.
+
+    Raises:
+        Interrupted: a signal came, and the block has ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there Python hears of signals
+        return
+    begun = [float("-inf")]
+
+    def interrupt(signum: int, frame: object) -> None:
+        now = time.monotonic()
+        if now - begun[0] > _PATIENCE:
+            begun[0] = now
+            raise Interrupted(signum)
+
+    def warn(signum: int, frame: object) -> None:
+        if os.environ.get("SLURM_JOB_ID"):
+            interrupt(signum, frame)
+        else:
+            worker.ask_for_checkpoints()
+
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt, signal.SIGUSR1: warn}
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background by a shell
+        del handlers[signal.SIGINT]
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    except Interrupted as interrupted:
+        if interrupted.signum == signal.SIGUSR1:
+            interrupted.args = (_requeue(os.environ["SLURM_JOB_ID"]),)
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _requeue(job: str) -> str:
+    """Has SLURM run this job again; returns what to say of it."""
+    try:
+        subprocess.run(
+            ["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        return f"checkpointed, but SLURM did not queue job {job} again ({reason}); {_AGAIN}"
+    return f"checkpointed; SLURM has queued job {job} again"

@@ -1,0 +1,50 @@
+"""What lies beside an SQLite store: its locks, and the artifacts of its runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.errors import TrackingError
+
+SQLITE = "sqlite:///"
+#: The folder beside an SQLite file that holds the artifacts of its runs.
+ARTIFACTS = "mlartifacts"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The database file of an SQLite URI; None for any other store."""
+    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def lock_dir(uri: str, work_dir: str) -> Path:
+    """Where the locks of a store's cells lie.
+
+    Beside an SQLite file, so that all who share the store share the locks; otherwise in the
+    work folder, which processes on several machines then have to share.
+    """
+    database = sqlite_path(uri)
+    return (
+        database.with_name(f"{database.name}.locks") if database else Path(work_dir, "locks")
+    ).absolute()
+
+
+@contextmanager
+def locked(uri: str) -> Iterator[None]:
+    """Holds an SQLite store's lock within the block; any other store has none.
+
+    Raises:
+        TrackingError: the lock cannot be written beside the store.
+    """
+    if sqlite_path(uri) is None:
+        yield
+        return
+    folder = lock_dir(uri, "")
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / "store.lock").acquire()
+    except OSError as error:
+        raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
+    with lock:
+        yield

@@ -1,0 +1,85 @@
+"""A store that was moved or copied: MLflow keeps whole paths to its artifacts.
+
+A copy would write into the original's, and overwrite them. So an SQLite store of the harness's,
+whose artifacts lie beside it, is recognised by paths that lead elsewhere.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from harness.errors import TrackingError
+from harness.tracking import beside
+
+#: Tables and columns with paths of artifacts.
+_PATHS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+)
+
+
+def refuse_moved(uri: str, database: Path, experiment: str, location: str) -> None:
+    """Refuses to write to a store whose artifacts lie where it was before.
+
+    Args:
+        uri: the store's.
+        database: its file.
+        experiment: a name.
+        location: where that experiment's artifacts are said to be.
+
+    Raises:
+        TrackingError: they are elsewhere; it says what to do.
+    """
+    before = _folder(location, experiment)
+    if before is not None and before.resolve() != (database.parent / beside.ARTIFACTS).resolve():
+        raise TrackingError(
+            f"tracking.uri: received {uri}, whose artifacts are said to lie in {before}: it was "
+            f"moved or copied here; `harness store move --uri {uri}` points it to the "
+            f"{beside.ARTIFACTS} beside it"
+        )
+
+
+def move(uri: str) -> str:
+    """Points a store to the artifacts that lie beside it; returns what was done, in a line.
+
+    Raises:
+        TrackingError: it is no SQLite store, or its artifacts were left behind.
+    """
+    database = beside.sqlite_path(uri)
+    if database is None or not database.is_file():
+        raise TrackingError(f"--uri: received {uri}; accepted: the SQLite file of a store")
+    here = database.parent / beside.ARTIFACTS
+    with beside.locked(uri), closing(sqlite3.connect(database, timeout=30)) as db, db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        if "experiments" not in tables:
+            raise TrackingError(f"--uri: received {uri}, which is no store of MLflow's")
+        found = db.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        folders = {_folder(location, name) for name, location in found} - {None, here}
+        if folders and not here.is_dir():
+            raise TrackingError(
+                f"{here} is not there: move or copy it along with the store, then move the store"
+            )
+        changed = 0
+        for before in sorted(str(folder) for folder in folders):
+            old, new = Path(before).as_uri(), here.as_uri()
+            for table, column in _PATHS:
+                if table in tables:
+                    done = db.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        f"WHERE substr({column}, 1, ?) = ?",
+                        (new, len(old) + 1, len(old) + 1, f"{old}/"[: len(old) + 1]),
+                    )
+                    changed += done.rowcount if table == "runs" else 0
+    if not folders:
+        return f"{uri}: its artifacts are said to lie beside it already"
+    return f"{uri}: {changed} runs now have their artifacts in {here}"
+
+
+def _folder(location: str | None, experiment: str) -> Path | None:
+    """The folder of all artifacts, of an experiment's; None if the harness did not make it."""
+    if not location or not location.startswith("file:"):
+        return None
+    path = Path(unquote(urlsplit(location).path))
+    return path.parent if path.parent.name == beside.ARTIFACTS and path.name == experiment else None

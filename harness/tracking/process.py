@@ -1,0 +1,54 @@
+"""Which process has a run open, told so that another one can tell whether it still lives.
+
+A process's number is used again, so its start belongs to it; after a reboot, and in another
+container, numbers mean other processes.
+"""
+
+import os
+import platform
+from pathlib import Path
+
+#: The tag of a run that says which process has it open.
+TAG = "harness.process"
+_PROC = Path("/proc")
+
+
+def identity() -> str:
+    """This process: host, boot, container, number and start, joined by spaces."""
+    return " ".join((platform.node(), *_where(), str(os.getpid()), _start(os.getpid()) or "?"))
+
+
+def is_dead(told: str) -> bool:
+    """Whether the process that `identity` told of is known to have ended.
+
+    False for one of another machine or container, of which nothing can be known from here, and
+    for anything that is no identity.
+    """
+    parts = told.split()
+    if len(parts) != 5 or not parts[3].isdecimal() or "?" in parts:
+        return False
+    host, boot, space, number, start = parts
+    if host != platform.node():
+        return False
+    boot_now, space_now = _where()
+    if boot != boot_now:
+        return boot_now != "?"
+    return space == space_now and _start(int(number)) != start
+
+
+def _where() -> tuple[str, str]:
+    """This boot of the machine and this container's numbering of processes, `?` if untold."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return boot, os.readlink(_PROC / "self/ns/pid")
+    except OSError:
+        return "?", "?"
+
+
+def _start(number: int) -> str | None:
+    """When a process started, in ticks since the boot; None for none, or a zombie."""
+    try:
+        fields = (_PROC / str(number) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
