@@ -14,7 +14,7 @@ from harness.sweep import detached
 from harness.sweep.engines import ray
 from harness.sweep.engines.base import ENDED, ENGINES, FAILED, WAITING, Engine, chosen
 from harness.sweep.engines.slurm import Slurm
-from tests.runs import runs
+from tests.runs import copied, runs
 from tests.settings import harness, shell
 
 
@@ -50,7 +50,7 @@ def held():
 
 
 def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path):
-    copy = shutil.copytree(swept.folder, tmp_path / "copy")
+    copy = copied(swept.folder, tmp_path / "copy")
     uri = f"sqlite:///{copy / 'mlflow.db'}"
     asked = ("sweep", "tiny.yaml", "export=keras", "engine.cpus=2")
     done = harness(*asked, "--on", "held", cwd=copy)
