@@ -72,6 +72,15 @@ class TestOfAModel:
         content = tflite.convert(tflite.with_inputs(loaded))
         np.testing.assert_allclose(tflite.run(content, x), model(x), rtol=1e-5)
 
+    def test_mixed_precision_weighs_what_float32_does(self):
+        def built(policy):
+            net = [keras.Input([8]), keras.layers.Dense(16, dtype=policy)]
+            return keras.Sequential([*net, keras.layers.Dense(3, dtype="float32")])
+
+        mixed, plain = built("mixed_bfloat16"), built("float32")
+        plain.set_weights(mixed.get_weights())
+        assert size_of(mixed).gzip_bytes == pytest.approx(size_of(plain).gzip_bytes, rel=0.05)
+
     def test_a_batch_tells_what_the_file_does_not(self, tmp_path):
         model = Net(layers.Embedding(9, 4), layers.Flatten())
         tokens = np.array([[1, 2, 3]], np.int32)
