@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.cell import memory, run
+from harness.cell import memory, stages
 from harness.cell.job import Busy, ignore_interrupts
 from harness.errors import ConfigError
 
@@ -88,8 +88,8 @@ def lose_scope(cell, parent_run, emit):
         except KeyboardInterrupt:
             raise RuntimeError("Exiting device scope without proper scope nesting") from None
 
-    run._measure = measure
-    return run.run_cell(cell, parent_run, emit)
+    stages._measure = measure
+    return stages.run_cell(cell, parent_run, emit)
 
 
 def deaf(folder, emit):

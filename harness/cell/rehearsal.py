@@ -8,7 +8,7 @@ from typing import Any
 from harness.cell import memory
 from harness.cell.cell import Cell
 from harness.cell.job import Emit
-from harness.cell.run import run_cell
+from harness.cell.stages import run_cell
 from harness.config import Config, cell_id, trained_id
 
 #: Optimizer steps of each phase: the first one traces the graph, the second is timed.

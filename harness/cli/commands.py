@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import harness
-from harness.cli import files, flags, prepare, sweeping
+from harness.cli import export_files, flags, prepare, sweeping
 from harness.errors import FULL, INTERRUPTED, HarnessError, full
 
 _EPILOG = """\
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the files of a trained model, checked")
     flags.overrides(export)
-    files.options(export)
+    export_files.options(export)
 
     store = commands.add_parser("store", help="point a store that was moved to its artifacts")
     store.add_argument("action", metavar="move", choices=["move"], help="the one thing to do")
@@ -209,14 +209,14 @@ def _describe(parsed: argparse.Namespace) -> int:
 
     config = compose(parsed.overrides)
     refuse_ignored([(config, parsed.overrides)])
-    from harness.cell.preview import describe
+    from harness.cell.description import describe
 
     print(describe(config, as_json=parsed.json))  # noqa: T201
     return 0
 
 
 def _data(parsed: argparse.Namespace) -> int:
-    from harness.cell.preview import describe_data
+    from harness.cell.description import describe_data
     from harness.config import compose_data
 
     print(describe_data(compose_data(parsed.overrides)))  # noqa: T201

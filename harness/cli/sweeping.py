@@ -85,7 +85,7 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _resolved_jobs(parsed: argparse.Namespace) -> int:
-    from harness.sweep.devices import Devices
+    from harness.sweep.gpu_places import Devices
 
     return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
 

@@ -15,9 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import guard
 from harness.config.choices import swapped
+from harness.config.composed import composed
 from harness.config.explain import refusal, unknown_name
 from harness.config.folders import own, preset_files, shipped
-from harness.config.kept import composed
 from harness.config.overrides import for_hydra, quoted, single, split
 from harness.config.schema import GROUPS, Config, register, rooms, typed
 from harness.config.validate import check_data, validate

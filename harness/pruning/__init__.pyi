@@ -18,10 +18,10 @@ from .pattern.channels import Channels as Channels
 from .pattern.gradual_n_m import GradualNM as GradualNM
 from .pattern.n_m import NM as NM
 from .pattern.unstructured import Unstructured as Unstructured
-from .permutation.permutation import PermutationReport as PermutationReport
-from .permutation.permutation import PermutedGroup as PermutedGroup
-from .permutation.permutation import permute_channels as permute_channels
 from .permutation.permutation_search import search_permutation as search_permutation
+from .permutation.permute import PermutationReport as PermutationReport
+from .permutation.permute import PermutedGroup as PermutedGroup
+from .permutation.permute import permute_channels as permute_channels
 from .pruner import Pruner as Pruner
 from .rewinding import RewoundLearningRate as RewoundLearningRate
 from .rewinding import rewind as rewind

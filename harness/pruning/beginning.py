@@ -17,7 +17,7 @@ import tensorflow as tf
 from harness.pruning.engine import Engine
 from harness.pruning.errors import PruningWarning
 from harness.pruning.optimizers import updates
-from harness.pruning.plan import Rows, plan
+from harness.pruning.prunable import Rows, plan
 from harness.pruning.schedule.frozen import Frozen
 from harness.pruning.scope.base import Scope
 from harness.pruning.state import local

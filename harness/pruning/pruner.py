@@ -26,7 +26,7 @@ from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
 from harness.pruning.on_mask import OnMask
 from harness.pruning.pattern.base import Pattern
-from harness.pruning.plan import Counts, Rows, plan, summary_of
+from harness.pruning.prunable import Counts, Rows, plan, summary_of
 from harness.pruning.schedule.base import Schedule
 from harness.pruning.scope.all_kernels import AllKernels
 from harness.pruning.scope.base import Scope

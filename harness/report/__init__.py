@@ -10,7 +10,7 @@ from harness.report.report import (
     write_table,
 )
 from harness.report.rows import rows_from_cells, rows_from_runs
-from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
+from harness.report.table_spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 __all__ = [
     "ACCURACY",

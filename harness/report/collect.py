@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.config.identity import FORMAT
 from harness.report.filters import Selection
-from harness.report.spec import RowSpec, TableSpec
+from harness.report.table_spec import RowSpec, TableSpec
 from harness.report.values import canonical, is_finite
 
 _TIES = ["start_time", "run_id"]

@@ -10,8 +10,8 @@ from harness import metrics
 from harness.report.collect import Run
 from harness.report.comparisons import Comparison, compare
 from harness.report.published import Published, PublishedTable
-from harness.report.spec import RowSpec
 from harness.report.statistics import Estimate, mean_interval, paired_difference
+from harness.report.table_spec import RowSpec
 from harness.report.values import is_finite
 from harness.tracking.answers import Answers
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from harness import metrics
 from harness.report.entries import Entry
-from harness.report.spec import TableSpec
 from harness.report.statistics import Estimate
+from harness.report.table_spec import TableSpec
 from harness.report.tables import Table
 
 

@@ -12,8 +12,8 @@ from harness import metrics
 from harness.metrics import Metric
 from harness.plots.points import amount, family
 from harness.report.entries import Entry
-from harness.report.spec import PageColumn
 from harness.report.statistics import Estimate
+from harness.report.table_spec import PageColumn
 from harness.report.tables import Table
 
 NOT_RUN = "not run"

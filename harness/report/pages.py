@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from harness.config.label import percentage
 from harness.metrics import Metric
-from harness.report.names import guide_model
-from harness.report.spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
+from harness.report.row_names import guide_model
+from harness.report.table_spec import ACCURACY, BLEU, PageColumn, RowSpec, TableSpec
 
 GUIDE = "https://www.tensorflow.org/model_optimization/guide/pruning"
 

@@ -13,7 +13,7 @@ from harness.report.filters import Selection
 from harness.report.published import read_published
 from harness.report.render import to_csv, to_html, to_index, to_latex, to_markdown
 from harness.report.render.html import UI
-from harness.report.spec import TableSpec
+from harness.report.table_spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
 from harness.tracking.backends import NoRunsError

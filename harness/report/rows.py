@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.names import guide_model, label_of, model_label
-from harness.report.spec import RowSpec
+from harness.report.row_names import guide_model, label_of, model_label
+from harness.report.table_spec import RowSpec
 from harness.report.values import canonical
 
 #: Parameters that do not decide which row of a table a run belongs to: its seed, over which a row

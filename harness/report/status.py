@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.collect import row_of
-from harness.report.spec import RowSpec, TableSpec
+from harness.report.table_spec import RowSpec, TableSpec
 from harness.report.values import canonical
 from harness.tracking.runs import Uri, read_histories, read_runs
 

@@ -10,7 +10,7 @@ from harness.report.entries import Entry, Partners, entry, files_of
 from harness.report.filters import Selection
 from harness.report.notes import notes_of
 from harness.report.published import Published, PublishedTable
-from harness.report.spec import RowSpec, TableSpec
+from harness.report.table_spec import RowSpec, TableSpec
 from harness.tracking.answers import Answers
 
 _Rows = list[tuple[RowSpec, dict[str, Run]]]

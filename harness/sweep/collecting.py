@@ -10,7 +10,7 @@ from harness.config import compose
 from harness.errors import ReportError
 from harness.report import TableSpec
 from harness.report.files import write_files
-from harness.report.kept import from_json, to_json
+from harness.report.kept_spec import from_json, to_json
 from harness.sweep.spec import load, names
 from harness.sweep.table import table_spec
 from harness.tracking import collected
@@ -24,7 +24,7 @@ _console = Console(highlight=False)
 def collect_runs(tables: Sequence[str], uri: str | None, folder: Path | None) -> None:
     """Adds what a store has finished to a folder of collected runs, and says what.
 
-    The specification of each table is kept beside its runs (`harness.report.kept`).
+    The specification of each table is kept beside its runs (`harness.report.kept_spec`).
 
     Args:
         tables: sweeps by name; a table without runs is planned there. If empty, all that the store

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
-from harness.cell.run import INTERRUPTED_RUN, close_abandoned, run_cell
+from harness.cell.stages import INTERRUPTED_RUN, close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
-from harness.sweep.devices import Devices, Place
+from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.tracking import away, cell_run, store
 

@@ -10,14 +10,14 @@ from rich.console import Console
 from harness import tasks
 from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
-from harness.cell.run import tidy_finished
+from harness.cell.stages import tidy_finished
 from harness.config import Config
 from harness.errors import ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
-from harness.sweep.devices import Devices
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
+from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.plan import plan, training
 from harness.sweep.preflight import preflight

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.cell.description import summarize_planned
 from harness.cell.job import Emit
-from harness.cell.preview import summarize_planned
 from harness.config import Config
 from harness.errors import HarnessError
 from harness.sweep import worker
-from harness.sweep.devices import HIDDEN
+from harness.sweep.gpu_places import HIDDEN
 
 
 def preflight(configs: Iterable[Config], gpus: int = 0) -> None:

@@ -11,7 +11,7 @@ from operator import mul
 
 import pytest
 
-from harness.cell.preview import describe
+from harness.cell.description import describe
 from harness.config import compose
 from tests.settings import command, environment, harness, imported, shell
 

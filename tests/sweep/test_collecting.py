@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.commands import main
-from harness.report.kept import from_json, to_json
+from harness.report.kept_spec import from_json, to_json
 from harness.sweep.spec import load
 from harness.sweep.table import table_spec
 from tests.report.store import Store

@@ -7,7 +7,7 @@ import pytest
 
 from harness.cell.cell import log_path, work_path
 from harness.cell.lock import held
-from harness.cell.run import tidy
+from harness.cell.stages import tidy
 from harness.config import compose
 from harness.sweep.execute import done, execute
 from harness.sweep.plan import plan

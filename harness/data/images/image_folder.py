@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.data import subset
 from harness.data.base import data_folder, stratified
-from harness.data.images.photos import folders as photo_folders
+from harness.data.images.photos import class_folders as photo_folders
 from harness.data.images.photos.base import Found, PhotoOptions
 from harness.data.images.photos.pipeline import FilePhotos, Part
 from harness.errors import DataError

@@ -21,7 +21,7 @@ import numpy as np
 from harness.data import subset, tfds_files
 from harness.data.base import data_folder
 from harness.data.images import imagenet_labels
-from harness.data.images.photos import folders as photo_folders
+from harness.data.images.photos import class_folders as photo_folders
 from harness.data.images.photos import index as photo_index
 from harness.data.images.photos import records as photo_records
 from harness.data.images.photos import tars as photo_tars

@@ -10,7 +10,7 @@ from harness.options import choice
 from harness.pruning.method.base import MethodOptions
 
 if TYPE_CHECKING:
-    from harness.pruning.permutation.permutation import PermutationReport
+    from harness.pruning.permutation.permute import PermutationReport
 
 
 @choice
@@ -37,6 +37,6 @@ class PermutationOptions(MethodOptions):
         Raises:
             PruningError: a model whose channels cannot be followed.
         """
-        from harness.pruning.permutation.permutation import permute_channels
+        from harness.pruning.permutation.permute import permute_channels
 
         return permute_channels(model, pruner.pattern, pruner.scope)

@@ -22,8 +22,8 @@ from harness.report.notes import CONFLICT
 from harness.report.render.caption import sentences
 from harness.report.render.markdown import plot_title
 from harness.report.render.svg import inline
-from harness.report.spec import TableSpec
 from harness.report.status import DONE, FAILED, RUNNING, WAITING, CellStatus
+from harness.report.table_spec import TableSpec
 from harness.report.tables import Table
 
 #: Where `harness ui` serves MLflow.

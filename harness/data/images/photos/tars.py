@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from harness.data.images.photos.folders import SUFFIXES
+from harness.data.images.photos.class_folders import SUFFIXES
 from harness.data.images.photos.index import Entry
 from harness.errors import DataError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.cell.preview import UNCHECKED, describe
+from harness.cell.description import UNCHECKED, describe
 from harness.config import compose
 from harness.errors import DataError
 

@@ -13,7 +13,7 @@ from typing import Any
 from harness import metrics
 from harness.errors import ReportError
 from harness.report.pages import page_tables
-from harness.report.spec import RowSpec, TableSpec
+from harness.report.table_spec import RowSpec, TableSpec
 
 _TEXTS = ("name", "title", "scale", "published", "source", "command", "experiment", "tuned")
 

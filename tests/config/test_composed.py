@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from harness.config import compose, folders, kept, options, to_config
+from harness.config import compose, composed, folders, options, to_config
 from harness.config.choices import choosing
 from harness.config.schema import rooms
 from harness.errors import ConfigError
@@ -50,9 +50,9 @@ def answer(overrides):
 
 
 def by_hydra(overrides):
-    """The same, with nothing kept."""
+    """The same, with nothing composed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "_sets", lambda text: False)
+        patch.setattr(composed, "_sets", lambda text: False)
         return answer([*overrides, "scale=small"])
 
 
@@ -65,7 +65,7 @@ def test_what_is_kept_changes_nothing(overrides):
 @pytest.fixture
 def by_hydra_alone(monkeypatch):
     """The overrides that Hydra composes from now on, with nothing kept from before."""
-    kept._of_choices.cache_clear()
+    composed._of_choices.cache_clear()
     calls = []
 
     def recorded(*args, **kwargs):

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.plots.points import nominal
-from harness.report.names import guide_model
+from harness.report.row_names import guide_model
 from harness.report.rows import rows_from_cells
 
 

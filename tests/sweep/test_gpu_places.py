@@ -6,9 +6,9 @@ import pytest
 
 from harness.config import compose
 from harness.errors import ConfigError
-from harness.sweep import devices, worker
-from harness.sweep.devices import Devices
+from harness.sweep import gpu_places, worker
 from harness.sweep.execute import execute
+from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
 from harness.sweep.preflight import _on_cpu, preflight
 from harness.sweep.worker import Outcome
@@ -99,7 +99,7 @@ def test_the_processes_of_cells_are_told_their_gpus_and_the_server_looked_for_no
     told = outcomes[planned[0].id].value["told"]
     assert told[VISIBLE] == "0"
     assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
-    assert told[MEMORY] == str(40960 // 2 - devices._CONTEXT_MIB)
+    assert told[MEMORY] == str(40960 // 2 - gpu_places._CONTEXT_MIB)
 
 
 def test_without_gpus_nothing_is_said(planned):

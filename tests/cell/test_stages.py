@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.cell.preview import describe
+from harness.cell.description import describe
 from harness.config import cell_id, compose
 from harness.data import fingerprint
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
