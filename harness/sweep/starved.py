@@ -46,7 +46,8 @@ class Starved:
             return outcome
         had, of = said["bytes"] / 1e9, said["total"] / 1e9
         message = (
-            f"out of memory: it had {had:.1f} of {of:.1f} GB and asked for more; accepted: a "
-            f"training.batch_size below {cell.config.training.batch_size}, or more memory"
+            f"out of memory: it had {had:.1f} of {of:.1f} GB and asked for more; accepted: "
+            "training.gradient_accumulation=2 (a batch in two parts), a training.batch_size below "
+            f"{cell.config.training.batch_size}, or more memory"
         )
         return Outcome("failed", value={"host_bytes": said["bytes"]}, message=message)

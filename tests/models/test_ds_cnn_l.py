@@ -147,13 +147,13 @@ class TestFrontEnd:
         expected = spotter(Mfcc()(sounds)).numpy()
         np.testing.assert_allclose(outer(sounds), expected, rtol=1e-5)
         path = tmp_path / "spotter.tflite"
-        assert tflite.to_tflite(plain(outer), path, sounds, 1e-3) < 1e-3
+        assert tflite.to_tflite(plain(outer), path, sounds, 1e-3).error < 1e-3
         np.testing.assert_allclose(
             tflite.run(path.read_bytes(), sounds), expected, rtol=1e-3, atol=1e-4
         )
 
     def test_a_model_of_waveforms_passes_the_checks_of_export(self, sounds, tmp_path):
         model = models.build(config(filters=4), (16_000,), 3)
-        artifacts = export(model, ExportOptions(name="tflite"), tmp_path, sounds)
+        artifacts = export(model, ExportOptions(name="tflite"), tmp_path, sounds).artifacts
         assert [artifact.kind for artifact in artifacts] == ["keras", "tflite"]
-        assert all(artifact.max_error < 1e-3 for artifact in artifacts)
+        assert all(artifact.compared.error < 1e-3 for artifact in artifacts)

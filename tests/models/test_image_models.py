@@ -186,7 +186,11 @@ def test_images_that_do_not_fit_are_refused(name, shape, complaint):
 
 @pytest.mark.parametrize(
     ("override", "accepted"),
-    [("width=0", "a factor"), ("dropout=1", "a rate"), ("momentum=1", "null for its own")],
+    [
+        ("width=0", "a factor"),
+        ("dropout=1", r"a number in \[0, 1\)"),
+        ("momentum=1", "null for its own"),
+    ],
 )
 def test_options_out_of_range_are_refused(override, accepted):
     with pytest.raises(ConfigError, match=rf"model\.{override.split('=')[0]}: .*{accepted}"):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.pruning import Constant, Cosine, Frozen, OneShot, Piecewise, Polynomial, PruningError
+from tests.settings import ROOT
 
 SPARSITY = st.floats(0, 0.999)
 BEGIN, LENGTH, FREQUENCY = st.integers(0, 50), st.integers(0, 200), st.integers(1, 40)
@@ -128,7 +129,7 @@ def test_schedules_do_not_need_tensorflow():
     code = (
         "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
         "import importlib.util as u, types\n"
-        "package = types.ModuleType('harness.pruning'); package.__path__ = ['harness/pruning']\n"
+        "package = types.ModuleType('harness.pruning'); package.__path__ = [sys.argv[1]]\n"
         "sys.modules['harness.pruning'] = package\n"
         "from harness.pruning.schedule.polynomial import Polynomial\n"
         "from harness.pruning.threshold import keep_largest\n"
@@ -136,4 +137,5 @@ def test_schedules_do_not_need_tensorflow():
         "assert Polynomial(0., .8, 0, 10).sparsity(10) == np.float32(.8)\n"
         "assert keep_largest(np.float32([1, 3, 2]), 2).tolist() == [False, True, True]\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+    folder = str(ROOT / "harness" / "pruning")
+    subprocess.run([sys.executable, "-c", code, folder], check=True, timeout=600, cwd=ROOT)

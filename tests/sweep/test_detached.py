@@ -49,7 +49,8 @@ def held():
     Held.orders = []
 
 
-def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path):
+def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what jobs call goes elsewhere, and stays there
     copy = copied(swept.folder, tmp_path / "copy")
     uri = f"sqlite:///{copy / 'mlflow.db'}"
     asked = ("sweep", "tiny.yaml", "export=keras", "engine.cpus=2")

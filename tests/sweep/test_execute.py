@@ -94,7 +94,10 @@ def test_what_took_the_last_memory_is_told_as_such(planned):
     outcomes, heard = run(planned, orders={HALF: "starve"})
     assert outcomes[HALF].status == "failed"
     assert outcomes[HALF].message.startswith("out of memory: it had 6.0 of 8.0 GB and asked for")
-    assert "training.batch_size below 128" in outcomes[HALF].message
+    assert "training.gradient_accumulation=2" in outcomes[HALF].message
+    assert f"training.batch_size below {planned[0].config.training.batch_size}" in (
+        outcomes[HALF].message
+    )
     assert heard.count(("started", HALF)) == 1, "it was alone already"
     assert outcomes[MOST].status == "done"
 
