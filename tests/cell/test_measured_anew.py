@@ -3,7 +3,7 @@
 import pytest
 
 from harness.sweep import launch
-from tests.cell.test_run import KERNELS
+from tests.cell.test_stages import KERNELS
 from tests.runs import assert_same_weights, copied, runs
 from tests.settings import TINY, harness
 
