@@ -14,8 +14,7 @@ from typing import Any
 
 import yaml
 
-from harness import data
-from harness.cell import measures
+from harness import data, metrics
 from harness.cell.shipping import Shipped, ship
 from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
@@ -184,7 +183,7 @@ def _table(config: Config, shipped: Shipped, out: Path) -> str:
         ("format", "bytes", "gzip -9", "zstd -19", "xz", quality.partition("/")[2])
     ]
     for kind in ("keras", *formats):
-        sizes = [shipped.metrics.get(measures.metrics.size(kind, end)) for end in ends]
+        sizes = [shipped.metrics.get(metrics.size(kind, end)) for end in ends]
         prefix = formats[kind].scored if kind in formats else "test"
         score = shipped.metrics.get(f"{prefix}/{quality.partition('/')[2]}")
         if None not in sizes:

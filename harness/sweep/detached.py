@@ -21,7 +21,17 @@ from harness.config import compose
 from harness.config.folders import command
 from harness.errors import ConfigError, HarnessError
 from harness.report.render import to_markdown
-from harness.sweep.engines.base import CANCELLED, ENDED, ENGINES, FAILED, LIVE, Order, Work, chosen
+from harness.sweep.engines.base import (
+    CANCELLED,
+    ENDED,
+    ENGINES,
+    FAILED,
+    LIVE,
+    Order,
+    Work,
+    chosen,
+    write_json,
+)
 from harness.sweep.execute import execute
 from harness.sweep.launch import finished, launch_sweep, prepare, specified
 from harness.sweep.plan import plan
@@ -97,7 +107,7 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
         folder=file.with_suffix(""),
     )
     submitted = engine.submit(order)
-    _write(file, {"engine": on, "jobs": submitted})
+    write_json(file, {"engine": on, "jobs": submitted})
     _console.print(
         f"{len(to_submit)} of {len(cells)} cells are submitted to {on}; {len(live)} are under "
         f"way, {len(cells) - len(left)} finished.\nTo look further:",
@@ -209,13 +219,6 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: cannot be read ({error}); delete it to submit anew") from None
     return content if isinstance(content, dict) else {}
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1))
-    partial.replace(file)
 
 
 def _jobs(file: Path) -> dict[str, str]:

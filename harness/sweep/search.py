@@ -25,6 +25,7 @@ from harness.config.searched import axes
 from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
 from harness.options import unknown
+from harness.report.files import write_files
 from harness.sweep.launch import finished, launch
 from harness.sweep.plan import plan
 from harness.tracking import cell_run
@@ -198,11 +199,7 @@ def _write_front(study: Any, sought: Sequence[Metric], folder: Path) -> None:
         table.add_row(*map(escape, shown))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "pareto.csv"
-    partial = file.with_suffix(".partial")
-    partial.write_text(text.getvalue())
-    partial.replace(file)
+    (file,) = write_files(folder, {"pareto.csv": text.getvalue().encode()})
     total = len(study.get_trials())
     _console.print(f"\nPareto front, {len(front)} of {total} trials ({file}):", markup=False)
     _console.print(table)

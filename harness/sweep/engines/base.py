@@ -5,6 +5,7 @@ An engine is one file of this folder: a dataclass below `Engine`, announced by
 """
 
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,3 +112,11 @@ def chosen(name: str) -> Any:
     engine = ENGINES.find(name)()
     engine.check()
     return engine
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Writes what an engine or its driver notes, whole or not at all; its folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(json.dumps(content, indent=1))
+    partial.replace(file)

@@ -26,6 +26,7 @@ from harness.sweep.engines.base import (
     Engine,
     Order,
     Work,
+    write_json,
 )
 
 _ORDER, _STATES, _LOG = "order.json", "states.json", "log.txt"
@@ -47,11 +48,8 @@ class Ray(Engine):
     def submit(self, order: Order) -> dict[str, str]:
         """As `Engine`: starts the driver, whose process id is that of all its jobs."""
         content = {**asdict(order), "folder": str(order.folder), "here": os.getcwd()}
-        order.folder.mkdir(parents=True, exist_ok=True)
-        (order.folder / _ORDER).write_text(json.dumps(content))
-        (order.folder / _STATES).write_text(
-            json.dumps({work.cell: WAITING for work in order.works})
-        )
+        write_json(order.folder / _ORDER, content)
+        write_json(order.folder / _STATES, {work.cell: WAITING for work in order.works})
         code = f"from harness.sweep.engines.ray import drive; drive({str(order.folder)!r})"
         with (order.folder / _LOG).open("ab") as log:
             driver = subprocess.Popen(
@@ -118,7 +116,7 @@ def drive(folder: str) -> None:
         for cell, state in states.items():
             if state in LIVE:
                 states[cell] = CANCELLED
-        _write(folder, states)
+        write_json(Path(folder, _STATES), states)
         ray.shutdown()
         os._exit(0)
 
@@ -145,7 +143,7 @@ def drive(folder: str) -> None:
             except Exception as error:
                 print(f"{cells[reference]}: {error}", flush=True)  # noqa: T201 - the driver's log
                 states[cells[reference]] = FAILED
-        _write(folder, states)
+        write_json(Path(folder, _STATES), states)
     from harness.sweep.detached import write_table
 
     write_table(order["here"], order["sweep"], tuple(order["extra"]), order["out"])
@@ -166,9 +164,3 @@ def _asked(resources: EngineOptions) -> dict[str, Any]:
     if resources.memory is not None:
         asked["memory"] = int(resources.memory * 2**30)
     return asked
-
-
-def _write(folder: str, states: Mapping[str, str]) -> None:
-    partial = Path(folder, f"{_STATES}.partial")
-    partial.write_text(json.dumps(states))
-    partial.replace(Path(folder, _STATES))
