@@ -44,7 +44,6 @@ class Progress:
         step: Optimizer steps done, of `total_steps`.
         epoch: Passes over the data done (with a fraction), of `total_epochs`.
         metrics: The latest metrics logged.
-        seconds_left: Estimate from the steps of this process; None before the first.
     """
 
     step: int
@@ -52,7 +51,6 @@ class Progress:
     epoch: float
     total_epochs: float
     metrics: Metrics
-    seconds_left: float | None
 
 
 class Monitor(keras.callbacks.Callback):
@@ -81,13 +79,12 @@ class Monitor(keras.callbacks.Callback):
         self._rate = recipe.phase_rate(phase, training, length)
         self._log_every, self._parts = training.log_every, training.parts
         self._length = length
-        self.step = self._first_step = state.step
+        self.step = state.step
         self._on_log, self._on_progress = on_log, on_progress
         self._wanted = wanted
         self._latest: Metrics = {}
         self.step_times = list(state.step_times)
         self._fits = 0
-        self._begin = time.perf_counter()
         self._segment = segment
         self.at = state.segment or self._new_segment()
         self._last_logs: Metrics = {}
@@ -191,9 +188,6 @@ class Monitor(keras.callbacks.Callback):
         """Hands metrics on, and tells where training stands."""
         self._on_log(self.step, metrics)
         self._latest = {**self._latest, **metrics}
-        done = self.step - self._first_step
-        left = self._length.total_steps - self.step
-        pace = (time.perf_counter() - self._begin) / done if done else None
         per_epoch = self._length.steps_per_epoch
         self._on_progress(
             Progress(
@@ -202,6 +196,5 @@ class Monitor(keras.callbacks.Callback):
                 epoch=self.step / per_epoch,
                 total_epochs=self._length.total_steps / per_epoch,
                 metrics=dict(self._latest),
-                seconds_left=pace * left if pace is not None else None,
             )
         )
