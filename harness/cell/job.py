@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.training.requests import Requests
 
-#: Takes events, dicts: `{"kind": "stage" | "progress" | "warning", …}`.
+#: Takes events, dicts: `{"kind": "stage" | "progress" | "warning" | "trained", …}`.
 Emit = Callable[[dict[str, Any]], None]
 
 

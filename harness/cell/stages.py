@@ -43,7 +43,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     Args:
         cell: from `harness.sweep.plan`.
         parent_run: the run id of its sweep, if it has one.
-        emit: takes events: `{"kind": "stage" | "progress", …}`.
+        emit: takes events: `{"kind": "stage" | "progress", …}`; `trained` once only files are
+            left to do, with the bytes of memory that the process has had.
 
     Returns:
         `{"run_id": …, "metrics": {headline metrics}}`.
@@ -280,6 +281,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
+    emit({"kind": "trained", "bytes": memory.peak()})
     with tempfile.TemporaryDirectory() as folder:
         counted = multiply_adds.count(model)
         shipped = ship(
