@@ -210,7 +210,7 @@ def _fitted(
     """Trains a model that is built, its dense baseline's weights loaded."""
     from harness.models.layers.weights import load_file
     from harness.pruning.options import summarize
-    from harness.training import loop, recipe, seeds
+    from harness.training import loop, quantization, recipe, seeds
     from harness.training.checkpoint import Checkpoint
 
     config, sparsity = cell.config, cell.config.sparsity
@@ -227,20 +227,22 @@ def _fitted(
         load_file(model, config.training.dense_weights)
         fitted = loop.NOTHING
     else:
-        fitted = loop.fit(
-            model,
-            examples,
-            phase,
-            training,
-            seed=seeds.derive(config.seed, phase_name),
-            objective=task.objective,
-            pruner=pruner,
-            checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
-            on_log=run.log if run is not None else lambda step, metrics: None,
-            on_progress=lambda progress: emit(_progress_event(progress)),
-            before_checkpoint=run.flush if run is not None else lambda: None,
-            requests=signals,
-        )
+        quantize = None if is_dense(config) else config.training.finetune.quantize
+        with quantization.simulated(model, quantize):
+            fitted = loop.fit(
+                model,
+                examples,
+                phase,
+                training,
+                seed=seeds.derive(config.seed, phase_name),
+                objective=task.objective,
+                pruner=pruner,
+                checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
+                on_log=run.log if run is not None else lambda step, metrics: None,
+                on_progress=lambda progress: emit(_progress_event(progress)),
+                before_checkpoint=run.flush if run is not None else lambda: None,
+                requests=signals,
+            )
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)

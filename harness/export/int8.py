@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
-from harness.export import tflite
+from harness.export import tflite, tflite_weights
 from harness.export.base import Samples, refusal
 from harness.export.comparison import Comparison, agree
 from harness.options import choice
@@ -75,6 +75,10 @@ class TfliteInt8(tflite.TfliteFormat):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
         return to_int8(model, path, samples.inputs, samples.more["calibration"])
+
+    def details(self, path: Path) -> dict[str, float]:
+        """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
+        return tflite_weights.zeros(path)
 
 
 def to_int8(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.export import tflite
+from harness.export import tflite, tflite_weights
 from harness.export.base import Samples
 from harness.export.comparison import Comparison, agree
 
@@ -26,3 +26,7 @@ class Rounded(tflite.TfliteFormat):
         compared = agree(path.name, tflite.run(content, samples.inputs, path.name), expected)
         tflite.write(path, content)
         return compared
+
+    def details(self, path: Path) -> dict[str, float]:
+        """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
+        return tflite_weights.zeros(path)
