@@ -160,11 +160,18 @@ class ExportOptions(Options):
     model's, relative to the largest output; a format beyond it has failed: the cell keeps its
     scores, and the format has no file, no bytes and a line that says why. Files of rounded
     weights have a check of their own (`harness.export.comparison.agree`).
+
+    With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set
+    is false, lest cells that were never timed are others than they were.
     """
 
     name: str = decides(NOTHING, UNNAMED)
     formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
     tolerance: float = decides(MEASUREMENT, 1e-3)
+    latency: bool | None = decides(MEASUREMENT, None)
+
+    def __post_init__(self) -> None:
+        self.latency = self.latency or None
 
     def check(self, dataset: Any) -> None:
         """Refuses unknown formats, and those that a model of such data cannot have.

@@ -76,6 +76,20 @@ def pack(model: "keras.Model") -> bytes:
     """The container of a model of Keras' own layers (`harness.models.layers.plain`)."""
     config = json.loads(model.to_json())
     number_shared(config, {})
+    return container.pack({"model": config}, _arrays(model))
+
+
+def bound(model: "keras.Model") -> float:
+    """Bytes that no coding of a model's masks and 8-bit values, one by one, can do without.
+
+    Args:
+        model: as for `pack`.
+    """
+    return container.bound(_arrays(model))
+
+
+def _arrays(model: "keras.Model") -> dict[str, np.ndarray]:
+    """The weights by number, kernels as 8-bit integers with their scales."""
     arrays: dict[str, np.ndarray] = {}
     settled = _settled_normalizations(model)
     for number, weight in enumerate(model.weights):
@@ -85,7 +99,7 @@ def pack(model: "keras.Model") -> bytes:
             arrays[key], arrays[f"{key}{_SCALE}"] = quantize(value.astype(np.float32))
         else:
             arrays[key] = value.astype(np.float32)
-    return container.pack({"model": config}, arrays)
+    return arrays
 
 
 def load(path: Path | str) -> "keras.Model":
