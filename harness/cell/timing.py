@@ -90,9 +90,9 @@ def time_files(
     tags = {"runtime": found.runtime, "cpu": found.machine, "reference": found.reference}
     tags |= {"sparse": found.sparse(), "busy": found.busy}
     if fastest := found.fastest():
-        tags["best"] = fastest[0]
-        metrics["latency/best_speedup"] = fastest[1]
-        told = own_quality(fastest[0], task, config, shipped.metrics, scores)
+        tags["best"] = fastest
+        metrics["latency/best_speedup"] = metrics[f"latency/{fastest}_speedup"]
+        told = own_quality(fastest, task, config, shipped.metrics, scores)
         metrics["latency/best_quality"] = told
     named = {f"{TAGS}{name}": value for name, value in tags.items() if value}
     named |= {f"{FAILED}{kind}": reason for kind, reason in found.failures.items()}

@@ -140,14 +140,14 @@ class Latency:
                     return one.prefix.replace(f"/{own}_", f"/{dense}_")
         return one.prefix
 
-    def fastest(self) -> tuple[str, float] | None:
-        """The cell's own file that is fastest by one thread, and its factor."""
+    def fastest(self) -> str | None:
+        """The cell's own file that is fastest by one thread, beside the dense network's."""
         found = [
             (speedup.median, one.kind)
             for one in self.timings
             if one.threads == 1 and one.kind not in _OWN and (speedup := self.speedup(one))
         ]
-        return max(found)[::-1] if found else None
+        return max(found)[1] if found else None
 
     def sparse(self) -> str:
         """Which files have operations that take weights without their zeros; empty for none."""
