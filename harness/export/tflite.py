@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
+from harness.export import apart
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare
 from harness.options import choice
@@ -171,8 +172,9 @@ def run(content: bytes, inputs: np.ndarray, name: str = "model.tflite") -> np.nd
     """Outputs of a TensorFlow Lite model for a batch of inputs, [n, ...].
 
     Raises:
-        ExportError: If the runtime refuses the file.
+        ExportError: If the runtime refuses the file, or dies of it (in a copy of this process).
     """
+    apart.require_survival(lambda: Runner(content, name)(inputs[:1]), name)
     return Runner(content, name)(inputs)
 
 
