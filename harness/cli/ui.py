@@ -52,6 +52,7 @@ def show(uri: str, sweep: str | None, port: int, *, opened: bool = False) -> int
         address = f"http://{HOST}:{port}"
         if _answers(server, address):
             _announce(landing, address, opened)
+            _say("MLflow opens its assistant beside a new browser's first page: its × closes it.")
             _say("Ctrl-C stops it.")
         return server.wait()
     finally:

@@ -36,10 +36,10 @@ def description(
         [
             f"**{config.model.name}** on **{config.dataset.name}** "
             f"({config.scale} scale), **{sparsity_label(config)}**, seed {config.seed}",
-            *(["", f"Data: {source}"] if source else []),
             "",
-            " · ".join(first),
+            " · ".join(first),  # MLflow folds away all but some three lines
             "",
+            *([f"Data: {source}", ""] if source else []),
             "| | |",
             "|---|---|",
             *rows,

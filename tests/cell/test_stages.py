@@ -244,6 +244,7 @@ def test_the_page_of_a_run_says_what_it_is(cells):
     assert "**mnist_cnn** on **mnist** (small scale), **random 75%**, seed 1" in note
     assert f"| test accuracy | {cells['random'].metrics['test/accuracy']:.2%} |" in note
     assert f"Data: {cells['random'].tags['harness.data']}\n" in note
+    assert note.index("test accuracy **") < note.index("Data: "), "the scores are not folded away"
     assert "Run it again: `harness run " in note
     name = cells["random"].tags["mlflow.runName"]
     assert name.startswith("mnist_cnn · random 75% · ")

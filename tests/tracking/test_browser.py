@@ -41,7 +41,8 @@ def served(swept, tmp_path_factory):
         text=True,
     )
     try:
-        runs_line, charts_line, stop = (process.stdout.readline() for _ in range(3))
+        runs_line, charts_line, assistant, stop = (process.stdout.readline() for _ in range(4))
+        assert "assistant" in assistant
         assert "Ctrl-C stops it" in stop
         links = [line.rpartition(" ")[2].strip() for line in (runs_line, charts_line)]
         yield f"http://127.0.0.1:{port}", links, (folder / "link").read_text().strip()
