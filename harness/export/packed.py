@@ -22,7 +22,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import container, entropy, tflite
 from harness.export.base import Format, Samples
-from harness.export.comparison import Comparison, agree
+from harness.export.comparison import Comparison, agree, outputs_of
 from harness.export.keras_file import number_shared
 from harness.options import choice
 
@@ -51,8 +51,8 @@ class Packed(Format):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, reads it back and runs what it holds."""
         content = pack(model)
-        outputs = np.asarray(_loaded(content, path.name)(samples.inputs, training=False))
-        expected = np.asarray(model(samples.inputs, training=False))
+        outputs = outputs_of(_loaded(content, path.name), samples.inputs)
+        expected = outputs_of(model, samples.inputs)
         compared = agree(path.name, outputs, expected)
         tflite.write(path, content)
         return compared

@@ -11,7 +11,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import apart
 from harness.export.base import Format, Samples, refusal
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
 from harness.quiet import captured
 
@@ -77,7 +77,7 @@ def to_tflite(
             beyond the tolerance.
     """
     content = convert(model, path.name, options)
-    expected = np.asarray(model(samples, training=False))
+    expected = outputs_of(model, samples)
     compared = compare(path.name, run(content, samples, path.name), expected, tolerance)
     write(path, content)
     return compared
