@@ -165,12 +165,18 @@ class ExportOptions(Options):
     weights have a check of their own (`harness.export.comparison.agree`).
 
     `clusters` is how many values a kernel of a clustered format has beside zero (null: 16).
+    With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set
+    is false, lest cells that were never timed are others than they were.
     """
 
     name: str = decides(NOTHING, UNNAMED)
     formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
     tolerance: float = decides(MEASUREMENT, 1e-3)
     clusters: int | None = decides(MEASUREMENT, None)
+    latency: bool | None = decides(MEASUREMENT, None)
+
+    def __post_init__(self) -> None:
+        self.latency = self.latency or None
 
     def check(self, dataset: Any) -> None:
         """Refuses unknown formats, and those that a model of such data cannot have.

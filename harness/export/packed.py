@@ -22,7 +22,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import container, entropy, tflite
 from harness.export.base import Format, Samples
-from harness.export.comparison import Comparison, agree
+from harness.export.comparison import Comparison, agree, outputs_of
 from harness.export.keras_file import number_shared
 from harness.options import choice
 
@@ -52,8 +52,8 @@ class Packed(Format):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, reads it back and runs what it holds."""
         content = self.content(model)
-        outputs = np.asarray(_loaded(content, path.name)(samples.inputs, training=False))
-        expected = np.asarray(model(samples.inputs, training=False))
+        outputs = outputs_of(_loaded(content, path.name), samples.inputs)
+        expected = outputs_of(model, samples.inputs)
         compared = agree(path.name, outputs, expected)
         tflite.write(path, content)
         return compared
@@ -91,6 +91,24 @@ def pack(
     """
     config = json.loads(model.to_json())
     number_shared(config, {})
+    return container.pack({"model": config}, _arrays(model, rounding, beside))
+
+
+def bound(model: "keras.Model") -> float:
+    """Bytes that no coding of a model's masks and 8-bit values, one by one, can do without.
+
+    Args:
+        model: as for `pack`.
+    """
+    return container.bound(_arrays(model))
+
+
+def _arrays(
+    model: "keras.Model",
+    rounding: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    beside: str = SCALE,
+) -> dict[str, np.ndarray]:
+    """The weights by number, kernels as 8-bit integers with what turns them into weights."""
     arrays: dict[str, np.ndarray] = {}
     settled = _settled_normalizations(model)
     for number, weight in enumerate(model.weights):
@@ -100,7 +118,7 @@ def pack(
             arrays[key], arrays[f"{key}{beside}"] = (rounding or quantize)(value)
         else:
             arrays[key] = value
-    return container.pack({"model": config}, arrays)
+    return arrays
 
 
 def load(path: Path | str) -> "keras.Model":

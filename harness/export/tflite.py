@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
+from harness.export import apart
 from harness.export.base import Format, Samples, refusal
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
 from harness.quiet import captured
 
@@ -76,7 +77,7 @@ def to_tflite(
             beyond the tolerance.
     """
     content = convert(model, path.name, options)
-    expected = np.asarray(model(samples, training=False))
+    expected = outputs_of(model, samples)
     compared = compare(path.name, run(content, samples, path.name), expected, tolerance)
     write(path, content)
     return compared
@@ -171,8 +172,9 @@ def run(content: bytes, inputs: np.ndarray, name: str = "model.tflite") -> np.nd
     """Outputs of a TensorFlow Lite model for a batch of inputs, [n, ...].
 
     Raises:
-        ExportError: If the runtime refuses the file.
+        ExportError: If the runtime refuses the file, or dies of it (in a copy of this process).
     """
+    apart.require_survival(lambda: Runner(content, name)(inputs[:1]), name)
     return Runner(content, name)(inputs)
 
 

@@ -1,0 +1,170 @@
+"""Times TensorFlow Lite files side by side, interleaved in one run.
+
+Every file runs in a process of its own, so that one whose interpreter dies takes nothing with it;
+the processes take turns, so that what else the machine does meets all alike.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import numpy as np
+
+from harness.errors import ExportError
+from harness.export.timing import machine
+from harness.export.timing.latency import Latency, Timing
+
+#: Turns of each file, and the milliseconds that a turn should last.
+ROUNDS, TURN_MS = 15, 40.0
+#: Runs before any are timed.
+_WARM_UP = 3
+#: Seconds after which an interpreter that does not answer is given up.
+PATIENCE = 300.0
+#: A machine is called busy where others take this share of its cores' time, or where the middle
+#: half of a file's times spreads over more than this share of their median.
+_OTHERS, _SPREAD = 0.1, 0.2
+
+
+def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> Latency:
+    """Times TensorFlow Lite files.
+
+    Args:
+        files: format (or `DENSE`, …) -> file.
+        threads: how many, each in turn; by default one and as many as there are cores.
+    """
+    threads = sorted({1, os.cpu_count() or 1}) if threads is None else threads
+    failures: dict[str, str] = {}
+    timings: list[Timing] = []
+    runtime, watch = "", machine.Watch()
+    for count in threads:  # processes with all threads would disturb those with one
+        opened: dict[str, _Child] = {}
+        try:
+            for kind, path in files.items():
+                if kind not in failures:
+                    _attempt(failures, kind, partial(_open, opened, kind, path, count))
+            _take_turns(opened, failures)
+            for kind, child in opened.items():
+                runtime = child.told["runtime"]
+                if kind not in failures:
+                    timings.append(_timing(kind, count, child))
+        finally:
+            for child in opened.values():
+                child.end()
+    timings = [one for one in timings if one.kind not in failures]
+    doubts = _doubts(watch.others(), timings)
+    return Latency(timings, failures, runtime, machine.features(), doubts)
+
+
+def _take_turns(opened: "Mapping[str, _Child]", failures: dict[str, str]) -> None:
+    kinds = list(opened)
+    for number in range(ROUNDS):
+        # rotated, or what comes again and again would always meet the same file
+        start = number % len(kinds) if kinds else 0
+        for kind in kinds[start:] + kinds[:start]:
+            if kind not in failures:
+                _attempt(failures, kind, opened[kind].turn)
+
+
+def _open(opened: "dict[str, _Child]", kind: str, path: Path, threads: int) -> None:
+    opened[kind] = _Child(path, threads)
+
+
+def _attempt(failures: dict[str, str], kind: str, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except ExportError as error:
+        failures[kind] = str(error)
+
+
+class _Child:
+    """A process with one file, warm."""
+
+    def __init__(self, path: Path, threads: int):
+        self.turns: list[list[float]] = []
+        self._name = path.name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.export.timing.child", str(path), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.told = self._answer()
+            self._count = 1
+            warm = float(np.min(self._run(_WARM_UP)))
+        except BaseException:
+            self.end()
+            raise
+        self._count = int(np.clip(TURN_MS / max(warm, 1e-3), 1, 200))
+
+    def turn(self) -> None:
+        """Runs the file for a while."""
+        self.turns.append(self._run(self._count))
+
+    def end(self) -> None:
+        """Lets the process go."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _run(self, count: int) -> list[float]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{count}\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it died: its answer says how
+        return list(self._answer())
+
+    def _answer(self) -> Any:
+        """A line of JSON; remarks of the runtime before it are passed over."""
+        assert self._process.stdout is not None
+        late = Timer(PATIENCE, self._process.kill)
+        late.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith(("{", "[")):
+                    return json.loads(line)
+        finally:
+            gave_up = not late.is_alive()
+            late.cancel()
+        _, remarks = self._process.communicate()
+        lines = [line for line in remarks.splitlines() if line.strip()]
+        code = self._process.returncode
+        how = f"died of signal {-code}" if code < 0 else f"ended with {code}"
+        if gave_up:
+            how = f"gave no answer in {PATIENCE:g} s"
+        raise ExportError(
+            f"{self._name}: its interpreter {how}" + (f": {lines[-1].strip()}" if lines else "")
+        )
+
+
+def _timing(kind: str, threads: int, child: _Child) -> Timing:
+    times = [time for turn in child.turns for time in turn]
+    low, median, high = map(float, np.percentile(times, [25, 50, 75]))
+    rounds = [round(statistics.median(turn), 5) for turn in child.turns]
+    told = child.told
+    return Timing(
+        kind, threads, median, low, high, len(times), rounds, told["ops"], told["sparse"]
+    )  # fmt: skip
+
+
+def _doubts(others: float | None, timings: Sequence[Timing]) -> str:
+    doubts = []
+    if others is not None and others > _OTHERS:
+        doubts.append(f"other work took {others:.0%} of the cores' time")
+    wide = [one for one in timings if one.spread > _SPREAD]
+    if wide:
+        worst = max(wide, key=lambda one: one.spread)
+        doubts.append(
+            f"{len(wide)} of {len(timings)} spread over {_SPREAD:.0%} or more of their median"
+            f" ({worst.kind} {worst.spread:.0%})"
+        )
+    return "; ".join(doubts)
