@@ -75,7 +75,7 @@ def _files(path: Path, model: str) -> str:
                     "" if row["variant"] in ("n/a", "") else f"`{differs}`",
                     f"{row['seeds']} of {row['seeds_planned']}",
                     _estimate(row, "mean", "", ""),
-                    _number(row["best_quality"]),
+                    _number(row.get("best_quality")),
                     f"{size:,.0f}",
                     f"{first / size:.2f}",
                 ]
