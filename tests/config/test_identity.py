@@ -83,6 +83,7 @@ NOTHING = {
 #: What decides how a trained model is measured.
 MEASURED = {
     "scale",
+    "export.clusters",
     "export.formats",
     "export.tolerance",
     "export.latency",
