@@ -32,7 +32,7 @@ from harness.export import size as sizes_of
 from harness.export.dynamic import TfliteDynamic
 from harness.export.sparse import sparsely
 from harness.export.tflite import convert
-from harness.export.timing.measure import measure
+from harness.export.timing.latency import measure
 from harness.models import MODELS, build
 from harness.tracking.provenance import cpu_model
 
@@ -183,6 +183,10 @@ def inception(quick: bool) -> None:
     seconds = written - begin
     print(f"{name}: {len(made.artifacts)} of {len(kinds) + 1} files")
     print(f"{seconds:.0f} s to write, compare and weigh them, {60 * minutes - seconds:.0f} to time")
+    spent = sum(os.times()[:4])
+    print(
+        f"{spent:.0f} s of processors' time in all, on a machine of load {os.getloadavg()[0]:.1f}"
+    )
     aim = None if quick else INCEPTION_MINUTES
     tell(f"{name}: all formats, sizes and latency", minutes, aim, " min", most=True)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cell.shipping import Shipped, own_quality
 from harness.export.base import FORMATS
-from harness.export.timing.latency import DENSE, DENSE_INT8, Latency
-from harness.export.timing.measure import measure
+from harness.export.timing.latency import measure
+from harness.export.timing.times import DENSE, DENSE_INT8, Latency
 from harness.tracking import dense
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def time_files(
         config: the cell.
         scores: of the model itself.
         against: what `baseline` gave; empty for a cell that is its own.
-        threads: as for `harness.export.timing.measure`.
+        threads: as for `harness.export.timing.latency`.
     """
     own = {each.kind: each.path for each in shipped.artifacts if each.path.suffix == ".tflite"}
     if not own:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.export.timing.latency import BUSY, GAIN, NO_GAIN
+from harness.export.timing.times import BUSY, GAIN, NO_GAIN
 from harness.report.collect import Run
 from harness.report.entries import Entry
 

@@ -9,7 +9,7 @@ import pytest
 from harness.cli.commands import _parse
 from harness.export import FORMATS
 from harness.export.timing import scripts
-from harness.export.timing.latency import BUSY, NO_GAIN
+from harness.export.timing.times import BUSY, NO_GAIN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
 COMMANDS = [

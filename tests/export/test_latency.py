@@ -12,10 +12,10 @@ import pytest
 
 from harness.errors import ExportError
 from harness.export import sparse, tflite
+from harness.export.timing import latency as measuring
 from harness.export.timing import machine
-from harness.export.timing import measure as measuring
-from harness.export.timing.latency import NO_GAIN, Latency, Timing
-from harness.export.timing.measure import measure
+from harness.export.timing.latency import measure
+from harness.export.timing.times import NO_GAIN, Latency, Timing
 
 
 def net(share, block):

@@ -1,179 +1,195 @@
-"""What one example takes in a stock runtime, and how that compares with the dense network.
+"""Times TensorFlow Lite files side by side, interleaved in one run.
 
-Milliseconds of different moments are not comparable; factors are of files that took turns in one
-run (`harness.export.timing.measure`), round by round.
+Every file runs in a process of its own, so that one whose interpreter dies takes nothing with it;
+the processes take turns, so that what else the machine does meets all alike.
 """
 
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Timer
+from typing import Any
 
 import numpy as np
 
-#: The dense baseline's files, beside those of the cell; a dense cell is its own baseline.
-DENSE, DENSE_INT8 = "dense", "dense_int8"
-_OWN = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
-#: A file this much faster than the dense one gains something.
-GAIN = 1.05
-#: What is said of a sparse file that does not.
-NO_GAIN = "no gain: stock kernels do not skip these zeros"
-BUSY = "BUSY MACHINE"
+from harness.errors import ExportError
+from harness.export.timing import machine
+from harness.export.timing.times import Latency, Timing
+
+#: Turns of each file, and the milliseconds that a turn should last.
+ROUNDS, TURN_MS = 15, 40.0
+#: Runs before any are timed.
+_WARM_UP = 3
+#: Seconds after which an interpreter that does not answer is given up.
+PATIENCE = 300.0
+#: A machine is called busy where others take this share of its cores' time, or where the middle
+#: half of a file's times spreads over more than this share of their median.
+_OTHERS, _SPREAD = 0.1, 0.2
 
 
-@dataclass(frozen=True)
-class Timing:
-    """One file with so many threads.
+def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> Latency:
+    """Times TensorFlow Lite files.
 
-    Attributes:
-        kind: the format, or `DENSE`, `DENSE_INT8`.
-        threads: of the interpreter.
-        median_ms: of an example, batch 1.
-        low_ms: a quarter of the runs took no longer.
-        high_ms: a quarter took longer.
-        runs: how many there were.
-        rounds: the median of each turn, milliseconds.
-        ops: operations in the file, by name.
-        sparse: those of them that take weights without their zeros.
+    Args:
+        files: format (or `DENSE`, …) -> file.
+        threads: how many, each in turn; by default one and as many as there are cores.
     """
+    threads = sorted({1, os.cpu_count() or 1}) if threads is None else threads
+    failures: dict[str, str] = {}
+    timings: list[Timing] = []
+    runtime, watch = "", machine.Watch()
+    for count in threads:  # processes with all threads would disturb those with one
+        opened: dict[str, _Child] = {}
+        try:
+            for kind, path in files.items():
+                if kind not in failures:
+                    _attempt(failures, kind, partial(_open, opened, kind, path, count))
+            _take_turns(opened, failures)
+            for kind, child in opened.items():
+                runtime = child.told["runtime"]
+                if kind not in failures:
+                    timings.append(_timing(kind, count, child))
+        finally:
+            for child in opened.values():
+                child.end()
+    timings = [one for one in timings if one.kind not in failures]
+    doubts = _doubts(watch.others(), timings)
+    return Latency(timings, failures, runtime, machine.features(), doubts)
 
-    kind: str
-    threads: int
-    median_ms: float
-    low_ms: float
-    high_ms: float
-    runs: int
-    rounds: Sequence[float]
-    ops: Mapping[str, int]
-    sparse: Mapping[str, int]
 
-    @property
-    def spread(self) -> float:
-        """The middle half of the times, of their median."""
-        return (self.high_ms - self.low_ms) / self.median_ms
+def require_survival(content: bytes, name: str) -> None:
+    """Refuses a file that kills the process which runs it, in one of its own.
 
-    @property
-    def prefix(self) -> str:
-        """What its metrics' names begin with."""
-        return f"latency/{self.kind}_{'' if self.threads == 1 else 'all_threads_'}"
+    What another runtime merely refuses is left to the one that is to run it.
 
-
-@dataclass(frozen=True)
-class Speedup:
-    """How many times faster a file is than the dense network's, round by round.
-
-    Attributes:
-        median: of the rounds.
-        low: a quarter of them gave no more.
-        high: a quarter gave more.
+    Raises:
+        ExportError: it died; names the signal.
     """
-
-    median: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Latency:
-    """All files of one run.
-
-    Attributes:
-        timings: by number of threads, then file.
-        failures: format -> why it was not timed.
-        runtime: its name and version.
-        cpu: the processor's instruction sets that matter here.
-        busy: why the times are to be doubted; empty if there is no reason.
-    """
-
-    timings: list[Timing]
-    failures: Mapping[str, str]
-    runtime: str
-    cpu: Sequence[str]
-    busy: str = ""
-
-    @property
-    def reference(self) -> str:
-        """What factors are against: the dense baseline's file, or else the float32 one.
-
-        The latter computes with dense kernels whatever its zeros, but on as many channels as
-        the cell's network has left.
-        """
-        kinds = {one.kind for one in self.timings}
-        return next((kind for kind in (DENSE, _OWN[DENSE]) if kind in kinds), "")
-
-    @property
-    def machine(self) -> str:
-        """The processor's architecture and instruction sets."""
-        return f"{platform.machine()}: {', '.join(self.cpu) or '-'}"
-
-    def speedup(self, one: Timing) -> Speedup | None:
-        """A file beside the reference with as many threads; None where that was not timed."""
-        for base in self.timings:
-            if (base.kind, base.threads) == (self.reference, one.threads):
-                factors = np.divide(base.rounds, one.rounds)
-                return Speedup(*map(float, np.percentile(factors, [50, 25, 75])))
-        return None
-
-    def metrics(self) -> dict[str, float]:
-        """Milliseconds with quartiles, and factors: `latency/tflite_ms`, `…_speedup` and so on.
-
-        `all_threads_` stands in the names of those by all threads. The dense network's are
-        `latency/dense_…`, whosever file that is.
-        """
-        found: dict[str, float] = {}
-        for one in self.timings:
-            speedup = self.speedup(one)
-            for prefix in {one.prefix, self._dense_prefix(one)}:
-                found |= {
-                    f"{prefix}ms": round(one.median_ms, 4),
-                    f"{prefix}low_ms": round(one.low_ms, 4),
-                    f"{prefix}high_ms": round(one.high_ms, 4),
-                }
-                if speedup is not None:
-                    found[f"{prefix}speedup"] = round(speedup.median, 4)
-        return found
-
-    def _dense_prefix(self, one: Timing) -> str:
-        """The prefix of a file that is its own dense network's, if it is, or its own."""
-        if self.reference == _OWN[DENSE]:
-            for dense, own in _OWN.items():
-                if one.kind == own:
-                    return one.prefix.replace(f"/{own}_", f"/{dense}_")
-        return one.prefix
-
-    def fastest(self) -> str | None:
-        """The cell's own file that is fastest by one thread, beside the dense network's."""
-        found = [
-            (speedup.median, one.kind)
-            for one in self.timings
-            if one.threads == 1 and one.kind not in _OWN and (speedup := self.speedup(one))
-        ]
-        return max(found)[1] if found else None
-
-    def sparse(self) -> str:
-        """Which files have operations that take weights without their zeros; empty for none."""
-        told = {one.kind: _counted(one.sparse) for one in self.timings if one.sparse}
-        return "; ".join(f"{kind}: {what}" for kind, what in told.items())
-
-    def __str__(self) -> str:
-        lines = [f"{self.runtime}, batch 1; {self.machine}; factors against {self.reference}"]
-        lines += [self._line(one) for one in self.timings]
-        lines += [f"not timed: {kind}: {reason}" for kind, reason in self.failures.items()]
-        if self.busy:
-            lines.append(f"{BUSY}, times doubtful: {self.busy}")
-        return "\n".join(lines)
-
-    def _line(self, one: Timing) -> str:
-        speedup = self.speedup(one)
-        notes = [f"sparse: {_counted(one.sparse)}"] if one.sparse else []
-        if one.kind.endswith("_sparse") and speedup is not None and speedup.median < GAIN:
-            notes.append(NO_GAIN)
-        threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
-        times = f"{one.median_ms:.3f} ms ({one.low_ms:.3f}-{one.high_ms:.3f})"
-        against = ""
-        if speedup is not None:
-            against = f"{speedup.median:.2f}× ({speedup.low:.2f}-{speedup.high:.2f})"
-        return f"{one.kind:22} {threads:10} {times:28} {against:18} {'; '.join(notes)}".rstrip()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(content)
+        try:
+            _Child(path, 1).end()
+        except _DiedError:
+            raise
+        except ExportError:
+            pass
 
 
-def _counted(ops: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in ops.items())
+class _DiedError(ExportError):
+    """An interpreter that a signal ended."""
+
+
+def _take_turns(opened: "Mapping[str, _Child]", failures: dict[str, str]) -> None:
+    kinds = list(opened)
+    for number in range(ROUNDS):
+        # rotated, or what comes again and again would always meet the same file
+        start = number % len(kinds) if kinds else 0
+        for kind in kinds[start:] + kinds[:start]:
+            if kind not in failures:
+                _attempt(failures, kind, opened[kind].turn)
+
+
+def _open(opened: "dict[str, _Child]", kind: str, path: Path, threads: int) -> None:
+    opened[kind] = _Child(path, threads)
+
+
+def _attempt(failures: dict[str, str], kind: str, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except ExportError as error:
+        failures[kind] = str(error)
+
+
+class _Child:
+    """A process with one file, warm."""
+
+    def __init__(self, path: Path, threads: int):
+        self.turns: list[list[float]] = []
+        self._name = path.name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.export.timing.child", str(path), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.told = self._answer()
+            self._count = 1
+            warm = float(np.min(self._run(_WARM_UP)))
+        except BaseException:
+            self.end()
+            raise
+        self._count = int(np.clip(TURN_MS / max(warm, 1e-3), 1, 200))
+
+    def turn(self) -> None:
+        """Runs the file for a while."""
+        self.turns.append(self._run(self._count))
+
+    def end(self) -> None:
+        """Lets the process go."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _run(self, count: int) -> list[float]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{count}\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it died: its answer says how
+        return list(self._answer())
+
+    def _answer(self) -> Any:
+        """A line of JSON; remarks of the runtime before it are passed over."""
+        assert self._process.stdout is not None
+        late = Timer(PATIENCE, self._process.kill)
+        late.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith(("{", "[")):
+                    return json.loads(line)
+        finally:
+            gave_up = not late.is_alive()
+            late.cancel()
+        _, remarks = self._process.communicate()
+        lines = [line for line in remarks.splitlines() if line.strip()]
+        code = self._process.returncode
+        how = f"died of signal {-code}" if code < 0 else f"ended with {code}"
+        if gave_up:
+            how = f"gave no answer in {PATIENCE:g} s"
+        kind = _DiedError if code < 0 and not gave_up else ExportError
+        raise kind(
+            f"{self._name}: its interpreter {how}" + (f": {lines[-1].strip()}" if lines else "")
+        )
+
+
+def _timing(kind: str, threads: int, child: _Child) -> Timing:
+    times = [time for turn in child.turns for time in turn]
+    low, median, high = map(float, np.percentile(times, [25, 50, 75]))
+    rounds = [round(statistics.median(turn), 5) for turn in child.turns]
+    told = child.told
+    return Timing(
+        kind, threads, median, low, high, len(times), rounds, told["ops"], told["sparse"]
+    )  # fmt: skip
+
+
+def _doubts(others: float | None, timings: Sequence[Timing]) -> str:
+    doubts = []
+    if others is not None and others > _OTHERS:
+        doubts.append(f"other work took {others:.0%} of the cores' time")
+    wide = [one for one in timings if one.spread > _SPREAD]
+    if wide:
+        worst = max(wide, key=lambda one: one.spread)
+        doubts.append(
+            f"{len(wide)} of {len(timings)} spread over {_SPREAD:.0%} or more of their median"
+            f" ({worst.kind} {worst.spread:.0%})"
+        )
+    return "; ".join(doubts)
