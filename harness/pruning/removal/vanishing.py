@@ -23,7 +23,6 @@ from harness.pruning.permutation.channel_graph import (
     Space,
     fix,
     variable_of,
-    width,
 )
 
 L = keras.layers
@@ -143,4 +142,7 @@ def kept_width(layout: Layout, kept: dict[int, np.ndarray]) -> int:
         kept: id of a space -> bool array, True for the channels that stay; all do of a space
             that is not in it.
     """
-    return width(layout) - sum(int(np.sum(~kept[id(s.root())])) for s in layout if id(s.root()) in kept)
+    return sum(
+        int(kept[id(space.root())].sum()) if id(space.root()) in kept else space.size
+        for space in layout
+    )
