@@ -16,6 +16,7 @@ import yaml
 
 from harness import data, metrics
 from harness.cell.shipping import Shipped, ship
+from harness.cell.shrinking import smaller
 from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
@@ -47,6 +48,7 @@ def export_again(
     out: Path,
     on_stage: Callable[[str], None] = lambda stage: None,
     timed: bool = False,
+    shrunk: bool = False,
 ) -> tuple[str, bool]:
     """Writes the files of a trained model into a folder.
 
@@ -59,6 +61,7 @@ def export_again(
         out: the folder; made if missing, files of the same names replaced.
         on_stage: hears what is being done.
         timed: whether the TensorFlow Lite files are timed, too (`harness.export.timing`).
+        shrunk: whether the files are those of the model without its dead channels.
 
     Returns:
         What to print, and whether all formats were written.
@@ -74,9 +77,8 @@ def export_again(
     data.require(config.dataset)
     out.mkdir(parents=True, exist_ok=True)
     with found.file() as path:
-        shipped = _shipped(config, path, found.trained_here, out, on_stage)
-    text = _table(config, shipped, out)
-    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags)}
+        shipped, told, line = _shipped(config, path, found.trained_here, out, on_stage, shrunk)
+    text = _table(config, shipped, out) + line
     if timed:
         on_stage("timing")
         found_times = _times(config, shipped, out)
@@ -96,8 +98,14 @@ def _times(config: Config, shipped: Shipped, out: Path) -> latency.Latency:
 
 
 def _shipped(
-    config: Config, path: Path, trained_here: bool, out: Path, on_stage: Callable[[str], None]
-) -> Shipped:
+    config: Config,
+    path: Path,
+    trained_here: bool,
+    out: Path,
+    on_stage: Callable[[str], None],
+    shrunk: bool,
+) -> tuple[Shipped, dict[str, Any], str]:
+    """The files; what to note of them; and a line about the model, if it was made smaller."""
     from harness import tasks
 
     task = tasks.of(config)
@@ -106,10 +114,16 @@ def _shipped(
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(config.dataset)
         model = _load(config, path, task, examples, trained_here)
+    more, line = {}, ""
+    if shrunk:
+        on_stage("shrinking")
+        model, more["shrunk"], line = smaller(model, task.samples(examples, config).inputs)
     on_stage("evaluating")
     scores = task.evaluate(model, examples, config)
     shipped = ship(task, model, examples, config, scores, out, on_stage)
-    return replace(shipped, metrics={**scores.metrics("test"), **shipped.metrics})
+    shipped = replace(shipped, metrics={**scores.metrics("test"), **shipped.metrics})
+    told = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags), **more}
+    return shipped, told, line and f"\n{line}"
 
 
 def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bool) -> Any:
