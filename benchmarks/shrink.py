@@ -1,6 +1,6 @@
 """What dead channels taken out are worth in a stock runtime: MobileNetV1 at half the multiply-adds.
 
-    python -m benchmarks.shrink [--sparsity 0.3] [--width 1.0] [--size 224]
+    python -m benchmarks.shrink [--sparsity 0.3] [--width 1.0] [--size 224] [--quick]
 
 Full size, weights as initialised: time does not depend on their values. The dense network, the
 pruned one with its dead channels in place, and the shrunk one, each a float32 TensorFlow Lite file
@@ -10,15 +10,17 @@ Target: the shrunk one 1.5 times as fast as the dense one, or faster.
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.export.timing import latency
 
 TARGET = 1.5
 SPARSITY = 0.3
+_SIZE, _QUICK_SIZE = 224, 96
 
 
-def ratios(sparsity: float = SPARSITY, width: float = 1.0, size: int = 224) -> dict[str, float]:
+def ratios(sparsity: float = SPARSITY, width: float = 1.0, size: int = _SIZE) -> dict[str, float]:
     """Dense over shrunk.
 
     Args:
@@ -68,20 +70,28 @@ def ratios(sparsity: float = SPARSITY, width: float = 1.0, size: int = 224) -> d
     }
 
 
-def main() -> None:
-    """Prints the ratios, and whether the target is met."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the ratios, and whether the target is met.
+
+    Args:
+        arguments: of the command line; by default this process's.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sparsity", type=float, default=SPARSITY)
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--size", type=int, default=224)
-    found = ratios(**vars(parser.parse_args()))
+    parser.add_argument("--size", type=int, default=_SIZE)
+    parser.add_argument("--quick", action="store_true", help="smaller images; no target")
+    parsed = parser.parse_args(arguments)
+    size = _QUICK_SIZE if parsed.quick else parsed.size
+    found = ratios(parsed.sparsity, parsed.width, size)
     print(
         f"{found['multiply_adds']:.2f}× fewer multiply-adds, {found['parameters']:.2f}× fewer"
         f" parameters, {found['bytes']:.2f}× fewer bytes"
     )
     print(f"dead channels in place: {found['latency_not_shrunk']:.2f}× as fast as dense")
-    met = "met" if found["latency"] >= TARGET else "missed"
-    print(f"taken out: {found['latency']:.2f}× as fast as dense; target {TARGET}×: {met}")
+    full = (parsed.sparsity, parsed.width, size) == (SPARSITY, 1.0, _SIZE)
+    met = f"; target {TARGET}×: {'met' if found['latency'] >= TARGET else 'missed'}" if full else ""
+    print(f"taken out: {found['latency']:.2f}× as fast as dense{met}")
 
 
 if __name__ == "__main__":

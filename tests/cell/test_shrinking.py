@@ -1,4 +1,4 @@
-"""`sparsity=channels`, end to end: a cell, its files without dead channels, and those of an export."""
+"""`sparsity=channels`, end to end: a cell, its smaller files, and those of an export."""
 
 import json
 
