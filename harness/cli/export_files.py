@@ -44,7 +44,13 @@ def export(parsed: argparse.Namespace) -> int:
         print(f"{stage} …", file=sys.stderr)  # noqa: T201
 
     text, complete = export_again(
-        source, overrides, formats, parsed.out, on_stage, parsed.latency, parsed.shrink
+        source,
+        overrides,
+        formats,
+        parsed.out,
+        on_stage,
+        timed=parsed.latency,
+        shrunk=parsed.shrink,
     )
     print(text)  # noqa: T201
     return 0 if complete else 1
