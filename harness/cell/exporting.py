@@ -18,6 +18,7 @@ import yaml
 from harness import data, tasks
 from harness.cell import exported, timing
 from harness.cell.shipping import Shipped, ship
+from harness.cell.shrinking import smaller
 from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
@@ -56,6 +57,7 @@ def export_again(
     on_stage: Callable[[str], None] = lambda stage: None,
     timed: bool = False,
     scripted: bool = False,
+    shrunk: bool = False,
 ) -> tuple[str, bool]:
     """Writes the files of a trained model into a folder.
 
@@ -69,6 +71,7 @@ def export_again(
         on_stage: hears what is being done.
         timed: whether the TensorFlow Lite files are timed, too (`harness.export.timing`).
         scripted: whether scripts are written that time them elsewhere.
+        shrunk: whether the files are those of the model without its dead channels.
 
     Returns:
         What to print, and whether all formats were written.
@@ -86,13 +89,15 @@ def export_again(
     task = tasks.of(config)
     task.require()
     with found.file() as path:
-        shipped, scores = _shipped(config, task, path, found.run_id is not None, out, on_stage)
+        here = found.run_id is not None
+        shipped, scores, more, line = _shipped(config, task, path, here, out, on_stage, shrunk)
     dense = found.dense
     uri = config.tracking.uri
     sizes = cell_run.final_metrics(config.tracking, dense, ("size/",)) if dense else {}
     texts = [exported.table(config, shipped, sizes)]
     texts += [f"failed: {one.kind}: {one.reason}" for one in shipped.failures]
-    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags)}
+    texts += [line] if line else []
+    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags), **more}
     against = {}
     if timed or scripted:
         with timing.baseline(uri, None if dense == found.run_id else dense) as copies:
@@ -124,7 +129,9 @@ def _shipped(
     trained_here: bool,
     out: Path,
     on_stage: Callable[[str], None],
-) -> tuple[Shipped, Any]:
+    shrunk: bool,
+) -> tuple[Shipped, Any, dict[str, Any], str]:
+    """The files; the scores; and, of a model made smaller, what to note of it, and as a line."""
     from harness.export import packed
     from harness.models.layers.plain import plain
 
@@ -132,11 +139,15 @@ def _shipped(
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(config.dataset)
         model = _load(config, path, task, examples, trained_here)
+    more, line = {}, ""
+    if shrunk:
+        on_stage("shrinking")
+        model, more["shrunk"], line = smaller(model, task.samples(examples, config).inputs)
     on_stage("evaluating")
     scores = task.evaluate(model, examples, config)
     shipped = ship(task, model, examples, config, scores, out, on_stage)
     told = {**scores.metrics("test"), exported.BOUND: packed.bound(plain(model)), **shipped.metrics}
-    return replace(shipped, metrics=told), scores
+    return replace(shipped, metrics=told), scores, more, line
 
 
 def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bool) -> Any:

@@ -23,6 +23,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write scripts that time the files on an Arm device and on a GPU",
     )
+    parser.add_argument(
+        "--shrink", action="store_true", help="take dead channels out of the model first"
+    )
     parser.set_defaults(command=export)
 
 
@@ -53,6 +56,7 @@ def export(parsed: argparse.Namespace) -> int:
         on_stage,
         timed=parsed.latency,
         scripted=parsed.benchmark_script,
+        shrunk=parsed.shrink,
     )
     print(text)  # noqa: T201
     return 0 if complete else 1

@@ -108,7 +108,10 @@ def test_a_format_that_fails_is_told_and_ends_in_1(folder, run):
         (("f" * 32,), "run " + "f" * 32 + ": its artifact config.yaml cannot be read"),
         (("nothing.keras",), "received nothing.keras; accepted: a run's id (32 hex digits), a"),
         ((*CELL, "seed=99"), "has these weights; train it first: harness run"),
-        ((*CELL, "--formats", "tflit"), "received 'tflit'; accepted: packed, saved_model"),
+        (
+            (*CELL, "--formats", "tflit"),
+            "received 'tflit'; accepted: keras_shrunk, packed, saved_model",
+        ),
         (("broken.keras", *CELL), "broken.keras: Keras cannot read it: "),
         (("broken.packed", *CELL), "broken.packed: no container of a packed model"),
     ],
