@@ -19,7 +19,9 @@ def test_the_benchmark_leaves_out_blocks_as_the_pattern_ranks_them():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
-def test_recurrent_layers_give_what_their_model_gives_and_run_sparse(share, tmp_path):
+def test_a_recurrent_network_gives_what_its_model_gives_and_its_dense_layer_runs_sparse(
+    share, tmp_path
+):
     examples = np.random.default_rng(0).normal(size=(2, 16, 64)).astype(np.float32)
     path = tmp_path / "model.tflite"
     compared = tflite.to_tflite(network(64, 64, share), path, examples, 1e-3, sparse.sparsely)
