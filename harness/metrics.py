@@ -210,6 +210,8 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 _BY_NAME = {metric.name: metric for metric in METRICS}
+#: What a task is judged by: the scores of an exported file that its run's page shows.
+_HEADLINES = {metric.name for metric in METRICS if FIRST in metric.shown and metric.by == _TESTS}
 
 
 def find(name: str) -> Metric:
@@ -227,8 +229,25 @@ def shown(place: str) -> list[Metric]:
 
 
 def present(place: str, values: Mapping[str, float]) -> list[tuple[Metric, float]]:
-    """The metrics of a place that a run has, with its values."""
-    return [(metric, values[metric.name]) for metric in shown(place) if metric.name in values]
+    """The metrics of a place that a run has, with its values; on the page its files' own, too."""
+    found = [(metric, values[metric.name]) for metric in shown(place) if metric.name in values]
+    if place == PAGE:
+        own = [(_own_score(name), values[name]) for name in values if name not in _BY_NAME]
+        found += [(metric, value) for metric, value in own if metric is not None]
+    return found
+
+
+def _own_score(name: str) -> Metric | None:
+    """The metric of an exported file's own score: the model's, under the file's prefix.
+
+    A format says its prefix (`harness.export.base.Format.scored`), and nothing else need name it.
+    """
+    prefix, _, end = name.partition("/")
+    model = _BY_NAME.get(f"test/{end}")
+    kind = prefix.removeprefix("test_")
+    if model is None or kind == prefix or model.name not in _HEADLINES:
+        return None
+    return replace(model, name=name, label=f"{model.label}, file {kind}", shown=(PAGE,))
 
 
 def in_tables() -> list[Metric]:
