@@ -1,6 +1,6 @@
 """What exported files weigh and take, as ratios in one run, beside what was aimed at.
 
-    python -m benchmarks.export [--quick] [--only sizes latency trained inception]
+    python -m benchmarks.export [--quick] [--only sizes latency trained inception others]
     python -m benchmarks.record export
 
 `sizes`: MobileNetV1 of full size with random weights (Student's t, 5 degrees of freedom) and the
@@ -11,8 +11,6 @@ compared, weighed and timed, as a cell's last stage does; scoring a test split i
 """
 
 import argparse
-import importlib
-import importlib.util
 import logging
 import os
 import subprocess
@@ -25,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import blocks, shrink
 from harness.data.base import DATASETS
 from harness.errors import ConfigError
 from harness.export import FORMATS, ExportOptions, Samples, export, int8, packed
@@ -41,8 +40,6 @@ SPARSE_GZIP = {0.8: 3.7, 0.9: 6.5}
 INT8_XZ = {0.8: 10.0, 0.9: 16.0}
 PACKED = {0.8: 12.0, 0.9: 20.0}
 OVER_BOUND, INT8_SPEEDUP, INCEPTION_MINUTES = 0.05, 2.5, 10.0
-#: Benchmarks of other ways to make networks fast, each with `ratios(quick)`.
-_OTHERS = ("blocks", "shrink")
 
 
 def tell(what: str, value: float, aim: float | None = None, unit: str = "×", most: bool = False):
@@ -193,10 +190,9 @@ def inception(quick: bool) -> None:
 
 def others(quick: bool) -> None:
     """Networks that stock kernels run faster: zeros in blocks, channels removed."""
-    for name in _OTHERS:
-        if importlib.util.find_spec(f"benchmarks.{name}"):
-            print(f"\n{name}", flush=True)
-            importlib.import_module(f"benchmarks.{name}").main(["--quick"] if quick else [])
+    for benchmark in (blocks, shrink):
+        print(f"\n{benchmark.__name__.rpartition('.')[2]}", flush=True)
+        benchmark.main(["--quick"] if quick else [])
 
 
 PARTS: dict[str, Callable[[bool], None]] = {
