@@ -8,7 +8,7 @@ Names are `group/name`: slashes group them in MLflow's interface.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 HIGHER, LOWER = "higher", "lower"
@@ -19,7 +19,7 @@ FIRST = "first"  # its first line: MLflow's box shows little more before it is o
 LINE = "line"  # of a finished cell, in the terminal
 BAR = "bar"  # beside the progress bar of a cell under way
 VIEW = "view"  # columns of the runs in MLflow
-SIZE, COST = "size", "cost"  # grids of a table
+SIZE, COST, LATENCY = "size", "cost", "latency"  # grids of a table
 SUMMARY = "summary"  # a table in the terminal
 
 #: What is measured once, at a cell's end: a `harness.pruning.Summary`, a `PermutationReport`, a
@@ -47,6 +47,7 @@ class Metric:
         instead: The metric in its place for models of which no run has logged it.
         if_logged: Whether grids leave its column out where no run of theirs has logged it.
         file: Of an exported file: which, in words.
+        like_quality: Whether it is a quality: its unit is that of its table's.
         width: Of its column in MLflow, pixels.
         by: What computes it: a module, or a source (`PRUNED`, …) with `value`.
         value: Its value, of what was measured; None where there is none.
@@ -66,6 +67,7 @@ class Metric:
     instead: str = ""
     if_logged: bool = False
     file: str = ""
+    like_quality: bool = False
     width: int = 0
     by: str = ""
     value: Callable[[Any], float | None] | None = None
@@ -79,6 +81,14 @@ class Metric:
         """
         return f"{value * self.factor:,.{self.digits}f}{'%' if self.unit == '%' else ''}"
 
+    def of_table(self, quality: "Metric") -> "Metric":
+        """The metric as a table of such a quality shows it."""
+        if not self.like_quality:
+            return self
+        unit = f" ({quality.unit})" if quality.unit else ""
+        heading = f"{self.heading} {quality.heading}{unit}"
+        return replace(self, heading=heading, factor=quality.factor, digits=quality.digits)
+
 
 def _share(name: str, label: str, **options: Any) -> Metric:
     """A fraction, shown in %."""
@@ -89,6 +99,15 @@ def _count(name: str, label: str, **options: Any) -> Metric:
     return Metric(name, label, digits=0, **options)
 
 
+def _times(name: str, label: str, **options: Any) -> Metric:
+    """How many times as fast as the dense network's float32 file, one thread."""
+    column = name.partition("/")[2]
+    return Metric(
+        name, label, better=HIGHER, if_logged=True, by=_TIMING,
+        **{"shown": (PAGE, LATENCY), "column": column, **options},
+    )  # fmt: skip
+
+
 def size(kind: str, what: str) -> str:
     """The name of a metric of an exported file: `size/tflite_gzip_bytes`."""
     return f"size/{kind}_{what}"
@@ -97,6 +116,7 @@ def size(kind: str, what: str) -> str:
 _TESTS = "harness.tasks"
 _LOOP = "harness.training.loop"
 _FILES = "harness.export"
+_TIMING = "harness.export.timing"
 _TFLITE, _KERAS = "the TensorFlow Lite file", "model.keras"
 
 METRICS: tuple[Metric, ...] = (
@@ -158,6 +178,25 @@ METRICS: tuple[Metric, ...] = (
            shown=(PAGE, SIZE), heading="best bytes", column="best_bytes",
            ratio=("× smaller (best)", "best_reduction"), if_logged=True,
            file="the smallest file", by=_FILES),
+    Metric("size/best_quality", "quality of the smallest file", better=HIGHER, shown=(SIZE,),
+           heading="its", column="best_quality", if_logged=True, like_quality=True, by=_FILES),
+    _count(size("packed", "bound_bytes"), "entropy of masks and 8-bit values, bytes",
+           better=LOWER, shown=(PAGE, SIZE), heading="entropy bound", column="bound_bytes",
+           if_logged=True, by=_FILES),
+    Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
+           shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,
+           by=_TIMING),
+    _times("latency/dense_int8_speedup", "× as fast, dense in 8-bit integers",
+           heading="× dense int8"),
+    _times("latency/tflite_speedup", "× as fast as dense, float32", heading="× float32"),
+    _times("latency/tflite_sparse_speedup", "× as fast as dense, sparse float32",
+           heading="× sparse float32"),
+    _times("latency/tflite_int8_speedup", "× as fast as dense, 8-bit integers",
+           heading="× int8"),
+    _times("latency/best_speedup", "× as fast as dense, the fastest file",
+           heading="× fastest", column="fastest_speedup"),
+    _times("latency/best_quality", "quality of the fastest file", shown=(LATENCY,),
+           heading="its", column="fastest_quality", like_quality=True),
     _share("test_int8/accuracy", "test accuracy in 8-bit integers", better=HIGHER, shown=(PAGE,),
            by=_TESTS),
     _count(size("tflite_int8", "bytes"), "TFLite file of 8-bit integers, bytes", better=LOWER,
@@ -171,6 +210,8 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 _BY_NAME = {metric.name: metric for metric in METRICS}
+#: What a task is judged by: the scores of an exported file that its run's page shows.
+_HEADLINES = {metric.name for metric in METRICS if FIRST in metric.shown and metric.by == _TESTS}
 
 
 def find(name: str) -> Metric:
@@ -188,8 +229,25 @@ def shown(place: str) -> list[Metric]:
 
 
 def present(place: str, values: Mapping[str, float]) -> list[tuple[Metric, float]]:
-    """The metrics of a place that a run has, with its values."""
-    return [(metric, values[metric.name]) for metric in shown(place) if metric.name in values]
+    """The metrics of a place that a run has, with its values; on the page its files' own, too."""
+    found = [(metric, values[metric.name]) for metric in shown(place) if metric.name in values]
+    if place == PAGE:
+        own = [(_own_score(name), values[name]) for name in values if name not in _BY_NAME]
+        found += [(metric, value) for metric, value in own if metric is not None]
+    return found
+
+
+def _own_score(name: str) -> Metric | None:
+    """The metric of an exported file's own score: the model's, under the file's prefix.
+
+    A format says its prefix (`harness.export.base.Format.scored`), and nothing else need name it.
+    """
+    prefix, _, end = name.partition("/")
+    model = _BY_NAME.get(f"test/{end}")
+    kind = prefix.removeprefix("test_")
+    if model is None or kind == prefix or model.name not in _HEADLINES:
+        return None
+    return replace(model, name=name, label=f"{model.label}, file {kind}", shown=(PAGE,))
 
 
 def in_tables() -> list[Metric]:

@@ -3,12 +3,14 @@
 A page says where they belong, and this script writes what stands between:
 
     <!-- filled: results examples mnist_cnn -->
+    <!-- filled: files compression -->
     <!-- filled: benchmark report -->
     <!-- /filled -->
 
 `results TABLE [MODEL]` is a table of the measured rows of results/TABLE.csv, of a model whose name
-begins so; `benchmark NAME` what benchmarks/results/NAME.json holds (`benchmarks/record.py`). With
---check nothing is written, and a page that differs is named.
+begins so; `files TABLE [MODEL]` the same by their smallest files; `benchmark NAME` what
+benchmarks/results/NAME.json holds (`benchmarks/record.py`). With --check nothing is written, and a
+page that differs is named.
 """
 
 import csv
@@ -31,17 +33,65 @@ def _content(words: list[str], root: Path) -> str:
     kind, name, *rest = words
     if kind == "results":
         return _results(root / "results" / f"{name}.csv", " ".join(rest))
+    if kind == "files":
+        return _files(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "benchmark":
         return _benchmark(root / "benchmarks" / "results" / f"{name}.json")
-    raise SystemExit(f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], benchmark NAME")
+    raise SystemExit(
+        f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, benchmark …"
+    )
+
+
+def _measured(path: Path, model: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The rows of a model, and those of them that have runs."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["model"].startswith(model)]
+    return rows, [row for row in rows if row["mean"] not in ("not run", "n/a", "")]
+
+
+def _files(path: Path, model: str) -> str:
+    """Rows by their smallest file: its bytes, beside the first row's, and its own quality."""
+    rows, measured = _measured(path, model)
+    if not measured:
+        return _nothing(path, rows)
+    heads = [
+        "sparsity",
+        "differs in",
+        "seeds",
+        "the model",
+        "its smallest file",
+        "bytes",
+        "× smaller",
+    ]
+    lines = [_line(heads), _line(["---", "---", *["--:"] * 5])]
+    first = float(measured[0]["best_bytes"])
+    for row in measured:
+        size = float(row["best_bytes"])
+        differs = re.sub(r"[\w.]+\.(\w+=)", r"\1", row["variant"]).replace("'", "")
+        lines.append(
+            _line(
+                [
+                    row["sparsity"],
+                    "" if row["variant"] in ("n/a", "") else f"`{differs}`",
+                    f"{row['seeds']} of {row['seeds_planned']}",
+                    _estimate(row, "mean", "", ""),
+                    _number(row.get("best_quality")),
+                    f"{size:,.0f}",
+                    f"{first / size:.2f}",
+                ]
+            )
+        )
+    return "\n".join([*lines, "", f"From `results/{path.name}`; × smaller than the first row's."])
+
+
+def _nothing(path: Path, rows: list[dict[str, str]]) -> str:
+    return f"Not measured yet: none of {len(rows)} rows of `results/{path.name}` has runs."
 
 
 def _results(path: Path, model: str) -> str:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["model"].startswith(model)]
-    measured = [row for row in rows if row["mean"] not in ("not run", "n/a", "")]
+    rows, measured = _measured(path, model)
     if not measured:
-        return f"Not measured yet: none of {len(rows)} rows of `results/{path.name}` has runs."
+        return _nothing(path, rows)
     unit = f" ({measured[0]['unit']})" if measured[0]["unit"] not in ("", "n/a") else ""
     heads = ["model", "sparsity", "seeds", f"measured{unit}", "vs control", "vs dense", "× smaller"]
     lines = [_line(heads), _line(["---", "---", *["--:"] * 5])]

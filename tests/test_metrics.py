@@ -47,6 +47,18 @@ def test_values_are_computed_from_what_was_measured():
     assert metrics.measured(metrics.PERMUTED, None) == {}
 
 
+def test_a_files_own_score_is_shown_as_its_models_whatever_its_format():
+    values = {"test/bleu": 27.0, "test_packed/bleu": 26.5, "test_packed/chrf": 50.0}
+    values |= {"test_dynamic/accuracy": 0.5, "test_dynamic/accuracy_difference": -0.1}
+    shown = {m.label: m.text(value) for m, value in metrics.present(metrics.PAGE, values)}
+    assert shown == {
+        "test BLEU, tokenised": "27.00",
+        "test BLEU, tokenised, file packed": "26.50",
+        "test accuracy, file dynamic": "50.00%",
+    }
+    assert [m.name for m, _ in metrics.present(metrics.FIRST, values)] == ["test/bleu"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [

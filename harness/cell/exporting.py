@@ -6,6 +6,7 @@ with the model on real examples and scored on the test split.
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -14,16 +15,19 @@ from typing import Any
 
 import yaml
 
-from harness import data, metrics
+from harness import data, tasks
+from harness.cell import exported, timing
 from harness.cell.shipping import Shipped, ship
+from harness.cell.shrinking import smaller
 from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
 from harness.errors import ConfigError, ExportError
-from harness.export.timing import latency
+from harness.export.timing import scripts
 from harness.quiet import captured
 from harness.tracking import cell_run, packaging
 from harness.tracking.cell_run import fetched
+from harness.tracking.dense import dense_run
 
 #: What is known of the files, beside them.
 REPORT = "export.json"
@@ -33,11 +37,16 @@ _SUFFIXES = (".keras", ".h5", ".packed")
 
 @dataclass(frozen=True)
 class _Source:
-    """A trained model: its config, and how its file is had (within a block)."""
+    """A trained model: its config, how its file is had (within a block), and its run, if any."""
 
     config: Config
     file: Callable[[], Any]
-    trained_here: bool
+    run_id: str | None = None
+
+    @property
+    def dense(self) -> str | None:
+        """The run of its dense baseline, which may be itself; None where that is not known."""
+        return dense_run(self.config.tracking.uri, self.run_id) if self.run_id else None
 
 
 def export_again(
@@ -47,6 +56,8 @@ def export_again(
     out: Path,
     on_stage: Callable[[str], None] = lambda stage: None,
     timed: bool = False,
+    scripted: bool = False,
+    shrunk: bool = False,
 ) -> tuple[str, bool]:
     """Writes the files of a trained model into a folder.
 
@@ -59,6 +70,8 @@ def export_again(
         out: the folder; made if missing, files of the same names replaced.
         on_stage: hears what is being done.
         timed: whether the TensorFlow Lite files are timed, too (`harness.export.timing`).
+        scripted: whether scripts are written that time them elsewhere.
+        shrunk: whether the files are those of the model without its dead channels.
 
     Returns:
         What to print, and whether all formats were written.
@@ -73,43 +86,68 @@ def export_again(
     config.export.check(config.dataset)
     data.require(config.dataset)
     out.mkdir(parents=True, exist_ok=True)
+    task = tasks.of(config)
+    task.require()
     with found.file() as path:
-        shipped = _shipped(config, path, found.trained_here, out, on_stage)
-    text = _table(config, shipped, out)
-    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags)}
+        here = found.run_id is not None
+        shipped, scores, more, line = _shipped(config, task, path, here, out, on_stage, shrunk)
+    dense = found.dense
+    uri = config.tracking.uri
+    sizes = cell_run.final_metrics(config.tracking, dense, ("size/",)) if dense else {}
+    texts = [exported.table(config, shipped, sizes)]
+    texts += [f"failed: {one.kind}: {one.reason}" for one in shipped.failures]
+    texts += [line] if line else []
+    told: dict[str, Any] = {"metrics": dict(shipped.metrics), "tags": dict(shipped.tags), **more}
+    against = {}
+    if timed or scripted:
+        with timing.baseline(uri, None if dense == found.run_id else dense) as copies:
+            against = {kind: _kept(copy, out / f"{kind}.tflite") for kind, copy in copies.items()}
     if timed:
         on_stage("timing")
-        found_times = _times(config, shipped, out)
-        told["metrics"] |= found_times.metrics()
-        told["latency"] = asdict(found_times)
-        text = f"{text}\n\n{found_times}"
+        times = timing.time_files(shipped, task, config, scores, against)
+        told["metrics"] |= times.metrics
+        told["tags"] |= times.tags
+        if times.latency is not None:
+            told["latency"] = asdict(times.latency)
+            texts.append(f"\n{times.latency}\n")
+    if scripted:
+        own = {each.kind: each.path for each in shipped.artifacts}
+        texts += scripts.write(out, {**against, **own})
     (out / REPORT).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return text, not shipped.failures
+    return "\n".join([*texts, f"written to {out}, {REPORT} among them"]), not shipped.failures
 
 
-def _times(config: Config, shipped: Shipped, out: Path) -> latency.Latency:
-    """Of the files that were written; those that failed have no times either."""
-    failed = {failure.kind for failure in shipped.failures}
-    chosen = [each for each in config.export.chosen() if each.kind not in failed]
-    files = {each.kind: out / each.file for each in chosen if each.file.endswith(".tflite")}
-    return latency.measure(files)
+def _kept(copy: Path, path: Path) -> Path:
+    shutil.copyfile(copy, path)
+    return path
 
 
 def _shipped(
-    config: Config, path: Path, trained_here: bool, out: Path, on_stage: Callable[[str], None]
-) -> Shipped:
-    from harness import tasks
+    config: Config,
+    task: Any,
+    path: Path,
+    trained_here: bool,
+    out: Path,
+    on_stage: Callable[[str], None],
+    shrunk: bool,
+) -> tuple[Shipped, Any, dict[str, Any], str]:
+    """The files; the scores; and, of a model made smaller, what to note of it, and as a line."""
+    from harness.export import packed
+    from harness.models.layers.plain import plain
 
-    task = tasks.of(config)
-    task.require()
     on_stage("loading data")
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(config.dataset)
         model = _load(config, path, task, examples, trained_here)
+    more, line = {}, ""
+    if shrunk:
+        on_stage("shrinking")
+        model, more["shrunk"], line = smaller(model, task.samples(examples, config).inputs)
     on_stage("evaluating")
     scores = task.evaluate(model, examples, config)
     shipped = ship(task, model, examples, config, scores, out, on_stage)
-    return replace(shipped, metrics={**scores.metrics("test"), **shipped.metrics})
+    told = {**scores.metrics("test"), exported.BOUND: packed.bound(plain(model)), **shipped.metrics}
+    return replace(shipped, metrics=told), scores, more, line
 
 
 def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bool) -> Any:
@@ -144,7 +182,7 @@ def _source(source: str | None, overrides: list[str]) -> _Source:
             f"export: received {source}; accepted: a run's id (32 hex digits), a file that ends"
             f" in {', '.join(_SUFFIXES)} and exists, or KEY=VALUE overrides of a finished cell"
         )
-    return _Source(compose(overrides), lambda: _at(path), False)
+    return _Source(compose(overrides), lambda: _at(path))
 
 
 def _of_cell(config: Config, overrides: list[str]) -> _Source:
@@ -157,7 +195,7 @@ def _of_cell(config: Config, overrides: list[str]) -> _Source:
             f"export: no finished cell of {config.tracking.experiment!r} in {config.tracking.uri}"
             f" has these weights; train it first: {command('run', *overrides)}"
         )
-    return _Source(config, lambda: fetched(config.tracking.uri, run_id, _MODEL), True)
+    return _Source(config, lambda: fetched(config.tracking.uri, run_id, _MODEL), run_id)
 
 
 def _of_run(run_id: str, overrides: list[str]) -> _Source:
@@ -165,33 +203,10 @@ def _of_run(run_id: str, overrides: list[str]) -> _Source:
     uri = uri or compose([]).tracking.uri
     with fetched(uri, run_id, "config.yaml") as path:
         config = recompose(yaml.safe_load(path.read_text(encoding="utf-8")), overrides)
-    return _Source(config, lambda: fetched(uri, run_id, _MODEL), True)
+    config = replace(config, tracking=replace(config.tracking, uri=uri))
+    return _Source(config, lambda: fetched(uri, run_id, _MODEL), run_id)
 
 
 @contextmanager
 def _at(path: Path) -> Iterator[Path]:
     yield path
-
-
-def _table(config: Config, shipped: Shipped, out: Path) -> str:
-    from harness import tasks
-
-    quality = tasks.of(config).quality
-    formats = {each.kind: each for each in config.export.chosen()}
-    ends = ("bytes", "gzip_bytes", "zstd_bytes", "xz_bytes")
-    rows: list[tuple[str, ...]] = [
-        ("format", "bytes", "gzip -9", "zstd -19", "xz", quality.partition("/")[2])
-    ]
-    for kind in ("keras", *formats):
-        sizes = [shipped.metrics.get(metrics.size(kind, end)) for end in ends]
-        prefix = formats[kind].scored if kind in formats else "test"
-        score = shipped.metrics.get(f"{prefix}/{quality.partition('/')[2]}")
-        if None not in sizes:
-            weights = [f"{size:,.0f}" for size in sizes if size is not None]
-            rows.append((kind, *weights, "-" if score is None else f"{score:.4f}"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    failed = [f"failed: {one.kind}: {one.reason}" for one in shipped.failures]
-    return "\n".join([*lines, *failed, f"written to {out}, {REPORT} among them"])

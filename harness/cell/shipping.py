@@ -14,7 +14,7 @@ from harness.errors import ExportError
 
 if TYPE_CHECKING:
     from harness.config import Config
-    from harness.export import Failure
+    from harness.export import Artifact, Failure
 
 #: Tags of a run: why a format failed, and which file weighs least.
 FAILED, BEST = "harness.export.failed.", "harness.export.best"
@@ -28,11 +28,13 @@ class Shipped:
         metrics: bytes, differences and scores of those that give what the model gives.
         tags: why others failed, and which file weighs least.
         failures: the formats that failed.
+        artifacts: the files.
     """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     failures: "list[Failure]"
+    artifacts: "list[Artifact]"
 
 
 def ship(
@@ -78,6 +80,25 @@ def ship(
             failures.append(Failure(artifact.kind, str(error), error.correlation))
         else:
             artifacts.append(artifact)
-    best = min(artifacts, key=lambda artifact: artifact.size.least)
+    best = min(artifacts, key=lambda artifact: artifact.size.least).kind
+    told |= measures.of_size(artifacts)
+    told["size/best_quality"] = own_quality(best, task, config, told, scores)
     tags = {f"{FAILED}{failure.kind}": failure.reason for failure in failures}
-    return Shipped({**measures.of_size(artifacts), **told}, {**tags, BEST: best.kind}, failures)
+    return Shipped(told, {**tags, BEST: best}, failures, artifacts)
+
+
+def own_quality(
+    kind: str, task: Any, config: "Config", told: Mapping[str, float], scores: Any
+) -> float:
+    """What a file is worth by itself: the model's own quality where it was not scored.
+
+    Args:
+        kind: the file's format.
+        task: as for `ship`.
+        config: as for `ship`.
+        told: the files' metrics.
+        scores: of the model itself.
+    """
+    name = task.quality.partition("/")[2]
+    prefix = {each.kind: each.scored for each in config.export.chosen()}.get(kind)
+    return float(told.get(f"{prefix}/{name}", scores.metrics("test")[task.quality]))

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import measures, memory
+from harness.cell import measures, memory, timing
 from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
-from harness.config import dense_baseline, is_dense, trained_id
+from harness.config import Config, dense_baseline, is_dense, trained_id
 from harness.config.identity import FORMAT
 from harness.errors import HarnessError
 from harness.tracking import artifacts, away, cell_run, describe, inputs, packaging
 from harness.tracking.away import Journal
 from harness.tracking.cell_run import CellRun
+from harness.tracking.dense import dense_run
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
 
@@ -211,7 +212,7 @@ def _fitted(
     """Trains a model that is built, its dense baseline's weights loaded."""
     from harness.models.layers.weights import load_file
     from harness.pruning.options import summarize
-    from harness.training import loop, recipe, seeds
+    from harness.training import loop, quantization, recipe, seeds
     from harness.training.checkpoint import Checkpoint
 
     config, sparsity = cell.config, cell.config.sparsity
@@ -228,20 +229,22 @@ def _fitted(
         load_file(model, config.training.dense_weights)
         fitted = loop.NOTHING
     else:
-        fitted = loop.fit(
-            model,
-            examples,
-            phase,
-            training,
-            seed=seeds.derive(config.seed, phase_name),
-            objective=task.objective,
-            pruner=pruner,
-            checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
-            on_log=run.log if run is not None else lambda step, metrics: None,
-            on_progress=lambda progress: emit(_progress_event(progress)),
-            before_checkpoint=run.flush if run is not None else lambda: None,
-            requests=signals,
-        )
+        quantize = None if is_dense(config) else config.training.finetune.quantize
+        with quantization.simulated(model, quantize):
+            fitted = loop.fit(
+                model,
+                examples,
+                phase,
+                training,
+                seed=seeds.derive(config.seed, phase_name),
+                objective=task.objective,
+                pruner=pruner,
+                checkpoint=Checkpoint(checkpoint_file(cell), writes=run is not None),
+                on_log=run.log if run is not None else lambda step, metrics: None,
+                on_progress=lambda progress: emit(_progress_event(progress)),
+                before_checkpoint=run.flush if run is not None else lambda: None,
+                requests=signals,
+            )
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
@@ -288,11 +291,13 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             task, model, examples, config, scores, Path(folder),
             lambda stage: emit({"kind": "stage", "stage": stage}),
         )  # fmt: skip
+        timed = _timed(config, run, task, shipped, scores, emit)
         metrics = {
             **scores.metrics("test"),
             **measures.of_sparsity(trained.summary),
             **measures.of_multiply_adds(counted),
             **shipped.metrics,
+            **timed.metrics,
             **trained.metrics,
         }
         run.log(FINAL_STEP, metrics)
@@ -302,11 +307,24 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         artifacts.log_multiply_adds(run, counted)
         artifacts.log_history(run, trained.history)
         artifacts.log_tables(run, scores.tables())
-        run.set_tags({**scores.tags(), **shipped.tags})
-    described = describe.description(
-        config, metrics, cell.command, examples.source, shipped.failures
-    )
-    return metrics, described
+        if timed.latency is not None:
+            artifacts.log_text(run, timing.FILE, timed.text)
+        run.set_tags({**scores.tags(), **shipped.tags, **timed.tags})
+    wanting = [f"Not exported as {one.kind}: {one.reason}" for one in shipped.failures]
+    wanting += [f"Not timed: {kind}: {reason}" for kind, reason in timed.failures.items()]
+    return metrics, describe.description(config, metrics, cell.command, examples.source, wanting)
+
+
+def _timed(
+    config: Config, run: CellRun, task: Any, shipped: Any, scores: Any, emit: Emit
+) -> timing.Timed:
+    """What the files take to run, where that is asked for."""
+    if not config.export.latency:
+        return timing.NOTHING
+    emit({"kind": "stage", "stage": "timing"})
+    dense = None if is_dense(config) else dense_run(config.tracking.uri, run.run_id)
+    with timing.baseline(config.tracking.uri, dense) as against:
+        return timing.time_files(shipped, task, config, scores, against)
 
 
 def _progress_event(progress: Any) -> dict[str, Any]:

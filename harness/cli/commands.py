@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
     collect = commands.add_parser("collect", help="keep finished runs in files to commit")
     collect.add_argument("names", metavar="SWEEP", nargs="*", help="its name (default: all)")
-    collect.add_argument("--uri", default=None, help="the MLflow store")
+    flags.uri(collect)
     collect.add_argument(
         "--into", type=Path, default=None, metavar="FOLDER", help="default results/runs"
     )
@@ -139,13 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     store = commands.add_parser("store", help="point a store that was moved to its artifacts")
     store.add_argument("action", metavar="move", choices=["move"], help="the one thing to do")
     flags.overrides(store)
-    store.add_argument("--uri", default=None, help="the MLflow store")
+    flags.uri(store)
     store.set_defaults(command=_store)
 
     ui = commands.add_parser("ui", help="show a sweep's runs in MLflow, at 127.0.0.1")
     ui.add_argument("name", metavar="SWEEP", nargs="?", help="its name (default: the newest)")
     flags.overrides(ui)
-    ui.add_argument("--uri", default=None, help="the MLflow store")
+    flags.uri(ui)
     ui.add_argument("--port", type=int, default=5000, help="of the server (default 5000)")
     ui.add_argument("--open", action="store_true", help="open the link in a browser, too")
     ui.set_defaults(command=_ui)
@@ -167,7 +167,6 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.config.credentials import taken
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 
@@ -186,7 +185,7 @@ def _report(parsed: argparse.Namespace) -> int:
             selection=selection,
             formats=tuple(parsed.format.split(",")) if parsed.format else FORMATS,
             plots=not parsed.no_plots,
-            uri=taken(parsed.uri) if parsed.uri else None,
+            uri=parsed.uri,
             kept=parsed.kept,
             out=parsed.out,
             ui=parsed.ui,
@@ -234,14 +233,13 @@ def _store(parsed: argparse.Namespace) -> int:
 def _ui(parsed: argparse.Namespace) -> int:
     from harness.cli.ui import show
     from harness.config import compose
-    from harness.config.credentials import taken
 
     name, overrides = parsed.name, parsed.overrides
     if name and flags.is_override(name):
         name, overrides = None, [name, *overrides]
     elif name and name.endswith((".yaml", ".yml")):
         name = Path(name).stem
-    uri = taken(parsed.uri) if parsed.uri else compose(overrides).tracking.uri
+    uri = parsed.uri or compose(overrides).tracking.uri
     return show(uri, name, parsed.port, opened=parsed.open)
 
 

@@ -18,6 +18,14 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("exported"), help="folder of the files (default exported)"
     )
     parser.add_argument("--latency", action="store_true", help="time the TensorFlow Lite files")
+    parser.add_argument(
+        "--benchmark-script",
+        action="store_true",
+        help="write scripts that time the files on an Arm device and on a GPU",
+    )
+    parser.add_argument(
+        "--shrink", action="store_true", help="take dead channels out of the model first"
+    )
     parser.set_defaults(command=export)
 
 
@@ -41,7 +49,14 @@ def export(parsed: argparse.Namespace) -> int:
         print(f"{stage} …", file=sys.stderr)  # noqa: T201
 
     text, complete = export_again(
-        source, overrides, formats, parsed.out, on_stage, timed=parsed.latency
+        source,
+        overrides,
+        formats,
+        parsed.out,
+        on_stage,
+        timed=parsed.latency,
+        scripted=parsed.benchmark_script,
+        shrunk=parsed.shrink,
     )
     print(text)  # noqa: T201
     return 0 if complete else 1

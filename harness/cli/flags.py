@@ -40,7 +40,7 @@ def report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", help="keep runs started since: 2026-11-24, 36h, 7d")
     parser.add_argument("--format", help="files to write: md,csv,tex,html (default: all)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots")
-    parser.add_argument("--uri", help="the MLflow store")
+    uri(parser)
     parser.add_argument(
         "--from",
         dest="kept",
@@ -53,6 +53,17 @@ def report_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ui", help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
+
+
+def uri(parser: argparse.ArgumentParser) -> None:
+    """The store's address; a user and password in it are taken before anybody sees it."""
+    parser.add_argument("--uri", type=_taken, help="the MLflow store")
+
+
+def _taken(text: str) -> str:
+    from harness.config.credentials import taken
+
+    return taken(text)
 
 
 def jobs(parser: argparse.ArgumentParser) -> None:

@@ -112,5 +112,6 @@ def _search(parsed: argparse.Namespace) -> int:
         trials=parsed.trials,
         objectives=parsed.objective,
         jobs=parsed.jobs,
+        per_device=parsed.jobs_per_device,
         out=parsed.out,
     )

@@ -42,6 +42,7 @@ def validate(config: Config, options: Callable[[str], Iterable[str]]) -> None:
     _compiled(config)
     config.strategy.check()
     _shares(config)
+    _rounded(config)
     config.export.check(config.dataset)
     batch = config.evaluation.batch_size
     need("evaluation.batch_size", batch, batch is None or batch >= 1, "1 or more, or null")
@@ -108,6 +109,23 @@ def _shares(config: Config) -> None:
         raise ConfigError(
             f"strategy: received multi_worker with model={config.model.name}, whose validation is"
             " not shared among processes; accepted: single, mirrored"
+        )
+
+
+def _rounded(config: Config) -> None:
+    """What cannot be trained with the rounding of 8-bit files."""
+    key, kind = "training.finetune.quantize", config.training.finetune.quantize
+    if kind is None:
+        return
+    if not config.dataset.real:
+        raise ConfigError(
+            f"{key}: received {kind} with dataset={config.dataset.name}; accepted: null there "
+            "(8-bit integers are for classifiers of real numbers)"
+        )
+    if config.strategy.name != "single":
+        raise ConfigError(
+            f"{key}: received {kind} with strategy={config.strategy.name}, whose devices see "
+            "ranges of their own; accepted: null, or strategy=single"
         )
 
 

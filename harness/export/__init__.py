@@ -5,6 +5,7 @@ of this folder (`harness.export.base`).
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _KERAS = "keras"
+#: What comes after all formats: their bytes, compressed.
+SIZES = "sizes"
 
 
 def export(
@@ -43,7 +46,7 @@ def export(
         options: Formats, and how far a converted model may differ.
         directory: Where the files go; made if missing.
         samples: Inputs to compare outputs on, and what some formats need besides.
-        on_format: Hears which format comes next.
+        on_format: Hears which format comes next, and of `SIZES` when only those are waited for.
 
     Returns:
         The `model.keras` artifact, then one a format, in order; and the formats that failed,
@@ -63,17 +66,24 @@ def export(
     path = directory / keras_file.FILE
     on_format(_KERAS)
     compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
-    artifacts, failures = [Artifact(_KERAS, path, size.measure(path), compared)], []
-    for each in options.chosen():
-        path = directory / each.file
-        on_format(each.kind)
-        try:
-            compared = each.write(shipped, path, given, options.tolerance)
-        except ExportError as error:
-            failures.append(Failure(each.kind, str(error), error.correlation))
-        else:
-            details = each.details(path)
-            artifacts.append(Artifact(each.kind, path, size.measure(path), compared, details))
+    failures: list[Failure] = []
+    with ThreadPoolExecutor(1) as scales:  # weighed while the next one is converted, by one core
+        made: list[Any] = [(_KERAS, path, scales.submit(size.measure, path), compared, {})]
+        for each in options.chosen():
+            path = directory / each.file
+            on_format(each.kind)
+            try:
+                compared = each.write(shipped, path, given, options.tolerance)
+            except ExportError as error:
+                failures.append(Failure(each.kind, str(error), error.correlation))
+            else:
+                weighed = scales.submit(size.measure, path)
+                made.append((each.kind, path, weighed, compared, each.details(path)))
+        on_format(SIZES)
+        artifacts = [
+            Artifact(kind, path, weighed.result(), compared, details)
+            for kind, path, weighed, compared, details in made
+        ]
     return Exported(artifacts, failures)
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import ConfigError
+from harness.export.clustering import CLUSTERS, MOST
 from harness.export.comparison import Comparison
 from harness.export.size import Size
 from harness.options import (
@@ -96,12 +97,14 @@ class Format(Options):
         file: the file's name.
         scored: the prefix of its own metrics on the test split; None for a file that takes
             other inputs than the model.
+        reads: the settings beside `export.formats` that become its fields, where they are set.
         kind: what a config calls it.
     """
 
     room: ClassVar[Room] = FORMATS
     file: ClassVar[str]
     scored: ClassVar[str | None] = None
+    reads: ClassVar[tuple[str, ...]] = ()
 
     kind: str = UNNAMED
 
@@ -160,11 +163,20 @@ class ExportOptions(Options):
     model's, relative to the largest output; a format beyond it has failed: the cell keeps its
     scores, and the format has no file, no bytes and a line that says why. Files of rounded
     weights have a check of their own (`harness.export.comparison.agree`).
+
+    `clusters` is how many values a kernel of a clustered format has beside zero (null: 16).
+    With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set
+    is false, lest cells that were never timed are others than they were.
     """
 
     name: str = decides(NOTHING, UNNAMED)
     formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
     tolerance: float = decides(MEASUREMENT, 1e-3)
+    clusters: int | None = decides(MEASUREMENT, None)
+    latency: bool | None = decides(MEASUREMENT, None)
+
+    def __post_init__(self) -> None:
+        self.latency = self.latency or None
 
     def check(self, dataset: Any) -> None:
         """Refuses unknown formats, and those that a model of such data cannot have.
@@ -180,12 +192,20 @@ class ExportOptions(Options):
         formats = list(self.formats)
         need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
         need("export.tolerance", self.tolerance, self.tolerance > 0, "a number above 0")
+        few, fits = self.clusters, self.clusters is None or 2 <= self.clusters <= MOST
+        need(
+            "export.clusters", few, fits, f"a whole number from 2 to {MOST}, or null for {CLUSTERS}"
+        )
         for each in self.chosen():
             each.check(dataset)
 
     def chosen(self) -> list[Format]:
         """The formats, in order."""
-        return [FORMATS.find(kind)() for kind in self.formats]
+        return [self._made(FORMATS.find(kind)) for kind in self.formats]
+
+    def _made(self, kind: type[Format]) -> Format:
+        given = {name: getattr(self, name) for name in kind.reads}
+        return kind(**{name: value for name, value in given.items() if value is not None})
 
 
 def refusal(kind: str, given: str, accepted: str) -> ConfigError:

@@ -1,6 +1,7 @@
 """How far a converted model may stray from the one it was made of."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ AGREEMENT = 0.9
 #: Classes whose outputs are closer than this share of the outputs' range are a tie: some
 #: thirteen of an 8-bit output's 256 values, what rounding from layer to layer adds up to.
 TIE = 0.05
+#: So many input values go through a model at once: some fourteen pictures of 299×299.
+VALUES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,37 @@ class Comparison:
     error: float
     correlation: float
     agreement: float | None = None
+
+
+def outputs_of(model: Any, inputs: Any) -> np.ndarray:
+    """A Keras model's outputs; of large examples a few at a time.
+
+    Called with a batch, a model holds the outputs of all its layers until the last is done: of 64
+    pictures, InceptionV3's are 10 GB.
+
+    Args:
+        model: as for inference.
+        inputs: [n, ...], or a tuple of such.
+    """
+    slots, part = _slots(inputs), at_once(inputs)
+    if len(slots[0]) <= part:
+        return np.asarray(model(inputs, training=False))
+    parts = []
+    for start in range(0, len(slots[0]), part):
+        few = [slot[start : start + part] for slot in slots]
+        given = type(inputs)(few) if isinstance(inputs, tuple | list) else few[0]
+        parts.append(np.asarray(model(given, training=False)))
+    return np.concatenate(parts)
+
+
+def at_once(inputs: Any) -> int:
+    """How many such examples have `VALUES` values, at least one."""
+    values = sum(int(np.prod(slot.shape[1:])) for slot in _slots(inputs))
+    return max(1, VALUES // max(1, values))
+
+
+def _slots(inputs: Any) -> list[Any]:
+    return list(inputs) if isinstance(inputs, tuple | list) else [inputs]
 
 
 def compare(kind: str, outputs: np.ndarray, expected: np.ndarray, tolerance: float) -> Comparison:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
-from harness.export import tflite
+from harness.export import tflite, tflite_weights
 from harness.export.base import Samples, refusal
-from harness.export.comparison import Comparison, agree
+from harness.export.comparison import Comparison, agree, at_once, outputs_of
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 #: The ranges of 8-bit activations are taken of so many training examples.
 CALIBRATION_SAMPLES = 256
-#: The input's range is chosen on so many of the calibration examples.
-_TRIED = 128
+#: The input's range is chosen on so many of the calibration examples; of large ones fewer, but no
+#: fewer than the second number, have values enough.
+_TRIED = 128, 16
 
 
 @choice
@@ -76,6 +77,10 @@ class TfliteInt8(tflite.TfliteFormat):
         """Writes the file, and runs it."""
         return to_int8(model, path, samples.inputs, samples.more["calibration"])
 
+    def details(self, path: Path) -> dict[str, float]:
+        """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
+        return tflite_weights.zeros(path)
+
 
 def to_int8(
     model: "keras.Model",
@@ -103,7 +108,7 @@ def to_int8(
     content = convert(model, _narrowed(model, calibration), path.name, more)
     _refuse_floats(content, path.name)
     outputs = tflite.run(content, samples, path.name)
-    expected = np.asarray(model(samples, training=False))
+    expected = outputs_of(model, samples)
     compared = agree(path.name, outputs, expected)
     tflite.write(path, content)
     return compared
@@ -146,13 +151,13 @@ def _narrowed(model: "keras.Model", calibration: np.ndarray) -> np.ndarray:
     Either end moves inwards by eighths of the whole range, to where the model's outputs for
     inputs so rounded come nearest to those for the inputs themselves.
     """
-    tried = calibration[:_TRIED]
-    expected = np.asarray(model(tried, training=False))
+    tried = calibration[: min(_TRIED[0], max(_TRIED[1], at_once(calibration)))]
+    expected = outputs_of(model, tried)
 
     def error(low: float, high: float) -> float:
         step = (high - low) / 255
         rounded = low + step * np.rint((np.clip(tried, low, high) - low) / step)
-        outputs = np.asarray(model(rounded.astype(tried.dtype), training=False))
+        outputs = outputs_of(model, rounded.astype(tried.dtype))
         return float(np.square(outputs - expected).mean())
 
     low, high = float(calibration.min()), float(calibration.max())

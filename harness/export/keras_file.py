@@ -5,9 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 
 if TYPE_CHECKING:
     import keras
@@ -37,8 +35,8 @@ def to_keras(model: "keras.Model", path: Path, samples: Any, tolerance: float) -
         model.save(partial)
         settle(partial)
         again = keras.saving.load_model(partial, compile=False)
-        expected = np.asarray(model(samples, training=False))
-        outputs = np.asarray(again(samples, training=False))
+        expected = outputs_of(model, samples)
+        outputs = outputs_of(again, samples)
         compared = compare(FILE, outputs, expected, tolerance)
         partial.replace(path)
     finally:

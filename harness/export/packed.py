@@ -22,7 +22,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import container, entropy, tflite
 from harness.export.base import Format, Samples
-from harness.export.comparison import Comparison, agree
+from harness.export.comparison import Comparison, agree, outputs_of
 from harness.export.keras_file import number_shared
 from harness.options import choice
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: Smaller kernels are kept in float32: their scales would weigh as much.
 _LEAST_SIZE = 1024
-_SCALE = "/scale"
+#: What turns a kernel's integers into its weights: scales, or the values that they number.
+SCALE, BOOK = "/scale", "/book"
 
 
 @choice
@@ -50,12 +51,16 @@ class Packed(Format):
 
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, reads it back and runs what it holds."""
-        content = pack(model)
-        outputs = np.asarray(_loaded(content, path.name)(samples.inputs, training=False))
-        expected = np.asarray(model(samples.inputs, training=False))
+        content = self.content(model)
+        outputs = outputs_of(_loaded(content, path.name), samples.inputs)
+        expected = outputs_of(model, samples.inputs)
         compared = agree(path.name, outputs, expected)
         tflite.write(path, content)
         return compared
+
+    def content(self, model: "keras.Model") -> bytes:
+        """The container's bytes."""
+        return pack(model)
 
     def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
         """Runs the model that it holds."""
@@ -72,20 +77,48 @@ class Packed(Format):
         return {"bound_bytes": container.bound(arrays)}
 
 
-def pack(model: "keras.Model") -> bytes:
-    """The container of a model of Keras' own layers (`harness.models.layers.plain`)."""
+def pack(
+    model: "keras.Model",
+    rounding: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    beside: str = SCALE,
+) -> bytes:
+    """The container of a model of Keras' own layers (`harness.models.layers.plain`).
+
+    Args:
+        model: to be packed.
+        rounding: makes int8 of a kernel, and what turns them into weights; None for `quantize`.
+        beside: what that is, `SCALE` or `BOOK`.
+    """
     config = json.loads(model.to_json())
     number_shared(config, {})
+    return container.pack({"model": config}, _arrays(model, rounding, beside))
+
+
+def bound(model: "keras.Model") -> float:
+    """Bytes that no coding of a model's masks and 8-bit values, one by one, can do without.
+
+    Args:
+        model: as for `pack`.
+    """
+    return container.bound(_arrays(model))
+
+
+def _arrays(
+    model: "keras.Model",
+    rounding: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    beside: str = SCALE,
+) -> dict[str, np.ndarray]:
+    """The weights by number, kernels as 8-bit integers with what turns them into weights."""
     arrays: dict[str, np.ndarray] = {}
     settled = _settled_normalizations(model)
     for number, weight in enumerate(model.weights):
         # numbers, for names may repeat
-        key, value = str(number), np.asarray(settled.get(weight.path, weight.numpy()))
+        key, value = str(number), np.asarray(settled.get(weight.path, weight.numpy()), np.float32)
         if value.ndim >= 2 and value.size >= _LEAST_SIZE:
-            arrays[key], arrays[f"{key}{_SCALE}"] = quantize(value.astype(np.float32))
+            arrays[key], arrays[f"{key}{beside}"] = (rounding or quantize)(value)
         else:
-            arrays[key] = value.astype(np.float32)
-    return container.pack({"model": config}, arrays)
+            arrays[key] = value
+    return arrays
 
 
 def load(path: Path | str) -> "keras.Model":
@@ -120,8 +153,11 @@ def _loaded(content: bytes, name: str) -> "keras.Model":
     model = keras.models.model_from_json(json.dumps(header["model"]))
     values = []
     for number in range(len(model.weights)):
-        value, scale = arrays[str(number)], arrays.get(f"{number}{_SCALE}")
-        values.append(value if scale is None else value.astype(np.float32) * scale)
+        value = arrays[str(number)]
+        scale, book = (arrays.get(f"{number}{beside}") for beside in (SCALE, BOOK))
+        if scale is not None:
+            value = value.astype(np.float32) * scale
+        values.append(value if book is None else book[value])
     try:
         model.set_weights(values)
     except ValueError as error:

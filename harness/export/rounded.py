@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.export import tflite
+from harness.export import tflite, tflite_weights
 from harness.export.base import Samples
-from harness.export.comparison import Comparison, agree
+from harness.export.comparison import Comparison, agree, outputs_of
 
 
 @dataclass
@@ -22,7 +20,11 @@ class Rounded(tflite.TfliteFormat):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
         content = tflite.convert(model, path.name, self.options)
-        expected = np.asarray(model(samples.inputs, training=False))
+        expected = outputs_of(model, samples.inputs)
         compared = agree(path.name, tflite.run(content, samples.inputs, path.name), expected)
         tflite.write(path, content)
         return compared
+
+    def details(self, path: Path) -> dict[str, float]:
+        """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
+        return tflite_weights.zeros(path)

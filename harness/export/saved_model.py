@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import ExportError
 from harness.export.base import Format, Samples
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
 from harness.quiet import captured
 
@@ -34,7 +34,7 @@ class SavedModel(Format):
                 model.export(partial, verbose=False)
             loaded = tf.saved_model.load(str(partial))  # its variables live as long as it does
             inputs = keras.tree.map_structure(tf.convert_to_tensor, samples.inputs)
-            expected = np.asarray(model(samples.inputs, training=False))
+            expected = outputs_of(model, samples.inputs)
             compared = compare(path.name, np.asarray(loaded.serve(inputs)), expected, tolerance)
             shutil.rmtree(path, ignore_errors=True)
             partial.rename(path)

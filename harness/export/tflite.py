@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.errors import ExportError
 from harness.export.base import Format, Samples, refusal
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
+from harness.export.timing import latency
 from harness.options import choice
 from harness.quiet import captured
 
@@ -76,7 +77,7 @@ def to_tflite(
             beyond the tolerance.
     """
     content = convert(model, path.name, options)
-    expected = np.asarray(model(samples, training=False))
+    expected = outputs_of(model, samples)
     compared = compare(path.name, run(content, samples, path.name), expected, tolerance)
     write(path, content)
     return compared
@@ -102,8 +103,11 @@ def convert(
         options: Sets a `tf.lite.TFLiteConverter`'s attributes.
 
     Raises:
-        ExportError: If the converter refuses it; the message ends with the converter's.
+        ExportError: If the converter refuses it; the message ends with the converter's. If an
+            interpreter in a process of its own dies of what is stored without zeros.
     """
+    import tensorflow as tf
+
     from harness.models.layers.front_end import takes_waveforms
 
     with captured() as written, warnings.catch_warnings():
@@ -113,11 +117,15 @@ def convert(
             # The runtimes bring the front end's operations, as custom ones.
             converter.allow_custom_ops = takes_waveforms(model)
             options(converter)
-            return converter.convert()
+            content: bytes = converter.convert()
+            sparse = tf.lite.Optimize.EXPERIMENTAL_SPARSITY in converter.optimizations
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
+    if sparse:  # of which runtimes have died
+        latency.require_survival(content, name)
+    return content
 
 
 def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":

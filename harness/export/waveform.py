@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.export import tflite
 from harness.export.base import Samples, refusal
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def to_waveform(
     whole = plain(with_front_end(model, waveforms.shape[1]))
     content = tflite.convert(whole, path.name)
     outputs = tflite.run(content, waveforms, path.name)
-    expected = np.asarray(model(features, training=False))
+    expected = outputs_of(model, features)
     compared = compare(path.name, outputs, expected, tolerance)
     tflite.write(path, content)
     return compared

@@ -1,6 +1,8 @@
 """Quality against what it costs to ship or to run: bytes, milliseconds."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,12 +11,14 @@ from matplotlib.lines import Line2D
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
 from harness.plots.points import amount, lines, tell
-from harness.plots.style import MUTED, colour, legend, marker
+from harness.plots.style import INK, MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
 #: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
 _WIDE = 5.0
+#: The mark of the entropy bound, left of its point.
+_BOUND: dict[str, Any] = {"marker": "|", "color": INK, "linestyle": "none", "markersize": 9}
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -38,25 +42,39 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
     return chosen
 
 
-def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str = "quality") -> None:
+def draw(
+    axes: Axes,
+    frame: pd.DataFrame,
+    cost: str = "gzip_bytes",
+    label: str = "quality",
+    *,
+    quality: str = "mean",
+    axis: str = "",
+) -> None:
     """Draws quality with its intervals against a cost, and the Pareto front of the means.
+
+    Beside what the smallest file costs stands the entropy bound, where it is known.
 
     Args:
         axes: Where to.
         frame: From `harness.report.frame.to_frame`, or `table.csv`.
         cost: The column of what a row costs.
         label: Of the axis of quality.
+        quality: The column of the quality that is had for that cost: a file's own, where it is
+            not the model's. Intervals are known of the latter.
+        axis: What the axis of the cost says; by default the cost's own words.
     """
     rows = tell(frame)
-    rows = rows[rows["mean"].notna() & rows[cost].notna()]
+    rows = rows[rows[quality].notna() & rows[cost].notna()]
     models = list(dict.fromkeys(rows["model"]))
-    best = front(list(zip(rows[cost], rows["mean"], strict=True)))
+    best = front(list(zip(rows[cost], rows[quality], strict=True)))
+    bound = _draw_bounds(axes, rows, quality) if cost == "best_bytes" else math.inf
     for row in lines(rows):
-        x, shade = getattr(row, cost), colour(models.index(row.model))
-        half = row.half_width_95
+        x, y, shade = getattr(row, cost), getattr(row, quality), colour(models.index(row.model))
+        half = row.half_width_95 if quality == "mean" else None
         axes.errorbar(
             [x],
-            [row.mean],
+            [y],
             yerr=[half] if pd.notna(half) and half else None,
             color=shade,
             capsize=3,
@@ -66,13 +84,14 @@ def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str =
         )
     axes.plot(
         [rows[cost].iloc[i] for i in best],
-        [rows["mean"].iloc[i] for i in best],
+        [rows[quality].iloc[i] for i in best],
         color=MUTED,
         lw=1.2,
         drawstyle="steps-post",
         zorder=1,
     )
-    if rows[cost].min() > 0 and rows[cost].max() >= _WIDE * rows[cost].min():
+    least = min(rows[cost].min(), bound)
+    if least > 0 and rows[cost].max() >= _WIDE * least:
         axes.set_xscale("log")
     axes.margins(x=0.12)  # room for the names
     keep_possible(axes, rows)
@@ -81,15 +100,29 @@ def draw(axes: Axes, frame: pd.DataFrame, cost: str = "gzip_bytes", label: str =
         [
             (
                 getattr(row, cost),
-                row.mean,
+                getattr(row, quality),
                 one_line(amount(row.sparsity)) if i in best or len(rows) <= _FEW else "",
             )
             for i, row in enumerate(lines(rows))
         ],
     )
-    axes.set_xlabel(_axis(rows, cost))
+    axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
-    _draw_legend(axes, list(dict.fromkeys(rows["family"])), models)
+    _draw_legend(axes, list(dict.fromkeys(rows["family"])), models, bounded=bound < math.inf)
+
+
+def _draw_bounds(axes: Axes, rows: pd.DataFrame, quality: str) -> float:
+    """Draws what no coding of masks and 8-bit values could do without, up to what a file takes.
+
+    Returns:
+        The least of it; infinite where nothing is known.
+    """
+    known = rows[rows["bound_bytes"].notna()]
+    for row in lines(known):
+        x, y = row.bound_bytes, getattr(row, quality)
+        axes.plot([x, row.best_bytes], [y, y], color=MUTED, lw=0.8, zorder=1)
+        axes.plot([x], [y], **_BOUND, zorder=2)
+    return float(known["bound_bytes"].min()) if len(known) else math.inf
 
 
 def _axis(rows: pd.DataFrame, cost: str) -> str:
@@ -100,14 +133,18 @@ def _axis(rows: pd.DataFrame, cost: str) -> str:
     return f"bytes of {files[0] if len(files) == 1 else 'the exported file'}, gzipped"
 
 
-def _draw_legend(axes: Axes, kinds: list[str], models: list[str]) -> None:
+def _draw_legend(axes: Axes, kinds: list[str], models: list[str], *, bounded: bool) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
     handles += [Line2D([], [], linestyle="none", **marker(kind, MUTED)) for kind in kinds]
     handles.append(Line2D([], [], color=MUTED, lw=1.2))
+    names = [*models, *kinds, "Pareto front"]
+    if bounded:
+        handles.append(Line2D([], [], **_BOUND))
+        names.append("entropy bound")
     legend(
         axes,
         handles,
-        [*models, *kinds, "Pareto front"],
+        names,
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
     )

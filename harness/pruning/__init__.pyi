@@ -17,12 +17,15 @@ from .pattern.block import Block as Block
 from .pattern.channels import Channels as Channels
 from .pattern.gradual_n_m import GradualNM as GradualNM
 from .pattern.n_m import NM as NM
+from .pattern.tied_channels import TiedChannels as TiedChannels
 from .pattern.unstructured import Unstructured as Unstructured
 from .permutation.permutation_search import search_permutation as search_permutation
 from .permutation.permute import PermutationReport as PermutationReport
 from .permutation.permute import PermutedGroup as PermutedGroup
 from .permutation.permute import permute_channels as permute_channels
 from .pruner import Pruner as Pruner
+from .removal.shrink import Shrunk as Shrunk
+from .removal.shrink import shrink as shrink
 from .rewinding import RewoundLearningRate as RewoundLearningRate
 from .rewinding import rewind as rewind
 from .schedule.base import Schedule as Schedule
@@ -39,6 +42,7 @@ from .scope.by_name import ByName as ByName
 from .scope.by_type import ByType as ByType
 from .scope.xnnpack_latency import XNNPACKLatency as XNNPACKLatency
 from .score.base import Score as Score
+from .score.batch_norm import BatchNormScale as BatchNormScale
 from .score.magnitude import Magnitude as Magnitude
 from .score.movement import Movement as Movement
 from .score.random import Random as Random

@@ -87,13 +87,13 @@ def _take_up(engine: Engine, step: int) -> bool:
     """Makes the largest weights the masks if, as of `step`, the others are all zero already."""
     last = engine.schedule.last_update(step)
     if isinstance(engine.schedule, Frozen):
-        masks = [tf.not_equal(weight.value, 0) for weight in engine.weights]
+        masks = engine.choice.by_zeros()
         if int(local(engine.step)) and _size(masks) > _size([w.mask for w in engine.weights]):
             return True  # denser weights come under the masks there are
     elif last is None:
         masks = [tf.ones(weight.shape, tf.bool) for weight in engine.weights]
     else:
-        masks = engine.masks_by_magnitude(float(engine.schedule.sparsity(last)))
+        masks = engine.choice.by_magnitude(float(engine.schedule.sparsity(last)))
     fits = not any(w.count_off_mask(mask) for w, mask in zip(engine.weights, masks, strict=True))
     for weight, mask in zip(engine.weights, masks, strict=True) if fits else ():
         weight.mask.assign(mask)
@@ -129,8 +129,8 @@ def _warn(engine: Engine, step: int, ahead: int, loaded: int, follows: bool) -> 
 
 def warn_of_zeros(engine: Engine) -> None:
     """Warns if weights that are to be pruned from step 0 on are sparse already, and sparser."""
-    size = sum(weight.kernel.size for weight in engine.weights)
-    zeros = sum(weight.count() - weight.count_nonzero() for weight in engine.weights)
+    size = sum(weight.kernel.size for weight in engine.counted)
+    zeros = sum(weight.count() - weight.count_nonzero() for weight in engine.counted)
     if zeros > _SPARSE * size:
         warnings.warn(
             f"{zeros:,} of the {size:,} weights to prune are zero already, and the masks of step 0 "
@@ -175,8 +175,8 @@ def warn_of_strangers(engine: Engine) -> None:
     Of an optimizer that the pruner does not know, the first update is seen when it is done. It
     moves weights off the masks, but not to the size of those on them.
     """
-    values = [tf.abs(local(weight.value)) for weight in engine.weights]
-    masks = [tf.cast(local(weight.mask), tf.float32) for weight in engine.weights]
+    values = [tf.abs(local(weight.value)) for weight in engine.counted]
+    masks = [tf.cast(local(weight.mask), tf.float32) for weight in engine.counted]
     sizes = []
     for chosen in (masks, [1 - mask for mask in masks]):
         count = sum(float(tf.reduce_sum(mask)) for mask in chosen)

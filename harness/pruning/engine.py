@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.pruning.allocation.base import Allocation
+from harness.pruning.choice import Choice
 from harness.pruning.deferral import Deferral
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
@@ -27,7 +28,6 @@ from harness.pruning.pattern.base import Pattern
 from harness.pruning.schedule.base import Schedule
 from harness.pruning.schedule.frozen import Frozen
 from harness.pruning.score.base import Score
-from harness.pruning.score.magnitude import Magnitude
 from harness.pruning.state import Weight, arrays_of, assign_arrays
 
 # A user's own tf.function would have AutoGraph rewrite what runs inside it, slowly and, where a
@@ -63,7 +63,8 @@ class Engine:
         self.model = model
         self.weights = list(weights)
         self.pattern, self.schedule, self.score = pattern, schedule, score
-        self.allocation, self.method = allocation, method
+        self.method = method
+        self.choice = Choice(self.weights, pattern, allocation, score.of)
         self.own_optimizer = optimizer
         self.uses_gradients = score.uses_gradients or method.uses_gradients
         self.step: Any = None
@@ -103,6 +104,11 @@ class Engine:
     def accumulation(self) -> int:
         """Batches per update; PruningError where the pruned weights' optimizers disagree."""
         return accumulation(self.optimizer, self.variables)
+
+    @property
+    def counted(self) -> list[Weight]:
+        """The weights that are pruned for themselves."""
+        return [weight for weight in self.weights if not weight.follows]
 
     @property
     def variables(self) -> list[Any]:
@@ -247,14 +253,14 @@ class Engine:
         scores = [self.score.scores(weight, step) for weight in self.weights]
         checks = self._refuse_nan(scores, step, within_xla)
         with tf.control_dependencies(checks):
-            kept = self.kept(self.schedule.sparsity(step), scores)
-            for weight, score, count in zip(self.weights, scores, kept, strict=True):
+            wanted = self.choice.wanted(self.schedule.sparsity(step), scores)
+            for weight, score, (pattern, count) in zip(self.weights, scores, wanted, strict=True):
                 if not weight.variable.trainable:  # a layer frozen since then stays as it is
                     continue
                 gradient = gradients.get(weight.index)
                 learned = self._learned(weight)
                 before: Any = tf.convert_to_tensor(weight.mask) if learned else None
-                mask = self.method.refresh(weight, self.pattern, score, count, gradient, step)
+                mask = self.method.refresh(weight, pattern, score, count, gradient, step)
                 weight.mask.assign(mask)
                 for variable, fresh in learned:  # of weights that come back, it starts over
                     value = tf.convert_to_tensor(variable._value)
@@ -299,27 +305,13 @@ class Engine:
             checks.append(tf.raw_ops.Assert(condition=fine, data=[text, step]))
         return [check for check in checks if check is not None]
 
-    def kept(self, sparsity: Any, scores: Sequence[Any] | None = None) -> list[Any]:
-        """Units kept in each weight at a sparsity: int64 scalars, None where dictated."""
-        if self.pattern.final_sparsity is not None:
-            return [self.pattern.level(sparsity)] * len(self.weights)
-        units = [self.pattern.units(weight.shape, weight.axes) for weight in self.weights]
-        unit_scores = None
-        if self.allocation.uses_scores and scores is not None:
-            unit_scores = [
-                self.pattern.unit_scores(score, weight.axes)
-                for weight, score in zip(self.weights, scores, strict=True)
-            ]
-        shapes = [weight.shape for weight in self.weights]
-        return tf.unstack(self.allocation.kept(units, shapes, sparsity, unit_scores), len(units))
-
     # --- outside the training step --------------------------------------------------------
 
     def start(self) -> None:
         """Brings masks and weights to where they are before the first update."""
         if isinstance(self.schedule, Frozen):
-            for weight in self.weights:
-                weight.mask.assign(tf.not_equal(weight.value, 0))
+            for weight, mask in zip(self.weights, self.choice.by_zeros(), strict=True):
+                weight.mask.assign(mask)
         elif bool(self.schedule.updates_at(0)):
             for weight in self.weights:
                 self.method.restore(weight)
@@ -331,15 +323,6 @@ class Engine:
         for weight in self.weights:
             for slot in weight.slots.values():
                 slot.assign(tf.zeros(weight.shape))
-
-    def masks_by_magnitude(self, sparsity: float) -> list[Any]:
-        """The masks that the largest weights of today make at a sparsity."""
-        magnitudes = [Magnitude().scores(weight, 0) for weight in self.weights]
-        kept = self.kept(tf.constant(np.float32(sparsity)), magnitudes)
-        return [
-            self.pattern.keep(magnitude, count, weight.axes)
-            for weight, magnitude, count in zip(self.weights, magnitudes, kept, strict=True)
-        ]
 
     def refresh_now(self, step: Any) -> None:
         """Refreshes all masks from the present weights; eager errors become ours."""
@@ -355,6 +338,9 @@ class Engine:
             self.method.restore(weight)
             weight.variable.assign(self.method.settle(weight, weight.value))
             self.mask_average(weight)
+            # Moving averages of dead channels fade by themselves: this is where they end.
+            for variable in weight.span.beside if weight.span is not None else ():
+                variable.assign(weight.masked(tf.convert_to_tensor(variable._value)))
 
     def state(self) -> dict[str, np.ndarray]:
         """All of the pruner's variables as NumPy arrays."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError, NotReadError
-from harness.options import NOTHING, UNNAMED, Options, decides, need, one_choice
+from harness.options import NOTHING, UNNAMED, Options, decides, need, one_choice, one_of
 from harness.pruning.allocation.base import ALLOCATIONS, AllocationOptions
 from harness.pruning.method.base import METHODS, MethodOptions
 from harness.pruning.pattern.base import PATTERNS, PatternOptions
@@ -70,6 +70,9 @@ class SparsityOptions(Options):
         self._check_target()
         self._check_schedule()
         self.score.check("sparsity.score")
+        if self.score.patterns is not None:
+            where = f"sparsity.pattern.kind with sparsity.score.kind={self.score.kind}"
+            one_of(where, self.pattern.kind, self.score.patterns)
         self.scope.check("sparsity.scope")
         if self.score.needs_gradients and not self.schedule.begin > 0:
             raise ConfigError(

@@ -17,8 +17,8 @@ def final_counts(engine: Engine) -> list[int]:
     """
     pattern = engine.pattern
     if isinstance(engine.schedule, Frozen):
-        return [int(tf.math.count_nonzero(weight.value)) for weight in engine.weights]
+        return [int(tf.math.count_nonzero(mask)) for mask in engine.choice.by_zeros()]
     if isinstance(pattern, NM):
         return [pattern.kept(weight.shape, weight.axes) for weight in engine.weights]
-    masks = engine.masks_by_magnitude(engine.schedule.final_sparsity)
+    masks = engine.choice.by_magnitude(engine.schedule.final_sparsity)
     return [int(tf.math.count_nonzero(mask)) for mask in masks]

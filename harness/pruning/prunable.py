@@ -16,11 +16,21 @@ Rows = list[tuple[Kernel, str]]
 
 
 class Counts(NamedTuple):
-    """Of a pruned weight's elements: those not zero, those on the mask, those not zero off it."""
+    """Of a pruned weight's elements: those not zero, those on the mask, those not zero off it.
+
+    Not `counted` are weights that die with the channels of others.
+    """
 
     kept: int
     on_mask: int
     off_mask: int
+    counted: bool = True
+
+
+def counts_of(weight: Weight) -> Counts:
+    """Of its present value."""
+    off_mask = weight.count_off_mask()
+    return Counts(weight.count_nonzero(), weight.count(), off_mask, not weight.follows)
 
 
 def plan(model: Any, scope: Scope, pattern: Pattern) -> tuple[list[Weight], Rows]:
@@ -44,6 +54,10 @@ def plan(model: Any, scope: Scope, pattern: Pattern) -> tuple[list[Weight], Rows
             except MisfitError as misfit:
                 note = f"skipped: {misfit}"
         rows.append((kernel, note))
+    if weights and pattern.tied:
+        from harness.pruning.removal.tied import tie
+
+        weights, rows = tie(model, weights, rows)
     if not weights:
         raise PruningError(
             f"no weight of model {model.name!r} is in the scope {scope}: {_reasons(rows)}."
@@ -77,7 +91,8 @@ def summary_of(
     """
     layers = []
     for kernel, note in rows:
-        kept, on_mask, off_mask = counts.get(kernel.path, (kernel.size, kernel.size, 0))
+        unpruned = Counts(kernel.size, kernel.size, 0, counted=False)
+        kept, on_mask, off_mask, counted = counts.get(kernel.path, unpruned)
         layers.append(
             LayerSummary(
                 path=kernel.path,
@@ -87,7 +102,7 @@ def summary_of(
                 shape=kernel.shape,
                 size=kernel.size,
                 trainable=bool(kernel.variable.trainable),
-                prunable=kernel.path in counts,
+                prunable=counted,
                 reason="; ".join(filter(None, (note, _difference(kept, on_mask, off_mask)))),
                 kept=kept,
                 on_mask=on_mask,

@@ -26,7 +26,7 @@ from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method
 from harness.pruning.on_mask import OnMask
 from harness.pruning.pattern.base import Pattern
-from harness.pruning.prunable import Counts, Rows, plan, summary_of
+from harness.pruning.prunable import Counts, Rows, counts_of, plan, summary_of
 from harness.pruning.schedule.base import Schedule
 from harness.pruning.scope.all_kernels import AllKernels
 from harness.pruning.scope.base import Scope
@@ -83,7 +83,7 @@ class Pruner:
         )
         self.scope = _checked("scope", AllKernels() if scope is None else scope, Scope)
         self.method.check(self.pattern, self.schedule, self.score)
-        check_together(self.pattern, self.schedule, self.score, self.allocation)
+        check_together(self.pattern, self.schedule, self.score, self.allocation, self.method)
         self._engine: Engine | None = None
         self._rows: Rows = []
         self._tap: Tap | None = None
@@ -347,7 +347,7 @@ class Pruner:
         if last is None:
             return 0.0, 0.0
         if self._counted[0] != last:
-            weights = self.engine.weights
+            weights = self.engine.counted
             kept = sum(weight.count() for weight in weights)
             size = sum(weight.kernel.size for weight in weights)
             self._counted = (last, 1 - kept / size)
@@ -359,7 +359,9 @@ class Pruner:
 
         weights, rows = plan(model, self.scope, self.pattern)
         kept = final_counts(self._new_engine(model, weights))
-        counts = {w.path: Counts(k, k, 0) for w, k in zip(weights, kept, strict=True)}
+        counts = {
+            w.path: Counts(k, k, 0, not w.follows) for w, k in zip(weights, kept, strict=True)
+        }
         return summary_of(model, rows, counts, 0, self.schedule.final_sparsity)
 
     def summary(self) -> Summary:
@@ -371,10 +373,7 @@ class Pruner:
         engine = self.engine
         if self._count is not None:
             warn_of_unseen(self._count)
-        counts = {
-            weight.path: Counts(weight.count_nonzero(), weight.count(), weight.count_off_mask())
-            for weight in engine.weights
-        }
+        counts = {weight.path: counts_of(weight) for weight in engine.weights}
         final = self.schedule.final_sparsity
         return summary_of(engine.model, self._rows, counts, self.step, final)
 

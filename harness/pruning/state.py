@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from harness.pruning.errors import PruningError
 from harness.pruning.kernels import Kernel
+from harness.pruning.removal.span import Span
 
 
 class Weight:
@@ -24,17 +25,19 @@ class Weight:
         mask: bool variable of the kernel's shape, True where the weight is kept.
         slots: float32 variables of the kernel's shape, by name.
         note: what the pattern did about a shape that it does not divide.
+        span: the channels along its axes, for a pattern that ties them to those of others.
         user_constraint: the constraint the variable had before, applied before the mask.
         held_gradient: float32 variable, the gradient of the last compiled step; None unless a
             method wants it at a refresh.
     """
 
-    def __init__(self, kernel: Kernel, index: int, note: str) -> None:
+    def __init__(self, kernel: Kernel, index: int, note: str, span: Span | None = None) -> None:
         assert kernel.axes is not None
         self.kernel = kernel
         self.index = index
         self.axes = kernel.axes
         self.note = note
+        self.span = span
         self.mask: Any = None
         self.slots: dict[str, Any] = {}
         self.user_constraint: Any = None
@@ -64,6 +67,11 @@ class Weight:
     def shape(self) -> tuple[int, ...]:
         """The weight's shape."""
         return self.kernel.shape
+
+    @property
+    def follows(self) -> bool:
+        """Whether it dies with the channels of others, and is not counted itself."""
+        return self.span is not None and self.span.follows
 
     @property
     def path(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.pruning.allocation.base import Allocation
 from harness.pruning.allocation.uniform import Uniform
 from harness.pruning.errors import PruningError
+from harness.pruning.method.base import Method
 from harness.pruning.pattern.base import Pattern
 from harness.pruning.schedule.base import Schedule
 from harness.pruning.schedule.frozen import Frozen
@@ -12,7 +13,7 @@ from harness.pruning.score.base import Score
 
 
 def check_together(
-    pattern: Pattern, schedule: Schedule, score: Score, allocation: Allocation
+    pattern: Pattern, schedule: Schedule, score: Score, allocation: Allocation, method: Method
 ) -> None:
     """Refuses what would be ignored, or could not be reached.
 
@@ -43,3 +44,10 @@ def check_together(
             f"{score} needs gradients, and there are none at step 0: give the schedule a "
             "begin_step of 1 or more."
         )
+    if pattern.tied and type(method).refresh is not Method.refresh:
+        raise PruningError(
+            f"{method} makes each weight's mask for itself, and {pattern} one for all weights of a "
+            "channel: leave the method out."
+        )
+    if score.of != "kernel" and not pattern.tied:
+        raise PruningError(f"{score} judges channels: use it with TiedChannels().")

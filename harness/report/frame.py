@@ -52,7 +52,7 @@ def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
         **_difference(entry.difference, "dense"),
         **(_difference(entry.control, "control") if controls else {}),
         **_certainty(entry),
-        **_values(entry),
+        **_values(spec, entry),
         "published_full_scale": published.text if published else None,
         "published_difference_from_dense": entry.published_difference,
         "published_dense": baseline.text if baseline else None,
@@ -98,10 +98,13 @@ def _certainty(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _values(entry: Entry) -> dict[str, Any]:
+def _values(spec: TableSpec, entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for metric in metrics.in_tables():
-        found[metric.column] = entry.values.get(metric.name)
+        value = entry.values.get(metric.name)
+        if value is not None and metric.like_quality:
+            value *= spec.quality.factor
+        found[metric.column] = value
         if metric.ratio:
             found[metric.ratio[1]] = entry.reductions.get(metric.name)
         if metric.ratio and metric.instead:  # whose file is not every row's

@@ -121,9 +121,11 @@ def beside_texts(entry: Entry) -> tuple[str, ...]:
 
 
 def grids(table: Table) -> list[Grid]:
-    """Returns a table's grids: the page's, where it has one; results; size; cost."""
+    """Returns a table's grids: the page's and latency, where it has them; results; size; cost."""
     page = [page_grid(table)] if table.spec.page else []
-    return [*page, results_grid(table), size_grid(table), cost_grid(table)]
+    latency = latency_grid(table)
+    timed = [latency] if len(latency.columns) > latency.left else []
+    return [*page, results_grid(table), size_grid(table), *timed, cost_grid(table)]
 
 
 def measured_heading(table: Table) -> str:
@@ -343,12 +345,14 @@ def _control_text(entry: Entry) -> str:
 
 def size_grid(table: Table) -> Grid:
     """Every row: the sparsity reached beside its denominators, non-zeros and bytes."""
-    return _row_grid(
-        table,
-        "size",
-        "Sparsity reached, and size",
-        _columns(table, metrics.SIZE, denominators=True),
-    )
+    columns = _columns(table, metrics.SIZE, denominators=True)
+    return _row_grid(table, "size", "Sparsity reached, and size", columns)
+
+
+def latency_grid(table: Table) -> Grid:
+    """Every row: how many times as fast its files are as the dense network's."""
+    columns = _columns(table, metrics.LATENCY)
+    return _row_grid(table, "latency", "Latency, beside the dense float32 file", columns)
 
 
 def cost_grid(table: Table) -> Grid:
@@ -371,7 +375,7 @@ def _columns(table: Table, place: str, *, denominators: bool = False) -> list[tu
     for metric in metrics.shown(place):
         if metric.if_logged and not any(metric.name in e.values for e in table.entries):
             continue
-        columns.append(_column(metric))
+        columns.append(_column(metric.of_table(table.spec.quality)))
         if denominators and metric.of:
             columns.append(_column(metrics.find(metric.of)))
         if metric.ratio:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.report.collect import Exclusion, Run, total_excluded
 from harness.report.entries import Entry
+from harness.report.latency_notes import latency_notes
 
 #: A note that begins so says that numbers side by side were not made alike.
 CONFLICT = "CONFLICT"
@@ -37,7 +38,7 @@ def notes_of(
             f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
             "differences are from the one started from."
         )
-    return (*notes, *_exclusions(excluded))
+    return (*notes, *latency_notes(entries), *_exclusions(excluded))
 
 
 def _count(number: int, noun: str) -> str:

@@ -40,8 +40,34 @@ def draw_plots(table: Table, histories: Histories | None = None) -> dict[str, by
     if measured["gzip_bytes"].notna().any():
         against_bytes = partial(trade.draw, frame=frame, label=label)
         files |= render(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
+    files |= _of_best_files(frame, measured, stem, heading, label)
     files |= _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
     return files | _schedules(schedule_frame(table, histories or {}))
+
+
+def _of_best_files(
+    frame: pd.DataFrame, measured: pd.DataFrame, stem: str, heading: str, label: str
+) -> dict[str, bytes]:
+    """What the smallest and the fastest file of each row cost, and are worth by themselves.
+
+    Times of different runs are not comparable, factors of one run are: a row's milliseconds are
+    the typical ones of its model's dense network, divided by its factor.
+    """
+    typical = frame.groupby("model")["dense_ms"].transform("median")
+    frame = frame.assign(latency_ms=typical / frame["fastest_speedup"])
+    of_file = f"{label}, the file's own"
+    files: dict[str, bytes] = {}
+    for name, cost, worth, known, axis in (
+        ("best_bytes", "best_bytes", "best_quality", "best_bytes", "bytes of the smallest file"),
+        ("latency", "latency_ms", "fastest_quality", "fastest_speedup",
+         "ms an example, the fastest file, one thread"),
+    ):  # fmt: skip
+        if measured[known].notna().any() and measured[worth].notna().any():
+            draw = partial(
+                trade.draw, frame=frame, cost=cost, label=of_file, quality=worth, axis=axis
+            )
+            files |= render(f"{stem}_vs_{name}", {heading: draw}, (7.4, 4.2))
+    return files
 
 
 def _layers(frame: pd.DataFrame, models: list[str]) -> dict[str, bytes]:

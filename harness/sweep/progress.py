@@ -71,7 +71,7 @@ class ProgressView:
         """Shows the cell's own bar, a new one if it runs again."""
         self._remove(cell)
         self._tasks[cell.id] = self._bar.add_task(
-            cell.name, total=None, unit="", note="[dim]starting"
+            escape(cell.name), total=None, unit="", note="[dim]starting"
         )
 
     def event(self, cell: Cell, event: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class ProgressView:
     def waiting(self, cell: Cell) -> None:
         """Says that another process has the cell."""
         self._remove(cell)
-        self._bar.update(self._all, note=f"[dim]{cell.name}: another process is running it")
+        self._bar.update(self._all, note=f"[dim]{escape(cell.name)}: another process is running it")
 
     def ended(self, cell: Cell, outcome: Outcome) -> None:
         """Writes the cell's line above the bars."""
@@ -111,10 +111,10 @@ class ProgressView:
         if outcome.status == "done":
             values = outcome.value.get("metrics", {})
             shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-            self._console.print(f"[green]✓[/] {cell.name}  [dim]{shown}", soft_wrap=True)
+            self._console.print(f"[green]✓[/] {escape(cell.name)}  [dim]{shown}", soft_wrap=True)
         else:
             self._console.print(
-                f"[red]✗[/] {cell.name}: {outcome.status}: {escape(outcome.message)}",
+                f"[red]✗[/] {escape(cell.name)}: {outcome.status}: {escape(outcome.message)}",
                 soft_wrap=True,
             )
         self._bar.advance(self._all)

@@ -26,6 +26,7 @@ from harness.errors import ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
 from harness.options import unknown
 from harness.report.files import write_files
+from harness.sweep.gpu_places import Devices
 from harness.sweep.launch import finished, launch
 from harness.sweep.plan import plan
 from harness.tracking import cell_run
@@ -41,7 +42,8 @@ def search(
     *,
     trials: int,
     objectives: Sequence[str] = (),
-    jobs: int = 1,
+    jobs: int | None = 1,
+    per_device: int = 1,
     out: Path | None = None,
 ) -> int:
     """Tries settings until so many cells are done, and writes the Pareto front.
@@ -52,6 +54,7 @@ def search(
         trials: finished ones in all, those of earlier commands included.
         objectives: metrics by name; the task's quality and the gzipped bytes by default.
         jobs: cells at once of a trial (its dense baseline comes first).
+        per_device: cells that share a GPU, as of `launch`.
         out: the folder of the front's files; None for `results/NAME`.
 
     Returns:
@@ -68,6 +71,7 @@ def search(
             "`pip install 'sparsity-harness[search]'`"
         ) from None
     need_name("--name", name)
+    Devices.found(per_device).jobs(jobs)  # refused once, not once a trial
     fixed, searched = axes([f"tracking.experiment={name}", *overrides])
     first = compose([*fixed, *(axis.example for axis in searched)])
     first.training.check()
@@ -78,7 +82,7 @@ def search(
         trial = study.ask()
         asked = (*fixed, *(axis.ask(trial) for axis in searched))
         _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
-        code, values = _tried(asked, sought, jobs)
+        code, values = _tried(asked, sought, jobs, per_device)
         if code == 130:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return code
@@ -157,13 +161,13 @@ def _done(study: Any, optuna: Any) -> list[Any]:
 
 
 def _tried(
-    overrides: tuple[str, ...], sought: Sequence[Metric], jobs: int
+    overrides: tuple[str, ...], sought: Sequence[Metric], jobs: int | None, per_device: int
 ) -> tuple[int, list[float] | None]:
     """Runs a cell; the exit code, and what it reached, None if it came to no end."""
     try:
         config = compose(overrides)
         refuse_ignored([(config, overrides)])
-        code = launch([(config, overrides)], jobs=jobs, further=False)
+        code = launch([(config, overrides)], jobs=jobs, per_device=per_device, further=False)
     except HarnessError as error:
         _console.print(f"refused: {error}", markup=False)
         return 2, None

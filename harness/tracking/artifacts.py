@@ -81,6 +81,11 @@ def log_tables(run: CellRun, tables: Mapping[str, Any]) -> None:
         _log(run, {name: _csv(_frame(table.header, table.rows))})
 
 
+def log_text(run: CellRun, name: str, text: str) -> None:
+    """A file of text."""
+    _log(run, {name: text.encode()})
+
+
 def _frame(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(header), dtype=object)
 

@@ -46,6 +46,8 @@ TAGS = (
     "harness.cpu",
     "harness.cpu_cores",
     "harness.memory_gib",
+    "harness.export.best",
+    *(f"harness.latency.{what}" for what in ("runtime", "cpu", "reference", "sparse", "busy")),
 )
 _SIGNATURE = "harness.signature."
 _KINDS = ("params", "tags", "metrics")

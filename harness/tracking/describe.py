@@ -1,7 +1,6 @@
 """What a run's page says in words: the headline numbers and how to repeat them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from harness import metrics
 from harness.config import Config
@@ -18,7 +17,7 @@ def description(
     values: Mapping[str, float],
     command: str,
     source: str = "",
-    failures: Iterable[Any] = (),
+    wanting: Iterable[str] = (),
 ) -> str:
     """Markdown for MLflow's description box.
 
@@ -27,7 +26,7 @@ def description(
         values: its final metrics.
         command: what runs it again.
         source: where the data are from.
-        failures: the formats that the model could not be given (`harness.export.Failure`).
+        wanting: what could not be had, and why: formats, times.
     """
     rows = [
         f"| {m.label} | {m.text(value)} |" for m, value in metrics.present(metrics.PAGE, values)
@@ -45,7 +44,7 @@ def description(
             "|---|---|",
             *rows,
             "",
-            *(f"Not exported as {one.kind}: {one.reason}\n" for one in failures),
+            *(f"{line}\n" for line in wanting),
             f"Run it again: `{command}`",
         ]
     )

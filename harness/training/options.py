@@ -11,6 +11,8 @@ from harness.training.optimizer.base import OPTIMIZERS, OptimizerOptions
 STARTS = ("dense", "scratch")
 WEIGHT_FILES = (".keras", ".h5")
 JIT = ("auto", "always", "never")
+#: What a fine-tuning phase may round as it computes (`harness.training.quantization`).
+ROUNDINGS = ("int8",)
 
 
 @dataclass
@@ -47,9 +49,20 @@ class PhaseOptions(Options):
 
 @dataclass
 class FinetuneOptions(PhaseOptions):
-    """The phase in which a sparse cell is pruned, from its dense baseline or from scratch."""
+    """The phase in which a sparse cell is pruned, from its dense baseline or from scratch.
+
+    With `quantize=int8` it computes with kernels and activations rounded as a file of 8-bit
+    integers has them, and leaves the kernels so rounded, their zeros among them.
+    """
 
     start: str = "dense"
+    quantize: str | None = None
+
+    def check(self, key: str) -> None:
+        """As of any phase; and roundings that there are."""
+        super().check(key)
+        known = self.quantize is None or self.quantize in ROUNDINGS
+        need(f"{key}.quantize", self.quantize, known, f"{', '.join(ROUNDINGS)}, or null")
 
 
 @dataclass
@@ -118,6 +131,11 @@ class TrainingOptions(Options):
         one_of("training.finetune.start", self.finetune.start, STARTS)
         self.dense.check("training.dense")
         self.finetune.check("training.finetune")
+        if self.finetune.quantize is not None:
+            key, mixed = "training.mixed_precision", self.mixed_precision
+            need(
+                key, mixed, not mixed, "false with training.finetune.quantize, which needs float32"
+            )
         if self.dense.decay.rewinds:
             others = ", ".join(name for name, decay in DECAYS if not decay.rewinds)
             raise ConfigError(

@@ -52,16 +52,48 @@ def test_a_run_a_cell_and_a_file_give_the_same_files(folder, run):
     assert len(runs(f"sqlite:///{folder / 'mlflow.db'}")) == before
 
 
-def test_files_are_timed_side_by_side(folder, run):
+def test_bytes_stand_beside_the_dense_baselines_and_the_bound(folder, run):
+    text = exported(folder, run.id, "--formats", "tflite,packed", "--out", "weighed")
+    rows = {line.split()[0]: line.split() for line in text.splitlines()}
+    told = json.loads((folder / "weighed" / "export.json").read_text())["metrics"]
+    dense = by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")["dense"]
+    whole = dense.metrics["size/tflite_gzip_bytes"]
+    assert f"dense baseline by gzip, {whole:,.0f} bytes" in text
+    bound = told["size/packed_bound_bytes"]
+    assert f"bound: {bound:,.0f} bytes" in text
+    for kind, row in (("tflite", rows["tflite"]), ("packed", rows["packed"])):
+        sizes = [told[f"size/{kind}_{end}bytes"] for end in ("", "gzip_", "zstd_", "xz_")]
+        assert row[5] == f"{whole / min(sizes):.2f}×"
+        assert float(row[6]) == pytest.approx(min(sizes) / bound, abs=0.006)
+    assert float(rows["packed"][6]) >= 1
+    alone = exported(folder, "weighed/model.keras", *CELL, "--formats", "tflite", "--out", "alone")
+    assert "the dense baseline's run is not known" in alone
+    assert told["size/packed_bound_bytes"] == pytest.approx(
+        json.loads((folder / "alone" / "export.json").read_text())["metrics"][
+            "size/packed_bound_bytes"
+        ]
+    ), "with or without that format"
+
+
+def test_files_are_timed_beside_the_dense_baselines(folder, run):
     formats = ("--formats", "tflite,tflite_sparse,tflite_int8")
-    text = exported(folder, run.id, *formats, "--latency", "--out", "timed")
+    more = ("--latency", "--benchmark-script", "--out", "timed")
+    text = exported(folder, run.id, *formats, *more)
     told = json.loads((folder / "timed" / "export.json").read_text())
-    for kind in ("tflite", "tflite_sparse", "tflite_int8"):
+    own = {"tflite", "tflite_sparse", "tflite_int8"}
+    assert {one["kind"] for one in told["latency"]["timings"]} == {"dense", *own}
+    for kind in ("dense", *own):  # the dense baseline has no file of 8-bit integers
         assert told["metrics"][f"latency/{kind}_ms"] > 0
         assert any(line.split()[:3] == [kind, "1", "thread"] for line in text.splitlines())
-    assert {one["kind"] for one in told["latency"]["timings"]} == {
-        "tflite", "tflite_sparse", "tflite_int8",
-    }  # fmt: skip
+    assert told["tags"]["harness.latency.reference"] == "dense"
+    dense = by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")["dense"]
+    kept = (folder / "timed" / "dense.tflite").read_bytes()
+    assert kept == dense.path("model/model.tflite").read_bytes()
+    script = (folder / "timed" / "benchmark_arm.sh").read_text()
+    names = ("dense.tflite", "model.tflite", "model_sparse.tflite", "model_int8.tflite")
+    assert f"FILES=({' '.join(names)})" in script
+    assert "run where the device is: timed/benchmark_arm.sh" in text
+    assert "no benchmark_gpu.sh: it needs one of onnx, saved_model, by --formats" in text
 
 
 def test_a_format_that_fails_is_told_and_ends_in_1(folder, run):
@@ -76,7 +108,10 @@ def test_a_format_that_fails_is_told_and_ends_in_1(folder, run):
         (("f" * 32,), "run " + "f" * 32 + ": its artifact config.yaml cannot be read"),
         (("nothing.keras",), "received nothing.keras; accepted: a run's id (32 hex digits), a"),
         ((*CELL, "seed=99"), "has these weights; train it first: harness run"),
-        ((*CELL, "--formats", "tflit"), "received 'tflit'; accepted: packed, saved_model"),
+        (
+            (*CELL, "--formats", "tflit"),
+            "received 'tflit'; accepted: keras_shrunk, packed, packed_clustered",
+        ),
         (("broken.keras", *CELL), "broken.keras: Keras cannot read it: "),
         (("broken.packed", *CELL), "broken.packed: no container of a packed model"),
     ],

@@ -190,7 +190,7 @@ def test_what_hydra_cannot_read_is_refused_by_what_the_key_accepts():
 @pytest.mark.parametrize("override", ["sparsity=null", "sparsity=", "sparsity=[dense,random]"])
 def test_a_group_needs_a_name(override):
     assert refusal(override).startswith(
-        f"{override} is unknown; accepted: block_1x4, control, dense, "
+        f"{override} is unknown; accepted: block_1x4, channels, control, dense, "
     )
 
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from harness.cell.cell import Cell
+from harness.cli.commands import _parser
 from harness.config import compose, credentials
 from harness.tracking import store
 from harness.tracking.provenance import tags
@@ -82,3 +83,13 @@ def test_a_server_is_asked_with_them(given, monkeypatch):
     server.shutdown()
     server.server_close()
     assert asked == ["Basic " + base64.b64encode(b"ann:se@cret").decode()]
+
+
+@pytest.mark.parametrize(
+    "words", [("collect", "demo"), ("store", "move"), ("report", "demo"), ("ui", "demo")]
+)
+def test_every_command_takes_them_from_its_uri(words, monkeypatch):
+    monkeypatch.setenv(credentials.VARIABLE, "{}")
+    parsed = _parser().parse_args([*words, "--uri", "http://ann:secret@tracking.example"])
+    assert parsed.uri == "http://tracking.example"
+    assert credentials.whole(parsed.uri) == "http://ann:secret@tracking.example"

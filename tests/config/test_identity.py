@@ -81,7 +81,14 @@ NOTHING = {
     "strategy.synchronized_batch_norm",  # of one device
 }
 #: What decides how a trained model is measured.
-MEASURED = {"scale", "export.formats", "export.tolerance", "evaluation.batch_size"}
+MEASURED = {
+    "scale",
+    "export.clusters",
+    "export.formats",
+    "export.tolerance",
+    "export.latency",
+    "evaluation.batch_size",
+}
 
 
 def ignored(config):

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from harness.errors import ExportError
-from harness.export import ExportOptions, export, tflite
+from harness.export import ExportOptions, comparison, export, tflite
 from harness.export.comparison import Comparison, compare
 from tests.training import small
 
@@ -146,3 +146,41 @@ def test_compare():
     for wrong in (outputs + 0.1, np.full((1, 2), np.nan), np.zeros((1, 3))):
         with pytest.raises(ExportError, match="x: "):
             compare("x", wrong, outputs, 1e-3)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_large_examples_go_through_a_model_a_few_at_a_time(monkeypatch, pair):
+    seen = []
+
+    def model(inputs, training):
+        slots = inputs if pair else [inputs]
+        seen.append(len(slots[0]))
+        return sum(slot.sum(axis=1) for slot in slots)
+
+    examples = np.arange(70.0).reshape(10, 7)
+    inputs = (examples, examples) if pair else examples
+    monkeypatch.setattr(comparison, "VALUES", 4 * 7 * (2 if pair else 1))
+    expected = examples.sum(axis=1) * (2 if pair else 1)
+    assert comparison.outputs_of(model, inputs).tolist() == expected.tolist()
+    assert seen == [4, 4, 2]
+    monkeypatch.setattr(comparison, "VALUES", 1)
+    assert comparison.at_once(inputs) == 1
+
+
+#: Kills the process that is to run a sparse file, before it says a word.
+DIES = """
+import os, signal, sys
+if sys.orig_argv[-2].endswith("model_sparse.tflite"):
+    os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+def test_a_format_that_kills_its_interpreter_fails_alone(tmp_path, monkeypatch, model, samples):
+    (tmp_path / "sitecustomize.py").write_text(DIES)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
+    formats = ["tflite", "tflite_sparse", "tflite_float16"]
+    found = export(model, config(formats=formats), tmp_path / "files", samples)
+    assert [one.kind for one in found.artifacts] == ["keras", "tflite", "tflite_float16"]
+    (failure,) = found.failures
+    assert failure.reason == "model_sparse.tflite: its interpreter died of signal 11"
+    assert not (tmp_path / "files" / "model_sparse.tflite").exists()

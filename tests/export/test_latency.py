@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import keras
 import numpy as np
@@ -9,8 +12,10 @@ import pytest
 
 from harness.errors import ExportError
 from harness.export import sparse, tflite
-from harness.export.timing import latency
-from harness.export.timing.latency import NO_GAIN, Latency, Timing, measure
+from harness.export.timing import latency as measuring
+from harness.export.timing import machine
+from harness.export.timing.latency import measure
+from harness.export.timing.times import NO_GAIN, Latency, Timing
 
 
 def net(share, block):
@@ -40,8 +45,8 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(files):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "TURN_MS", 2.0)
-        patch.setattr(latency, "ROUNDS", 3)
+        patch.setattr(measuring, "TURN_MS", 2.0)
+        patch.setattr(measuring, "ROUNDS", 3)
         return measure(files, threads=[1, 2])
 
 
@@ -51,8 +56,13 @@ def test_every_file_and_number_of_threads(found):
     for one in found.timings:
         assert 0 < one.low_ms <= one.median_ms <= one.high_ms
         assert one.runs >= 3
+        assert len(one.rounds) == 3
+    kinds = {"dense", *(kind for kind, _ in expected)}  # its own dense network
     assert found.metrics().keys() == {
-        f"latency/{kind}_{threads}ms" for kind, _ in expected for threads in ("", "all_threads_")
+        f"latency/{kind}_{threads}{what}"
+        for kind in kinds
+        for threads in ("", "all_threads_")
+        for what in ("ms", "low_ms", "high_ms", "speedup")
     }
     assert "Lite" in found.runtime
 
@@ -72,15 +82,68 @@ def test_what_does_not_open_takes_nothing_with_it(found):
 
 
 def test_an_interpreter_that_dies_is_told(files):
-    child = latency._Child(files["tflite"], 1)
+    child = measuring._Child(files["tflite"], 1)
     os.kill(child._process.pid, signal.SIGSEGV)
     with pytest.raises(ExportError, match=r"^tflite: its interpreter died of signal 11"):
         child.turn()
+    child.end()
 
 
-def timing(kind, median, spread=0.02, sparse=()):
+def test_one_that_dies_at_its_turn_takes_nothing_with_it(files, monkeypatch):
+    monkeypatch.setattr(measuring, "TURN_MS", 1.0)
+    monkeypatch.setattr(measuring, "ROUNDS", 2)
+    turn = measuring._Child.turn
+
+    def dies(child):
+        if child._name == "blocks_sparse":
+            os.kill(child._process.pid, signal.SIGSEGV)
+        turn(child)
+
+    monkeypatch.setattr(measuring._Child, "turn", dies)
+    found = measure({kind: files[kind] for kind in ("tflite", "blocks_sparse")}, threads=[1])
+    assert [one.kind for one in found.timings] == ["tflite"]
+    assert found.failures["blocks_sparse"].startswith(
+        "blocks_sparse: its interpreter died of signal 11"
+    )
+
+
+def test_one_that_does_not_answer_is_given_up(files, monkeypatch):
+    child = measuring._Child(files["tflite"], 1)
+    monkeypatch.setattr(measuring, "PATIENCE", 0.3)
+    os.kill(child._process.pid, signal.SIGSTOP)
+    with pytest.raises(ExportError, match=r"its interpreter gave no answer in 0.3 s"):
+        child.turn()
+    child.end()
+
+
+def timing(kind, median, spread=0.02, sparse=(), rounds=None, threads=1):
     half = median * spread / 2
-    return Timing(kind, 1, median, median - half, median + half, 100, {}, dict(sparse))
+    rounds = rounds or [median] * 3
+    low, high = median - half, median + half
+    return Timing(kind, threads, median, low, high, 100, rounds, {}, dict(sparse))
+
+
+def test_factors_are_of_the_same_round():
+    base = timing("dense", 2.0, rounds=[2.0, 20.0, 2.0])  # something disturbed the second round
+    found = Latency([base, timing("tflite", 1.0, rounds=[1.0, 10.0, 1.0])], {}, "x", [])
+    assert found.metrics()["latency/tflite_speedup"] == 2.0
+    assert found.speedup(found.timings[1]).low == 2.0
+
+
+def test_the_dense_baseline_is_what_counts():
+    both = [timing("tflite", 1.0), timing("tflite_int8", 0.5)]
+    own = Latency(both, {}, "x", [])
+    assert own.reference == "tflite"
+    assert own.metrics()["latency/dense_int8_speedup"] == 2.0
+    assert own.fastest() == "tflite_int8"
+    beside = Latency([timing("dense", 3.0), timing("dense_int8", 1.5), *both], {}, "x", [])
+    assert beside.reference == "dense"
+    told = beside.metrics()
+    assert (told["latency/dense_ms"], told["latency/dense_int8_speedup"]) == (3.0, 2.0)
+    assert (told["latency/tflite_speedup"], told["latency/tflite_int8_speedup"]) == (3.0, 6.0)
+    assert beside.fastest() == "tflite_int8"
+    alone = Latency([timing("dense_int8", 1.0), timing("packed", 1.0)], {}, "x", [])
+    assert alone.fastest() is None, "there is nothing to compare with"
 
 
 def test_a_gain_and_no_gain_are_said():
@@ -92,17 +155,30 @@ def test_a_gain_and_no_gain_are_said():
     ]
     lines = str(Latency(timings, {}, "LiteRT 2", ["avx2"])).splitlines()
     assert "LiteRT 2, batch 1; " in lines[0]
-    assert lines[0].endswith(": avx2")
+    assert lines[0].endswith(": avx2; factors against tflite")
     assert [NO_GAIN in line for line in lines[1:]] == [False, True, False, False]
-    assert "2.00×" in lines[3]
+    assert "2.00× (2.00-2.00)" in lines[3]
     assert lines[4].endswith("sparse: 2 FULLY_CONNECTED")
     assert "BUSY" not in lines[-1]
 
 
 def test_a_busy_machine_is_flagged():
     calm, wide = timing("tflite", 1.0), timing("tflite_int8", 1.0, spread=0.5)
-    assert latency._doubts(0.1, [calm]) == ""
-    assert "load 0.90 a core" in latency._doubts(0.9, [calm])
-    doubts = latency._doubts(0.1, [calm, wide])
+    assert measuring._doubts(0.05, [calm]) == ""
+    assert measuring._doubts(None, [calm]) == ""
+    assert measuring._doubts(0.5, [calm]) == "other work took 50% of the cores' time"
+    doubts = measuring._doubts(0.05, [calm, wide])
     assert doubts == "1 of 2 spread over 20% or more of their median (tflite_int8 50%)"
     assert f"BUSY MACHINE, times doubtful: {doubts}" in str(Latency([wide], {}, "x", [], doubts))
+
+
+@pytest.mark.skipif(not machine._STAT.exists(), reason="the system does not say")
+def test_what_others_take_is_seen_and_what_the_files_take_is_not():
+    burn = "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"
+    watch = machine.Watch()
+    other = subprocess.Popen([sys.executable, "-c", burn])
+    time.sleep(1.2)
+    seen = watch.others()
+    assert seen * os.cpu_count() > 0.5, "most of a core, until it has ended"
+    other.wait()
+    assert watch.others() < seen, "a child that has ended is one's own work"

@@ -84,3 +84,23 @@ def test_a_benchmark_says_on_what_machine(root):
 def test_a_block_of_another_kind_is_refused(root):
     with pytest.raises(SystemExit, match="accepted: results TABLE"):
         fill_pages.filled("<!-- filled: nothing t -->\n<!-- /filled -->\n", root)
+
+
+FILES = """\
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality
+mnist_cnn,dense,export.formats=['tflite'],%,2,2,98.1,n/a,98.0 98.2,12000000,98.1
+mnist_cnn,random 75%,training.finetune.quantize=int8 export.formats=['tflite_int8'],%,2,2,98.4,\
+n/a,98.3 98.5,600000,98.2
+mnist_cnn,random 90%,n/a,%,0,2,not run,n/a,n/a,n/a,n/a
+"""
+
+
+def test_rows_by_their_smallest_files(root):
+    (root / "results" / "t.csv").write_text(FILES)
+    text = fill_pages.filled("<!-- filled: files t -->\n<!-- /filled -->\n", root)
+    assert (
+        "| dense | `formats=[tflite]` | 2 of 2 | 98.00, 98.20 | 98.10 | 12,000,000 | 1.00 |" in text
+    )
+    row = "| random 75% | `quantize=int8 formats=[tflite_int8]` | 2 of 2 | 98.30, 98.50 | 98.20 |"
+    assert f"{row} 600,000 | 20.00 |" in text
+    assert "random 90%" not in text

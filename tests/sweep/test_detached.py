@@ -1,6 +1,7 @@
 """Cells as jobs of an engine: what is submitted, what is left alone, and the table at the end."""
 
 import json
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
 from harness.sweep.engines import ray
-from harness.sweep.engines.base import ENDED, ENGINES, FAILED, WAITING, Engine, chosen
+from harness.sweep.engines.base import ENDED, ENGINES, FAILED, RUNNING, WAITING, Engine, chosen
 from harness.sweep.engines.slurm import Slurm
 from tests.runs import copied, runs
 from tests.settings import harness, shell
@@ -129,6 +130,20 @@ def test_slurm_s_words_are_those_of_all_engines(monkeypatch, tmp_path):
     assert Slurm().states(jobs, tmp_path) == {
         "a": ENDED, "b": "cancelled", "c": FAILED, "d": WAITING
     }  # fmt: skip
+
+
+def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):
+    seen = {}
+    driver = ray._described(os.getpid())
+    (tmp_path / "states.json").write_text(json.dumps({"a": WAITING, "b": WAITING}))
+
+    def looked(*_):
+        seen.update(ray.Ray().states({"a": driver, "b": driver}, tmp_path))
+
+    monkeypatch.setattr("harness.sweep.detached.run_one", looked)
+    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None)
+    assert seen == {"a": RUNNING, "b": WAITING}
+    assert ray.Ray().states({"a": "1@0"}, tmp_path) == {"a": FAILED}
 
 
 def test_what_a_dead_driver_had_under_way_has_failed(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from harness.config.searched import Axis, axes
 from harness.errors import ConfigError
-from harness.sweep.search import _objectives
+from harness.sweep.search import _objectives, search
 from tests.runs import runs
 from tests.settings import TINY, shell
 
@@ -118,3 +118,11 @@ def test_a_search_goes_on_where_it_was_left(tmp_path):
     for row in rows:
         found = float(row["test/accuracy"]), float(row["size/tflite_gzip_bytes"])
         assert found in reached
+
+
+def test_cells_that_share_no_gpu_are_refused_before_a_trial(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="--jobs-per-device: received 2"):
+        search("shared", ["experiment=mnist_cnn"], trials=1, per_device=2)
+    assert not list(tmp_path.iterdir())

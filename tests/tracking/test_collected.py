@@ -17,6 +17,7 @@ from tests.report.store import Store
 SECRETS = {
     "harness.host": "a-host-name",
     "mlflow.user": "somebody",
+    "harness.latency.failed.tflite": "File /home/somebody/model.tflite: no such file",
     "mlflow.source.name": "/home/somebody/harness",
     "harness.command": (
         "harness run experiment=mnist_cnn seed=1 work_dir=/home/somebody/w "

@@ -39,6 +39,8 @@ class Pattern(ABC):
     #: and there is nothing to allocate. None where any will do.
     final_sparsity: float | None = None
     ties: str = "index"
+    #: Whether units are channels of the network, which several weights hold together.
+    tied: bool = False
 
     def level(self, sparsity: Any) -> Any:
         """What `keep` gets as `kept` at a sparsity, for a pattern with a `final_sparsity`."""

@@ -51,17 +51,29 @@ class Binding:
     axis: int
     layout: Layout
 
+    def starts(self, space: Space) -> list[int]:
+        """Where along the axis a space begins, which may be several times."""
+        found, offset = [], 0
+        for one in self.layout:
+            if one.root() is space:
+                found.append(offset)
+            offset += one.size
+        return found
 
-def _size(layout: Layout) -> int:
+
+def width(layout: Layout) -> int:
+    """Channels of a layout."""
     return sum(space.size for space in layout)
 
 
-def _fix(layout: Layout, reason: str) -> None:
+def fix(layout: Layout, reason: str) -> None:
+    """Says why channels have to stay what they are; the first reason stands."""
     for space in layout:
         space.root().fixed = space.root().fixed or reason
 
 
-def _variable(layer: Any, name: str) -> Any:
+def variable_of(layer: Any, name: str) -> Any:
+    """A layer's weight itself."""
     private = getattr(layer, f"_{name}", None)  # `layer.kernel` may be computed from it
     return getattr(layer, name) if private is None else private
 
@@ -79,9 +91,9 @@ _CHANNELWISE = (
     *(L.ZeroPadding3D, L.Cropping1D, L.Cropping2D, L.Cropping3D, L.UpSampling1D),
     *(L.UpSampling2D, L.UpSampling3D, L.Identity, L.ActivityRegularization),
 )
-_MERGES = (L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum)
+MERGES = (L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum)
 _MERGING_OPS = {"Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum"}
-_CHANNELWISE_OPS = {"Relu", "Relu6", "Sigmoid", "Silu", "Gelu", "Tanh", "HardSigmoid", "HardSilu"}
+CHANNELWISE_OPS = {"Relu", "Relu6", "Sigmoid", "Silu", "Gelu", "Tanh", "HardSigmoid", "HardSilu"}
 
 
 class ChannelGraph:
@@ -95,12 +107,18 @@ class ChannelGraph:
         self._bound: dict[tuple[int, int], Binding] = {}
         inputs = [self._fixed(t, "model input") for t in model.inputs]
         for layout in self._trace(model, inputs):
-            _fix(layout, "model output")
+            fix(layout, "model output")
 
     @property
     def bindings(self) -> list[Binding]:
         """All (variable, axis) pairs, in the order of the graph."""
         return list(self._bound.values())
+
+    @property
+    def spaces(self) -> list[Space]:
+        """The sets of channels that they are of, in the order of the graph."""
+        roots = {id(s.root()): s.root() for binding in self.bindings for s in binding.layout}
+        return list(roots.values())
 
     def _fixed(self, tensor: Any, reason: str) -> Layout:
         last = tensor.shape[-1] if len(tensor.shape) else None
@@ -124,11 +142,11 @@ class ChannelGraph:
             return self._trace(layer, inputs)
         rule = self._rule(layer)
         output = rule(layer, node, inputs) if rule is not None else None
-        if output is not None and _size(output) == node.outputs[0].shape[-1]:
+        if output is not None and width(output) == node.outputs[0].shape[-1]:
             return [output]
         reason = f"{layer.name} ({type(layer).__name__}) fixes the order of channels"
         for layout in inputs:
-            _fix(layout, reason)
+            fix(layout, reason)
         return [self._fixed(t, reason) for t in node.outputs]
 
     def _bind(self, layer: Any, variable: Any, axis: int, layout: Layout) -> None:
@@ -147,7 +165,7 @@ class ChannelGraph:
                 one.unite(other)
         else:
             for layout in (first, second):
-                _fix(layout, "meets channels that are put together otherwise")
+                fix(layout, "meets channels that are put together otherwise")
 
     # --- what each kind of layer does -------------------------------------------------------
 
@@ -158,7 +176,7 @@ class ChannelGraph:
             name = type(layer).__name__
             if name in _MERGING_OPS:
                 return self._merge
-            return self._same if name in _CHANNELWISE_OPS else None
+            return self._same if name in CHANNELWISE_OPS else None
         rules: list[tuple[Any, Any]] = [
             ((L.DepthwiseConv1D, L.DepthwiseConv2D), self._depthwise),
             ((L.SeparableConv1D, L.SeparableConv2D), self._separable),
@@ -168,7 +186,7 @@ class ChannelGraph:
             ((L.BatchNormalization, L.LayerNormalization), self._normalization),
             (L.PReLU, self._prelu),
             (_CHANNELWISE, self._same),
-            (_MERGES, self._merge),
+            (MERGES, self._merge),
             (L.Concatenate, self._concatenate),
             ((L.Flatten, L.Reshape), self._reshape),
         ]
@@ -183,12 +201,12 @@ class ChannelGraph:
     def _dense(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         if getattr(layer, "groups", 1) != 1 or getattr(layer, "lora_enabled", False):
             return None
-        self._bind(layer, _variable(layer, "kernel"), -2, inputs[0])
-        return self._produce(layer, _variable(layer, "kernel"), -1)
+        self._bind(layer, variable_of(layer, "kernel"), -2, inputs[0])
+        return self._produce(layer, variable_of(layer, "kernel"), -1)
 
     def _transposed(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout:
-        self._bind(layer, _variable(layer, "kernel"), -1, inputs[0])
-        return self._produce(layer, _variable(layer, "kernel"), -2)
+        self._bind(layer, variable_of(layer, "kernel"), -1, inputs[0])
+        return self._produce(layer, variable_of(layer, "kernel"), -2)
 
     def _separable(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         if layer.depth_multiplier != 1:
@@ -200,14 +218,14 @@ class ChannelGraph:
     def _depthwise(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         if layer.depth_multiplier != 1:
             return None
-        self._bind(layer, _variable(layer, "kernel"), -2, inputs[0])
+        self._bind(layer, variable_of(layer, "kernel"), -2, inputs[0])
         self._bind(layer, layer.bias, -1, inputs[0])
         return inputs[0]
 
     def _embedding(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         if getattr(layer, "lora_enabled", False):
             return None
-        return self._produce(layer, _variable(layer, "embeddings"), -1)
+        return self._produce(layer, variable_of(layer, "embeddings"), -1)
 
     def _normalization(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
@@ -231,7 +249,7 @@ class ChannelGraph:
         if any(getattr(a, "shape", ()) for a in constants):
             return None  # a constant for each channel
         # A single channel is broadcast to all, whatever their order.
-        full = [layout for layout in inputs if _size(layout) > 1] or inputs
+        full = [layout for layout in inputs if width(layout) > 1] or inputs
         for other in full[1:]:
             self._unite(full[0], other)
         return full[0]
@@ -245,5 +263,5 @@ class ChannelGraph:
 
     def _reshape(self, layer: Any, node: Any, inputs: list[Layout]) -> Layout | None:
         # Channels run fastest, so any reshape to a multiple of them repeats their order.
-        last, channels = node.outputs[0].shape[-1], _size(inputs[0])
+        last, channels = node.outputs[0].shape[-1], width(inputs[0])
         return None if last is None or last % channels else inputs[0] * (last // channels)

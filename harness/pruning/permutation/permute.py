@@ -17,6 +17,7 @@ from harness.pruning.pattern.base import MisfitError
 from harness.pruning.pattern.n_m import NM
 from harness.pruning.permutation.channel_graph import Binding, ChannelGraph, Space
 from harness.pruning.permutation.permutation_search import search_permutation
+from harness.pruning.same_function import difference, outputs_of, sample_for, tolerance
 from harness.pruning.scope.all_kernels import AllKernels
 from harness.pruning.scope.base import Scope
 
@@ -109,20 +110,20 @@ def permute_channels(
         >>> Pruner(NM(2, 4)).attach(model)
     """
     kernels = _checked(model, pattern, AllKernels() if scope is None else scope)
-    inputs = _sample(model) if sample is None else sample
-    before = _outputs(model, inputs)
+    inputs = sample_for(model) if sample is None else sample
+    before = outputs_of(model, inputs)
     backup = model.get_weights()
 
-    bindings = ChannelGraph(model).bindings
+    graph = ChannelGraph(model)
     magnitude = sum(float(np.abs(_array(k)).sum(dtype=np.float64)) for k in kernels)
     kept_before = _kept(kernels, pattern)
     groups = [
-        _permute(space, bindings, kernels, pattern, escapes, seed) for space in _spaces(bindings)
+        _permute(space, graph.bindings, kernels, pattern, escapes, seed) for space in graph.spaces
     ]
     kept_after = _kept(kernels, pattern)
 
-    worst = max(_difference(x, y) for x, y in zip(before, _outputs(model, inputs), strict=True))
-    if not worst <= _tolerance(model):
+    worst = difference(before, outputs_of(model, inputs))
+    if not worst <= tolerance(model):
         model.set_weights(backup)
         raise PruningError(
             f"permuting the channels of model {model.name!r} changed its outputs by {worst:.2g} of "
@@ -173,38 +174,6 @@ def _fits(pattern: NM, kernel: Kernel) -> bool:
     return True
 
 
-def _sample(model: Any) -> list[np.ndarray]:
-    """A random batch of two for every input; whole-number inputs get zeros and ones."""
-    random = np.random.default_rng(0)
-    batch = []
-    for tensor in model.inputs:
-        shape = tensor.shape[1:]
-        if None in shape:
-            raise PruningError(
-                f"input {tensor.name!r} has the open shape {tensor.shape}: give permute_channels a "
-                "sample to check the outputs on."
-            )
-        values = random.uniform(0, 2, (2, *shape))
-        batch.append(values.astype(keras.backend.standardize_dtype(tensor.dtype)))
-    return batch
-
-
-def _outputs(model: Any, inputs: Any) -> list[np.ndarray]:
-    if isinstance(inputs, list) and len(inputs) == 1:
-        inputs = inputs[0]
-    outputs = keras.tree.flatten(model(inputs, training=False))
-    return [np.asarray(keras.ops.cast(one, "float32")) for one in outputs]
-
-
-def _difference(before: np.ndarray, after: np.ndarray) -> float:
-    return float(np.abs(before - after).max() / max(float(np.abs(before).max()), 1e-30))
-
-
-def _tolerance(model: Any) -> float:
-    low = any(layer.compute_dtype != "float32" for layer in model._flatten_layers())
-    return 0.05 if low else 1e-3
-
-
 # --- permuting --------------------------------------------------------------------------
 
 
@@ -220,11 +189,6 @@ def _kept(kernels: Sequence[Kernel], pattern: NM) -> float:
         mask = pattern.mask(scores, 1 - pattern.n / pattern.m, kernel.axes)
         total += float(scores[mask].sum(dtype=np.float64))
     return total
-
-
-def _spaces(bindings: Sequence[Binding]) -> list[Space]:
-    roots = {id(s.root()): s.root() for binding in bindings for s in binding.layout}
-    return list(roots.values())
 
 
 def _permute(
@@ -264,28 +228,18 @@ def _permute(
     return PermutedGroup(paths, space.size, order, kept, after, "")
 
 
-def _offsets(binding: Binding, space: Space) -> list[int]:
-    """Where along a binding's axis the space begins."""
-    found, offset = [], 0
-    for one in binding.layout:
-        if one.root() is space:
-            found.append(offset)
-        offset += one.size
-    return found
-
-
 def _blocks(array: np.ndarray, binding: Binding, space: Space, m: int) -> list[np.ndarray]:
     """Magnitudes [channels, rest] of each stretch of the axis that is this space."""
     rows = np.abs(np.moveaxis(array, binding.axis, 0)).reshape(array.shape[binding.axis], -1)
     # Groups that straddle two stretches depend on both: the search leaves them out.
-    aligned = [start for start in _offsets(binding, space) if start % m == 0]
+    aligned = [start for start in binding.starts(space) if start % m == 0]
     return [rows[start : start + space.size] for start in aligned]
 
 
 def _reorder(bindings: Sequence[Binding], space: Space, order: np.ndarray) -> None:
     for binding in bindings:
         index = np.arange(sum(one.size for one in binding.layout))
-        for start in _offsets(binding, space):
+        for start in binding.starts(space):
             index[start : start + space.size] = start + order
         value = keras.ops.convert_to_numpy(binding.variable)
         binding.variable.assign(np.take(value, index, axis=binding.axis))

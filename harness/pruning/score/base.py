@@ -22,6 +22,8 @@ class Score(ABC):
 
     uses_gradients: bool = False
     slots: tuple[str, ...] = ()
+    #: The weights whose scores count: kernels, or those of a name that follow tied channels.
+    of: str = "kernel"
 
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
@@ -50,6 +52,8 @@ class ScoreOptions(Options):
     words: ClassVar[str] = ""
     #: Whether it learns from gradients, so that no mask can be made before the first update.
     needs_gradients: ClassVar[bool] = False
+    #: The patterns that it goes with; None: any.
+    patterns: ClassVar[tuple[str, ...] | None] = None
     kind: str = UNNAMED
 
     def check(self, key: str) -> None:

@@ -22,6 +22,7 @@ from harness.sweep.engines.base import (
     ENDED,
     FAILED,
     LIVE,
+    RUNNING,
     WAITING,
     Engine,
     Order,
@@ -30,6 +31,8 @@ from harness.sweep.engines.base import (
 )
 
 _ORDER, _STATES, _LOG = "order.json", "states.json", "log.txt"
+#: Ray does not tell from outside which tasks have begun: each leaves a file here as it begins.
+_BEGUN = "begun"
 #: Ray gives its workers a low priority, and waits half a minute for its own start: both starve
 #: on a machine that other work uses, too.
 _SETTINGS = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
@@ -49,8 +52,12 @@ class Ray(Engine):
         """As `Engine`: starts the driver, whose process id is that of all its jobs."""
         content = {**asdict(order), "folder": str(order.folder), "here": os.getcwd()}
         write_json(order.folder / _ORDER, content)
+        for work in order.works:
+            (order.folder / _BEGUN / work.cell).unlink(missing_ok=True)
         write_json(order.folder / _STATES, {work.cell: WAITING for work in order.works})
-        code = f"from harness.sweep.engines.ray import drive; drive({str(order.folder)!r})"
+        code = (
+            f"from harness.sweep.engines.ray import drive; drive({str(order.folder.resolve())!r})"
+        )
         with (order.folder / _LOG).open("ab") as log:
             driver = subprocess.Popen(
                 [sys.executable, "-c", code],
@@ -70,15 +77,22 @@ class Ray(Engine):
         except (OSError, ValueError):
             return {}
         return {
-            cell: FAILED if states[cell] in LIVE and not _alive(jobs[cell]) else states[cell]
-            for cell in jobs
-            if cell in states
+            cell: _now(cell, states[cell], jobs[cell], folder) for cell in jobs if cell in states
         }
 
     def cancel(self, jobs: Mapping[str, str], folder: Path) -> None:
         """As `Engine`: the driver ends, and its tasks with it."""
         for number in {number for number in jobs.values() if _alive(number)}:
             os.kill(int(number.partition("@")[0]), signal.SIGTERM)
+
+
+def _now(cell: str, noted: str, driver: str, folder: Path) -> str:
+    """A cell's state, of what its driver noted, whether that lives, and whether the task began."""
+    if noted not in LIVE:
+        return noted
+    if not _alive(driver):
+        return FAILED
+    return RUNNING if (folder / _BEGUN / cell).exists() else noted
 
 
 def _described(pid: int) -> str:
@@ -129,7 +143,7 @@ def drive(folder: str) -> None:
         asked = _asked(work.resources)
         baseline = references.get(work.needs) if work.needs else None
         reference = task.options(name=work.name, **asked).remote(
-            order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
+            folder, order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
         )
         references[work.cell] = reference
     cells = {reference: cell for cell, reference in references.items()}
@@ -149,10 +163,15 @@ def drive(folder: str) -> None:
     write_table(order["here"], order["sweep"], tuple(order["extra"]), order["out"])
 
 
-def _cell(here: str, cell: str, overrides: tuple[str, ...], parent_run: str, after: Any) -> str:
+def _cell(
+    folder: str, here: str, cell: str, overrides: tuple[str, ...], parent_run: str, after: Any
+) -> str:
     """A task; `after` is its dense baseline's result, which Ray waits for."""
     from harness.sweep.detached import run_one
 
+    begun = Path(folder, _BEGUN, cell)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
     run_one(here, cell, overrides, parent_run)
     return cell
 

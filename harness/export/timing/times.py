@@ -1,0 +1,179 @@
+"""What one example takes in a stock runtime, and how that compares with the dense network.
+
+Milliseconds of different moments are not comparable; factors are of files that took turns in one
+run (`harness.export.timing.latency`), round by round.
+"""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+#: The dense baseline's files, beside those of the cell; a dense cell is its own baseline.
+DENSE, DENSE_INT8 = "dense", "dense_int8"
+_OWN = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
+#: A file this much faster than the dense one gains something.
+GAIN = 1.05
+#: What is said of a sparse file that does not.
+NO_GAIN = "no gain: stock kernels do not skip these zeros"
+BUSY = "BUSY MACHINE"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One file with so many threads.
+
+    Attributes:
+        kind: the format, or `DENSE`, `DENSE_INT8`.
+        threads: of the interpreter.
+        median_ms: of an example, batch 1.
+        low_ms: a quarter of the runs took no longer.
+        high_ms: a quarter took longer.
+        runs: how many there were.
+        rounds: the median of each turn, milliseconds.
+        ops: operations in the file, by name.
+        sparse: those of them that take weights without their zeros.
+    """
+
+    kind: str
+    threads: int
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    runs: int
+    rounds: Sequence[float]
+    ops: Mapping[str, int]
+    sparse: Mapping[str, int]
+
+    @property
+    def spread(self) -> float:
+        """The middle half of the times, of their median."""
+        return (self.high_ms - self.low_ms) / self.median_ms
+
+    @property
+    def prefix(self) -> str:
+        """What its metrics' names begin with."""
+        return f"latency/{self.kind}_{'' if self.threads == 1 else 'all_threads_'}"
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """How many times faster a file is than the dense network's, round by round.
+
+    Attributes:
+        median: of the rounds.
+        low: a quarter of them gave no more.
+        high: a quarter gave more.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """All files of one run.
+
+    Attributes:
+        timings: by number of threads, then file.
+        failures: format -> why it was not timed.
+        runtime: its name and version.
+        cpu: the processor's instruction sets that matter here.
+        busy: why the times are to be doubted; empty if there is no reason.
+    """
+
+    timings: list[Timing]
+    failures: Mapping[str, str]
+    runtime: str
+    cpu: Sequence[str]
+    busy: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What factors are against: the dense baseline's file, or else the float32 one.
+
+        The latter computes with dense kernels whatever its zeros, but on as many channels as
+        the cell's network has left.
+        """
+        kinds = {one.kind for one in self.timings}
+        return next((kind for kind in (DENSE, _OWN[DENSE]) if kind in kinds), "")
+
+    @property
+    def machine(self) -> str:
+        """The processor's architecture and instruction sets."""
+        return f"{platform.machine()}: {', '.join(self.cpu) or '-'}"
+
+    def speedup(self, one: Timing) -> Speedup | None:
+        """A file beside the reference with as many threads; None where that was not timed."""
+        for base in self.timings:
+            if (base.kind, base.threads) == (self.reference, one.threads):
+                factors = np.divide(base.rounds, one.rounds)
+                return Speedup(*map(float, np.percentile(factors, [50, 25, 75])))
+        return None
+
+    def metrics(self) -> dict[str, float]:
+        """Milliseconds with quartiles, and factors: `latency/tflite_ms`, `…_speedup` and so on.
+
+        `all_threads_` stands in the names of those by all threads. The dense network's are
+        `latency/dense_…`, whosever file that is.
+        """
+        found: dict[str, float] = {}
+        for one in self.timings:
+            speedup = self.speedup(one)
+            for prefix in {one.prefix, self._dense_prefix(one)}:
+                found |= {
+                    f"{prefix}ms": round(one.median_ms, 4),
+                    f"{prefix}low_ms": round(one.low_ms, 4),
+                    f"{prefix}high_ms": round(one.high_ms, 4),
+                }
+                if speedup is not None:
+                    found[f"{prefix}speedup"] = round(speedup.median, 4)
+        return found
+
+    def _dense_prefix(self, one: Timing) -> str:
+        """The prefix of a file that is its own dense network's, if it is, or its own."""
+        if self.reference == _OWN[DENSE]:
+            for dense, own in _OWN.items():
+                if one.kind == own:
+                    return one.prefix.replace(f"/{own}_", f"/{dense}_")
+        return one.prefix
+
+    def fastest(self) -> str | None:
+        """The cell's own file that is fastest by one thread, beside the dense network's."""
+        found = [
+            (speedup.median, one.kind)
+            for one in self.timings
+            if one.threads == 1 and one.kind not in _OWN and (speedup := self.speedup(one))
+        ]
+        return max(found)[1] if found else None
+
+    def sparse(self) -> str:
+        """Which files have operations that take weights without their zeros; empty for none."""
+        told = {one.kind: _counted(one.sparse) for one in self.timings if one.sparse}
+        return "; ".join(f"{kind}: {what}" for kind, what in told.items())
+
+    def __str__(self) -> str:
+        lines = [f"{self.runtime}, batch 1; {self.machine}; factors against {self.reference}"]
+        lines += [self._line(one) for one in self.timings]
+        lines += [f"not timed: {kind}: {reason}" for kind, reason in self.failures.items()]
+        if self.busy:
+            lines.append(f"{BUSY}, times doubtful: {self.busy}")
+        return "\n".join(lines)
+
+    def _line(self, one: Timing) -> str:
+        speedup = self.speedup(one)
+        notes = [f"sparse: {_counted(one.sparse)}"] if one.sparse else []
+        if one.kind.endswith("_sparse") and speedup is not None and speedup.median < GAIN:
+            notes.append(NO_GAIN)
+        threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
+        times = f"{one.median_ms:.3f} ms ({one.low_ms:.3f}-{one.high_ms:.3f})"
+        against = ""
+        if speedup is not None:
+            against = f"{speedup.median:.2f}× ({speedup.low:.2f}-{speedup.high:.2f})"
+        return f"{one.kind:22} {threads:10} {times:28} {against:18} {'; '.join(notes)}".rstrip()
+
+
+def _counted(ops: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in ops.items())

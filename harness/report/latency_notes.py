@@ -1,0 +1,75 @@
+"""What must be said of times: where they were taken, what gained nothing, what is doubtful."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.export.timing.times import BUSY, GAIN, NO_GAIN
+from harness.report.collect import Run
+from harness.report.entries import Entry
+
+_TAGS = "harness.latency."
+_SPARSE, _ANY = "latency/tflite_sparse_speedup", "latency/dense_ms"
+
+
+def latency_notes(entries: Sequence[Entry]) -> list[str]:
+    """Returns the notes on rows that have times; none where no run was timed."""
+    timed = [run for entry in entries for run in entry.runs if _ANY in run.metrics]
+    if not timed:
+        return []
+    where = Counter(f"{_tag(run, 'runtime')} on {_tag(run, 'cpu')}" for run in timed)
+    places = "; ".join(f"{place} ({_runs(count)})" for place, count in where.most_common())
+    return [
+        f"Latency: {places}, one example at a time by one thread. × is how many times as fast a "
+        "file is as the dense network's float32 one, which took turns with it in one run; "
+        "milliseconds of different runs are not comparable.",
+        *_sparse(entries),
+        *_own_reference(entries),
+        *_busy(timed),
+    ]
+
+
+def _tag(run: Run, name: str) -> str:
+    return run.tags.get(f"{_TAGS}{name}", "unknown")
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
+def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
+    """Which sparse files gain nothing, and which operations of others skip zeros."""
+    rows = [e for e in entries if not (e.is_dense or e.spec.is_control) and _SPARSE in e.values]
+    idle = [f"{e.spec.model} {e.spec.name}" for e in rows if e.values[_SPARSE] < GAIN]
+    if idle:
+        yield f"Sparse float32 files of {', '.join(idle)}: {NO_GAIN}."
+    found = dict.fromkeys(
+        f"{e.spec.model} {e.spec.name} ({_tag(run, 'sparse')})"
+        for e in rows
+        for run in e.runs
+        if f"{_TAGS}sparse" in run.tags
+    )
+    if found:
+        yield f"Operations that took weights without their zeros: {'; '.join(found)}."
+
+
+def _own_reference(entries: Iterable[Entry]) -> Iterator[str]:
+    alone = sum(
+        _tag(run, "reference") == "tflite"
+        for entry in entries
+        if not entry.is_dense
+        for run in entry.runs
+    )
+    if alone:
+        yield (
+            f"The dense baseline's file was not at hand for {_runs(alone)}: × is against their own "
+            "float32 file, whose kernels compute zeros, too."
+        )
+
+
+def _busy(timed: Sequence[Run]) -> Iterator[str]:
+    busy = [_tag(run, "busy") for run in timed if f"{_TAGS}busy" in run.tags]
+    if busy:
+        yield (
+            f"{BUSY}: the times of {len(busy):,} of {_runs(len(timed))} are doubtful: "
+            f"{busy[0]}{' and so on' if len(set(busy)) > 1 else ''}."
+        )

@@ -1,0 +1,129 @@
+"""Times in tables: factors of one run, where they were taken, what gained nothing."""
+
+import pandas as pd
+import pytest
+
+from harness.plots import trade
+from harness.report import TableSpec, rows_from_cells
+from harness.report.collect import collect
+from harness.report.frame import to_frame
+from harness.report.layout import grids, latency_grid, size_grid
+from harness.report.plots import draw_plots
+from harness.report.published import PublishedTable
+from harness.report.render import to_html, to_markdown
+from harness.report.tables import build_table
+from harness.tracking.runs import read_runs
+from tests.report.conftest import cells
+from tests.report.store import Store
+
+ROWS = [("dense", None), ("random", 0.75), ("block_1x4", 0.8)]
+HERE = {"harness.latency.runtime": "LiteRT 2.3.0", "harness.latency.cpu": "x86_64: avx2, avx512f"}
+#: A sparse run's milliseconds are half of the dense one's run for no reason of its own: it was
+#: another moment.
+TIMES = {
+    "dense": {"dense_ms": 4.0, "dense_int8_speedup": 3.0, "tflite_speedup": 1.0},
+    "random 75%": {"dense_ms": 2.0, "dense_int8_speedup": 2.8, "tflite_sparse_speedup": 1.01},
+    "block 1 by 4 80%": {"dense_ms": 2.0, "tflite_sparse_speedup": 2.5},
+}
+BEST = {"dense": (3.0, 0.97), "random 75%": (1.01, 0.95), "block 1 by 4 80%": (2.5, 0.94)}
+BYTES = {"dense": (2_900_000, 2_800_000), "random 75%": (900_000, 880_000)}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    uri = f"sqlite:///{tmp_path_factory.mktemp('timed') / 'mlflow.db'}"
+    store = Store(uri, "timed")
+    spec = TableSpec("timed", "Timed", "small", rows_from_cells(cells(ROWS, (1,))))
+    for (sparsity, target), row in zip(ROWS, spec.rows, strict=True):
+        name = row.sparsity
+        metrics = {f"latency/{key}": value for key, value in TIMES[name].items()}
+        metrics["latency/best_speedup"], metrics["latency/best_quality"] = BEST[name]
+        metrics["size/best_bytes"], metrics["size/packed_bound_bytes"] = BYTES.get(
+            name, (800_000, 790_000)
+        )
+        metrics["size/best_quality"] = 0.93
+        tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
+        if name.startswith("block"):
+            tags["harness.latency.sparse"] = "tflite_sparse: 1 FULLY_CONNECTED"
+            tags["harness.latency.busy"] = "other work took 60% of the cores' time"
+        store.cell(sparsity, target, 1, 0.96, metrics=metrics, tags=tags)
+    return build_table(spec, collect(read_runs(uri, "timed"), spec), PublishedTable({}))
+
+
+def column(grid, heading):
+    place = [each.text for each in grid.columns].index(heading)
+    return [line[place].text for line in grid.lines]
+
+
+def test_factors_are_those_of_one_run(table):
+    grid = latency_grid(table)
+    assert grid in grids(table)
+    assert column(grid, "dense (ms)") == ["4.000", "2.000", "2.000"]
+    assert column(grid, "× dense int8") == ["3.00", "2.80", "n/a"]
+    assert column(grid, "× sparse float32") == ["n/a", "1.01", "2.50"]
+    assert column(grid, "× fastest") == ["3.00", "1.01", "2.50"]
+    assert column(grid, "its accuracy (%)") == ["97.00", "95.00", "94.00"]
+    assert "× int8" not in [each.text for each in grid.columns], "nothing was logged for it"
+
+
+def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
+    grid = size_grid(table)
+    assert column(grid, "its accuracy (%)") == ["93.00"] * 3
+    assert column(grid, "entropy bound") == ["2,800,000", "880,000", "790,000"]
+    frame = to_frame(table)
+    assert frame["best_quality"].tolist() == pytest.approx([93.0] * 3)
+    assert frame["fastest_speedup"].tolist() == [3.0, 1.01, 2.5]
+
+
+def test_notes_say_where_and_what_gained_nothing_and_what_is_doubtful(table):
+    notes = "\n".join(table.notes)
+    assert "Latency: LiteRT 2.3.0 on x86_64: avx2, avx512f (3 runs), one example" in notes
+    assert (
+        "Sparse float32 files of mnist_cnn random 75%: no gain: stock kernels do not skip these"
+        in notes
+    )
+    assert "mnist_cnn block 1 by 4 80% (tflite_sparse: 1 FULLY_CONNECTED)" in notes
+    assert (
+        "BUSY MACHINE: the times of 1 of 3 runs are doubtful: other work took 60% of the" in notes
+    )
+    assert "not at hand" not in notes
+    assert "- **BUSY MACHINE:** the times" in to_markdown(table)
+    assert "Latency, beside the dense float32 file" in to_html(table)
+
+
+def test_a_table_without_times_says_nothing_of_them(demo_spec, stores):
+    runs = read_runs(stores["uri"], "demo")
+    bare = build_table(demo_spec, collect(runs, demo_spec), PublishedTable({}))
+    assert "latency" not in [grid.key for grid in grids(bare)]
+    assert "Latency" not in "\n".join(bare.notes)
+    assert not [name for name in draw_plots(bare) if "latency" in name or "best" in name]
+
+
+def test_plots_are_of_the_files_own_quality(table, monkeypatch):
+    drawn = {}
+
+    def kept(axes, frame, cost="gzip_bytes", label="", quality="mean", axis=""):
+        drawn[cost] = frame.set_index("sparsity")
+        trade_draw(axes, frame, cost, label, quality=quality, axis=axis)
+
+    trade_draw = trade.draw
+    monkeypatch.setattr(trade, "draw", kept)
+    files = draw_plots(table)
+    assert {"accuracy_vs_best_bytes.svg", "accuracy_vs_latency.png"} < files.keys()
+    # the dense network's typical 2 ms, divided by a row's factor
+    times = drawn["latency_ms"]["latency_ms"]
+    assert times.tolist() == pytest.approx([2 / 3, 2 / 1.01, 2 / 2.5])
+
+
+def test_bounds_are_drawn_beside_their_points(table):
+    from matplotlib.figure import Figure
+
+    frame = to_frame(table)
+    axes = Figure().subplots()
+    trade.draw(axes, frame, "best_bytes", quality="best_quality")
+    marks = [line for line in axes.lines if line.get_marker() == "|"]
+    assert [line.get_xdata()[0] for line in marks] == frame["bound_bytes"].tolist()
+    assert "entropy bound" in [text.get_text() for text in axes.get_legend().get_texts()]
+    bare = Figure().subplots()
+    trade.draw(bare, frame.assign(bound_bytes=pd.NA), "best_bytes", quality="best_quality")
+    assert "entropy bound" not in [text.get_text() for text in bare.get_legend().get_texts()]
