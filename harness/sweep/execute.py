@@ -76,9 +76,10 @@ def execute(
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
             under_way = {cell.trained for _, cell, _ in running.values()}
-            room = max(trailing.room(running), 0)
+            room = trailing.room(running)
             for cell in _ready(waiting, outcomes, not_before, under_way)[:room]:
-                if not starved.may_start(cell, (each for _, each, _ in running.values())):
+                others = [each for _, each, _ in running.values()]
+                if not (starved.may_start(cell, others) and trailing.may_start(cell)):
                     break
                 if is_held(cell):
                     if cell.id not in not_before:
@@ -104,7 +105,8 @@ def execute(
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):
-                    if not (starved.heard(cell, news) or trailing.heard(cell, news, place)):
+                    pid = job.process.pid
+                    if not (starved.heard(cell, news) or trailing.heard(cell, news, place, pid)):
                         listener.event(cell, news)
                     continue
                 del running[id(job)]
