@@ -138,6 +138,10 @@ def compile_model(
             steps_per_execution=training.steps_per_execution or 1,
         )
         model.optimizer.build(model.trainable_variables)
+        if model.distribute_strategy.num_replicas_in_sync > 1:
+            from harness.training.replicated import by_whole_gradients
+
+            by_whole_gradients(model.optimizer)
 
 
 def _accumulating(options: OptimizerOptions, rate: Any, parts: int) -> Any:
