@@ -97,7 +97,7 @@ def by_replica(batches: Any, parts: int, replicas: int) -> Any:
         shape = tf.shape(tensor)
         sides = [parts, replicas, shape[0] // (parts * replicas)]
         split = tf.reshape(tensor, tf.concat([sides, shape[1:]], 0))
-        moved = tf.reshape(tf.experimental.numpy.swapaxes(split, 0, 1), shape)
+        moved = tf.reshape(tf.transpose(split, [1, 0, *range(2, tensor.shape.rank + 2)]), shape)
         moved.set_shape(tensor.shape)
         return moved
 
@@ -155,6 +155,7 @@ class _Gathered:
 
 
 def _stepping(step: Any, gathered: _Gathered, parts: int) -> Any:
+    @tf.autograph.experimental.do_not_convert
     def train_step(data: Any) -> Any:
         gathered.begin()
         logs: Any = {}
