@@ -114,7 +114,7 @@ def main(
         checkpoint = folder and Checkpoint(folder / "state.npz", writes=chief)
         asked = None
         if ask_at is not None and not chief:
-            asked = Asked(ask_at, lambda: int(model.optimizer.iterations))
+            asked = Asked(ask_at, lambda: int(np.asarray(model.optimizer.iterations)))
         try:
             result = loop.fit(
                 model, photographs(), phase, small.recipe(l2=1e-3, gradient_accumulation=parts),
