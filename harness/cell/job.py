@@ -56,7 +56,11 @@ class Signals(Requests):
     def wanted(self) -> bool:
         """As `Requests`."""
         self._stepping = self._asked
-        return self._wanted or bool(self.interrupts)
+        return self._wanted or self.ending()
+
+    def ending(self) -> bool:
+        """As `Requests`."""
+        return bool(self.interrupts)
 
     @contextmanager
     def stepping(self) -> Iterator[None]:

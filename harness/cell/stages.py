@@ -245,6 +245,8 @@ def _fitted(
                 before_checkpoint=run.flush if run is not None else lambda: None,
                 requests=signals,
             )
+        if run is not None:
+            run.set_tags({"harness.computed": recipe.computed(model)})
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
