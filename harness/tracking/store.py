@@ -66,7 +66,28 @@ def open_experiment(uri: str, experiment: str) -> str:
     with locked(uri):
         _refuse_foreign_database(uri, database)
         artifacts = database.parent / ARTIFACTS / experiment
+        _make(uri, database)
         return _experiment_id(uri, experiment, artifacts.as_uri())
+
+
+def _make(uri: str, database: Path) -> None:
+    """Has MLflow make its tables in a file of another name, which becomes the store's once whole.
+
+    It commits them one change after another, and can neither use nor mend a file in which a
+    kill or a full disk has left a part of them. The caller holds the store's lock.
+
+    Raises:
+        TrackingError: it cannot be made.
+    """
+    if database.exists() and database.stat().st_size:
+        return
+    made = database.resolve()
+    partial = made.with_name(f"{made.name}.partial")
+    for left in made.parent.glob(f"{partial.name}*"):  # and its journal
+        left.unlink()
+    with _usable(uri):
+        client(f"{SQLITE}{partial}").search_experiments(max_results=1)
+    partial.replace(made)
 
 
 def raced(uri: str, write: Callable[[], T]) -> T:
@@ -228,19 +249,11 @@ def _check_server(uri: str) -> None:
 
 
 def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
+    with _usable(uri):
         mlflow_client = client(uri)
-        from mlflow.exceptions import MlflowException
-
         found = mlflow_client.get_experiment_by_name(name)
         if found is None:
             return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
-    except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
-        raise TrackingError(
-            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
-        ) from None
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
@@ -250,6 +263,24 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
     if database is not None:
         refuse_moved(uri, database, name, found.artifact_location)
     return str(found.experiment_id)
+
+
+@contextmanager
+def _usable(uri: str) -> Iterator[None]:
+    """Makes a line of what MLflow says, within the block, of a store that it cannot use.
+
+    Raises:
+        TrackingError: with that line.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
+        raise TrackingError(
+            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
+        ) from None
 
 
 def line_of(error: BaseException) -> str:
