@@ -113,7 +113,7 @@ def _close(run: CellRun, reason: str, status: str = "FAILED") -> None:
 
 def tidy_finished(cell: Cell) -> None:
     """Removes what was left of a finished cell by a process that was killed before it could."""
-    if work_path(cell).exists():
+    if work_path(cell).exists() or log_path(cell).exists():
         with suppress(Busy), held(cell):
             tidy(cell)
 

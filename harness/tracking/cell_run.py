@@ -74,8 +74,8 @@ class CellRun:
         process left there is delivered first.
         """
         uri = config.tracking.uri
-        mlflow_client = store.client(uri)
         experiment = store.open_experiment(uri, config.tracking.experiment)
+        mlflow_client = store.client(uri)
         unfinished = mlflow_client.search_runs(
             [experiment],
             f"tags.`harness.cell_id` = '{cell_id}' and tags.`harness.kind` = 'cell'",
@@ -239,8 +239,9 @@ def find_finished(tracking: TrackingOptions, cell_id: str) -> str | None:
 
 
 def _newest(tracking: TrackingOptions, condition: str) -> str | None:
+    experiment = store.open_experiment(tracking.uri, tracking.experiment)
     found = store.client(tracking.uri).search_runs(
-        [store.open_experiment(tracking.uri, tracking.experiment)],
+        [experiment],
         f"attributes.status = 'FINISHED' and tags.`harness.complete` = 'true' and {condition}",
         max_results=1,
         order_by=["attributes.start_time DESC"],
@@ -274,8 +275,9 @@ def close_abandoned(
 
     The caller holds the cell's lock. A later attempt takes the run up again.
     """
+    experiment = store.open_experiment(tracking.uri, tracking.experiment)
     found = store.client(tracking.uri).search_runs(
-        [store.open_experiment(tracking.uri, tracking.experiment)],
+        [experiment],
         f"attributes.status = 'RUNNING' and tags.`harness.cell_id` = '{cell_id}'",
     )
     for run in found:
@@ -290,9 +292,10 @@ def close_dead(tracking: TrackingOptions) -> int:
     Returns:
         How many there were.
     """
+    experiment = store.open_experiment(tracking.uri, tracking.experiment)
     mlflow_client = store.client(tracking.uri)
     found = mlflow_client.search_runs(
-        [store.open_experiment(tracking.uri, tracking.experiment)],
+        [experiment],
         "attributes.status = 'RUNNING' and tags.`harness.kind` LIKE '%'",
         max_results=1000,
     )
