@@ -130,10 +130,11 @@ def test_a_sentence_is_timed_and_both_graphs_and_every_graphs_operations_are_tol
         summed = one.parts["encode"] + 25 * one.parts["step"]
         assert one.low_ms / 2 < summed < 2 * one.high_ms, "25 words to 25"
         assert one.ops["WHILE"] == 4, "two directions, two layers above"
-        # in loops: 4; before them: 4, and the keys; a step: 3 layers, query, direction, projection
-        assert one.ops["FULLY_CONNECTED"] >= 4 + 5 + 6, one.ops
+        # in loops: 4; before them: 4, and the keys; a step: 3 layers, query, projection
+        assert one.ops["FULLY_CONNECTED"] >= 4 + 5 + 5, one.ops
     assert not dense.sparse
-    assert sparse.sparse["FULLY_CONNECTED"] >= 8, sparse.sparse
+    outside = 4 + 4  # before the loops, and of a step
+    assert sparse.sparse["FULLY_CONNECTED"] > outside, "those in loops are told, too"
     told = found.metrics()
     assert {f"latency/tflite_sparse_{part}_ms" for part in ("encode", "step")} <= told.keys()
     assert re.search(r"encode \d+\.\d{3} ms; step \d+\.\d{3} ms", str(found))
