@@ -204,9 +204,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         run.set_tags({"harness.device": devices.given()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
-    # a store that is away is not asked for what nobody had when this was planned
-    unknown = cell.trains and run is not None and run.is_pending
-    trained = None if unknown else cell_run.find_trained(config.tracking, cell.trained)
+    trained = _find_trained(cell)
     with (
         strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
@@ -219,6 +217,18 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
             with _dense_model(cell) as path:
                 load_weights(model, path)
         return _fitted(cell, task, model, examples, training, emit, run)
+
+
+def _find_trained(cell: Cell) -> str | None:
+    """A finished run that has the cell's weights.
+
+    A store that is away is not waited for to tell it, where nobody had them at planning.
+    """
+    if not cell.trains:
+        return cell_run.find_trained(cell.config.tracking, cell.trained)
+    with suppress(away.AwayError), away.patience(0):
+        return cell_run.find_trained(cell.config.tracking, cell.trained)
+    return None
 
 
 @contextmanager
