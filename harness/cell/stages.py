@@ -5,29 +5,26 @@ stages are imported in the cell's own process, where the fork server has loaded 
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import delivery, measures, memory, timing
+from harness.cell import delivery, earlier, measures, memory, timing
 from harness.cell.cell import Cell, checkpoint_file, work_path
 from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
-from harness.config import Config, dense_baseline, is_dense, trained_id
+from harness.config import Config, is_dense
 from harness.config.identity import FORMAT
 from harness.errors import HarnessError
-from harness.tracking import artifacts, away, cell_run, describe, inputs, journal, packaging, store
+from harness.tracking import artifacts, away, cell_run, describe, inputs, store
 from harness.tracking.cell_run import CellRun
 from harness.tracking.dense import dense_run
-from harness.tracking.journal import Journal
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
 
-#: The model as its run keeps it: what the sparse cells of a dense baseline start from.
-MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
 #: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
 #: step, where it would draw a curve of one point.
 FINAL_STEP = 0
@@ -57,7 +54,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
     with held(cell):
-        waiting = _journal(cell)
+        waiting = earlier.journal_of(cell)
         if waiting.is_finished():
             with suppress(away.AwayError), away.patience(0):
                 delivery.send(waiting)
@@ -98,11 +95,6 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         _wait_for_all(cell)
     value = {"run_id": run.run_id, "metrics": describe.headline(metrics)}
     return value if delivered else {**value, "waits": True}
-
-
-def _journal(cell: Cell, of: str | None = None) -> Journal:
-    """What waits for the store, of a cell or of another one of its experiment."""
-    return Journal(work_path(cell, of) / journal.FOLDER)
 
 
 def _deliver_others(cell: Cell) -> None:
@@ -204,7 +196,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         run.set_tags({"harness.device": devices.given()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
-    trained = _find_trained(cell)
+    trained = earlier.find_trained(cell)
     with (
         strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
@@ -214,35 +206,9 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         if trained is not None:
             return _taken_over(cell, trained, model, examples, run)
         if cell.needs is not None:
-            with _dense_model(cell) as path:
+            with earlier.dense_model(cell) as path:
                 load_weights(model, path)
         return _fitted(cell, task, model, examples, training, emit, run)
-
-
-def _find_trained(cell: Cell) -> str | None:
-    """A finished run that has the cell's weights.
-
-    A store that is away is not waited for to tell it, where nobody had them at planning.
-    """
-    if not cell.trains:
-        return cell_run.find_trained(cell.config.tracking, cell.trained)
-    with suppress(away.AwayError), away.patience(0):
-        return cell_run.find_trained(cell.config.tracking, cell.trained)
-    return None
-
-
-@contextmanager
-def _dense_model(cell: Cell) -> Iterator[Path]:
-    """The model of a cell's dense baseline, which may itself wait for the store to take it."""
-    config = cell.config
-    kept = _journal(cell, cell.needs).find(packaging.FOLDER, packaging.KERAS_FILE)
-    if kept is not None:
-        yield kept
-        return
-    dense = trained_id(dense_baseline(config), cell.fingerprint)
-    baseline = cell_run.require_trained(config.tracking, dense)
-    with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
-        yield path
 
 
 def _fitted(
@@ -305,7 +271,7 @@ def _taken_over(
     from harness.pruning.options import summarize_trained
 
     tracking = cell.config.tracking
-    with cell_run.fetched(tracking.uri, trained, MODEL_FILE) as path:
+    with cell_run.fetched(tracking.uri, trained, earlier.MODEL_FILE) as path:
         load_weights(model, path)
     if run is not None:
         trainer = cell_run.trainer_of(tracking, trained)

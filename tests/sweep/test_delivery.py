@@ -17,7 +17,7 @@ from harness.errors import WAITING
 from tests.conftest import SWEEP
 from tests.runs import Run, assert_same_numbers, assert_same_weights, by_sparsity, locked, runs
 from tests.servers import Server
-from tests.settings import command, environment, harness
+from tests.settings import TINY, command, environment, harness
 
 SECONDS = 300.0
 
@@ -32,6 +32,16 @@ def has_loaded_data(database: Path, seed: str = "1") -> bool:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
             return bool(db.execute(query, (seed,)).fetchone()[0])
     except sqlite3.OperationalError:  # not all tables are made
+        return False
+
+
+def has_points(database: Path) -> bool:
+    """Whether a cell has told of its training."""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+            query = "SELECT count(*) FROM metrics WHERE key = 'train/loss'"
+            return bool(db.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
         return False
 
 
@@ -142,3 +152,49 @@ def test_killed_while_things_wait_for_a_locked_store(swept, tmp_path):
     (parent,) = runs(uri, "sweep")
     assert parent.status == "FINISHED"
     assert not list((tmp_path / "work" / "cells").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [25, 50])
+def test_a_store_locked_for_long_in_mid_sweep(swept, tmp_path, seconds):
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+    def lock() -> None:
+        with locked(uri):
+            time.sleep(seconds)
+
+    locking = then(lambda: has_loaded_data(tmp_path / "mlflow.db"), lock)
+    done = harness("sweep", "tiny.yaml", cwd=tmp_path)
+    locking.join()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "training goes on, and what it logs waits in" in done.stdout
+    assert "not delivered" not in done.stdout
+    assert_as_undisturbed(by_sparsity(uri), by_sparsity(swept.uri))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
+    """A cell of some minutes, of which its store is away for one."""
+    cell = (*TINY, "training.dense.steps=4000", "training.log_every=5", "export.formats=[]")
+    (tmp_path / "undisturbed").mkdir()
+    whole = harness("run", *cell, cwd=tmp_path / "undisturbed")
+    assert whole.returncode == 0, whole.stdout
+
+    def restart() -> None:
+        server.kill()
+        time.sleep(60)
+        server.start()
+
+    restarting = then(lambda: has_points(tmp_path / "server.db"), restart)
+    done = harness("run", *cell, f"tracking.uri={server.uri}", cwd=tmp_path)
+    restarting.join()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "does not answer; training goes on" in done.stdout
+    undisturbed = by_sparsity(f"sqlite:///{tmp_path / 'undisturbed' / 'mlflow.db'}")
+    (run,) = runs(server.uri)
+    assert run.status == "FINISHED"
+    assert_same_numbers(run, undisturbed["dense"])
+    assert_same_weights(run, undisturbed["dense"])
+    steps = [one.step for one in run.client.get_metric_history(run.id, "train/loss")]
+    assert steps == list(range(5, 4001, 5)), "in order, each once"
