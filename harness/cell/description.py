@@ -1,7 +1,6 @@
 """What a cell is, before anything is spent on it: its layers, counts and identity."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +64,10 @@ def describe(config: Config, *, as_json: bool = False, memory: bool = False) -> 
     found = None if unread else cell_id(config, data.fingerprint(config.dataset))
     with captured():  # TensorFlow's remarks about the machine
         built = {} if unread is None else {_key(config): unread}
-        with _precision(config, memory):
-            summary = summarize_planned(config, built)
+        summary = summarize_planned(config, built)
         model = built[_model_key(config)]
         counted = _multiply_adds(model, summary)
-        needed = of_cell(config, model, built[_key(config)], summary) if memory else None
+        needed = of_cell(config, built[_key(config)], summary) if memory else None
     content: dict[str, Any] = {"name": run_name(config), "cell_id": found}
     if unread is not None:
         content |= {"missing": unread.missing, "unchecked": UNCHECKED}
@@ -84,14 +82,6 @@ def describe(config: Config, *, as_json: bool = False, memory: bool = False) -> 
         known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
     told = f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
     return told if needed is None else f"{told}\n\n{shown(needed, config.training.part_size)}"
-
-
-def _precision(config: Config, matters: bool) -> AbstractContextManager[Any]:
-    if not matters:
-        return nullcontext()
-    from harness.training import recipe
-
-    return recipe.precision(config.training.mixed_precision)
 
 
 def _multiply_adds(model: Any, summary: "Summary") -> "MultiplyAdds":

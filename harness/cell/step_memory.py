@@ -15,29 +15,32 @@ CARDS = (24, 40, 80)
 _USABLE = 0.9
 
 
-def of_cell(config: Config, model: Any, examples: Any, summary: "Summary") -> "Memory":
+def of_cell(config: Config, examples: Any, summary: "Summary") -> "Memory":
     """What a device needs for its share of what is computed at once.
 
     Args:
         config: validated.
-        model: the cell's, built in its precision; it is compiled here.
         examples: its data, or what is known of them.
         summary: of the model under the cell's pruner.
     """
     from harness.training import memory, recipe
 
     training, sparsity = config.training, config.sparsity
+    task = tasks.of(config)
     phase = training.dense if is_dense(config) else training.finetune
     length = recipe.length(phase, examples.steps_per_epoch(training.batch_size))
-    objective = tasks.of(config).objective(training.label_smoothing)
-    recipe.compile_model(model, phase, training, length, objective)
-    pruner = sparsity.pruner(length.total_steps, config.seed)
-    masks = 0
-    if pruner is not None:
-        slots = len(pruner.score.slots) + len(pruner.method.slots)
-        masks = sum(row.size for row in summary.layers if row.prunable) * (1 + 4 * slots)
-    devices = 1 if config.strategy.name == "single" else config.strategy.devices or 1
-    return memory.of_step(model, training.part_size // devices, objective.loss, masks)
+    with recipe.precision(training.mixed_precision):
+        model = task.build(config, examples)  # on one device, whatever the strategy
+        objective = task.objective(training.label_smoothing)
+        recipe.compile_model(model, phase, training, length, objective)
+        pruner = sparsity.pruner(length.total_steps, config.seed)
+        masks = 0
+        if pruner is not None:
+            slots = len(pruner.score.slots) + len(pruner.method.slots)
+            masks = sum(row.size for row in summary.layers if row.prunable) * (1 + 4 * slots)
+        devices = 1 if config.strategy.name == "single" else config.strategy.devices or 1
+        shapes = config.dataset.largest_batch(training.part_size // devices, examples.input_shape)
+        return memory.of_step(model, shapes, masks)
 
 
 def shown(memory: "Memory", examples: int) -> str:
@@ -51,10 +54,16 @@ def shown(memory: "Memory", examples: int) -> str:
     }
     lines = [f"memory of a training step of {examples} examples, GB"]
     for name, size in parts.items():
-        value = "not known: sentences have any length" if size is None else f"{size / 1e9:8.3f}"
+        value = "not known: its graph does not tell" if size is None else f"{size / 1e9:8.3f}"
         lines.append(f"  {name:26}{value}")
     if memory.total is not None:
-        for card in CARDS:
-            fits = "fits" if memory.total <= card * 1e9 * _USABLE else "does not fit"
-            lines.append(f"  {fits} a card of {card} GB")
+        lines.append(f"  {card_for(memory.total)}")
     return "\n".join(lines)
+
+
+def card_for(total: int) -> str:
+    """Which cards have so many bytes, in words."""
+    fitting = [str(card) for card in CARDS if total <= card * 1e9 * _USABLE]
+    if not fitting:
+        return f"fits no card of {', '.join(map(str, CARDS))} GB; gradient_accumulation takes less"
+    return f"fits cards of {', '.join(fitting)} GB"

@@ -75,4 +75,4 @@ def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
     assert fewer < 0.35 * (needed["activations"] - gradients)
     said = describe(compose([*common, "training.mixed_precision=true"]), memory=True)
     assert "memory of a training step of 64 examples, GB" in said
-    assert "fits a card of 24 GB" in said
+    assert "fits cards of 24, 40, 80 GB" in said

@@ -99,7 +99,7 @@ class SpeechData(ArrayData):
         from harness.models.layers import front_end
 
         root, name = cache.folder_of(), "features-"
-        sounds = hashlib.sha256(np.ascontiguousarray(split.inputs)).hexdigest()
+        sounds = hashlib.sha256(np.ascontiguousarray(split.inputs).data).hexdigest()
         name += cache.key(sounds, split.inputs.shape, digest(front_end.__file__))[:24]
 
         def build(folder: Path) -> None:
