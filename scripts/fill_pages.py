@@ -172,6 +172,8 @@ _HEAD, _ON = "{:<10}", " " * 10
 
 def _memory(path: Path, sweep: str) -> str:
     """What a training step of a sweep's cells needs of each device, an experiment a line."""
+    if not path.is_file():
+        return _unrecorded("Memory", path)
     text = f"{_HEAD.format('Memory')}of a training step, on each device (harness describe --memory)"
     row = re.compile(rf"{sweep} +(\S+) +(\d+) at once +(\S+) GB \(.*\): (.+)")
     found = [row.match(each) for each in json.loads(path.read_text(encoding="utf-8"))["output"]]
@@ -181,8 +183,14 @@ def _memory(path: Path, sweep: str) -> str:
     return "\n".join([text, *lines])
 
 
+def _unrecorded(head: str, path: Path) -> str:
+    return f"{_HEAD.format(head)}not recorded yet: python -m benchmarks.record {path.stem}"
+
+
 def _cores(path: Path, sets: list[str]) -> str:
     """How many cores keep a GPU of `RATE` fed, by what one loads."""
+    if not path.is_file():
+        return _unrecorded("Cores", path)
     kept = json.loads(path.read_text(encoding="utf-8"))
     lines = [
         f"{_HEAD.format('Cores')}that load the {RATE:,} examples a second that a GPU takes",
