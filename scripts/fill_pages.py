@@ -10,25 +10,37 @@ A page says where they belong, and this script writes what stands between:
 
 `results TABLE [MODEL]` is a table of the measured rows of results/TABLE.csv, of a model whose name
 begins so; `files TABLE [MODEL]` the same by their smallest files, `latency TABLE [MODEL]` by what
-their files take to run; `benchmark NAME` what
-benchmarks/results/NAME.json holds (`benchmarks/record.py`). With --check nothing is written, and a
-page that differs is named.
+their files take to run; `benchmark NAME` what benchmarks/results/NAME.json holds
+(`benchmarks/record.py`). In the comment above a sweep, `memory SWEEP` is what its cells need of a
+device (the record `step_memory`), and `cores SET …` how many cores load such examples for a GPU of
+2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is named.
 """
 
 import csv
 import json
+import math
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/*.md", "benchmarks/README.md")
-_BLOCK = re.compile(r"(<!-- filled: ([^>]+?) -->\n).*?(<!-- /filled -->)", re.DOTALL)
+PAGES = ("README.md", "docs/*.md", "benchmarks/README.md", "sweeps/*.yaml")
+_BLOCK = re.compile(
+    r"^((# |)<!-- filled: ([^>]+?) -->\n).*?^(\2<!-- /filled -->)", re.DOTALL | re.MULTILINE
+)
+#: Examples that a GPU takes in a second.
+RATE = 2_500
 
 
 def filled(text: str, root: Path = ROOT) -> str:
     """A page with its blocks as they should be."""
-    return _BLOCK.sub(lambda m: f"{m[1]}{_content(m[2].split(), root)}\n{m[3]}", text)
+
+    def block(found: re.Match[str]) -> str:
+        lines = _content(found[3].split(), root).splitlines()
+        content = "".join(f"{found[2]}{line}".rstrip() + "\n" for line in lines)
+        return f"{found[1]}{content}{found[4]}"
+
+    return _BLOCK.sub(block, text)
 
 
 def _content(words: list[str], root: Path) -> str:
@@ -41,9 +53,13 @@ def _content(words: list[str], root: Path) -> str:
         return _latency(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "benchmark":
         return _benchmark(root / "benchmarks" / "results" / f"{name}.json")
+    if kind == "memory":
+        return _memory(root / "benchmarks" / "results" / "step_memory.json", name)
+    if kind == "cores":
+        return _cores(root / "benchmarks" / "results" / "input_pipeline.json", [name, *rest])
     raise SystemExit(
         f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, latency …,"
-        " benchmark …"
+        " benchmark …, memory SWEEP, cores SET …"
     )
 
 
@@ -176,6 +192,45 @@ def _benchmark(path: Path) -> str:
         f"{found['load_after'][0]} after."
     )
     return "\n".join([where, "", "```text", *found["output"], "```"])
+
+
+#: How the comment of a sweep begins what it says of a thing, and goes on.
+_HEAD, _ON = "{:<10}", " " * 10
+
+
+def _memory(path: Path, sweep: str) -> str:
+    """What a training step of a sweep's cells needs of each device, an experiment a line."""
+    if not path.is_file():
+        return _unrecorded("Memory", path)
+    text = f"{_HEAD.format('Memory')}of a training step, on each device (harness describe --memory)"
+    row = re.compile(rf"{sweep} +(\S+) +(\d+) at once +(\S+) GB \(.*\): (.+)")
+    found = [row.match(each) for each in json.loads(path.read_text(encoding="utf-8"))["output"]]
+    lines = [f"{_ON}{m[1]}, {m[2]} at once: {m[3]} GB, {m[4]}" for m in found if m]
+    if not lines:
+        raise SystemExit(f"{path.name}: nothing of {sweep}; run benchmarks.step_memory again")
+    return "\n".join([text, *lines])
+
+
+def _unrecorded(head: str, path: Path) -> str:
+    return f"{_HEAD.format(head)}not recorded yet: python -m benchmarks.record {path.stem}"
+
+
+def _cores(path: Path, sets: list[str]) -> str:
+    """How many cores keep a GPU of `RATE` fed, by what one loads."""
+    if not path.is_file():
+        return _unrecorded("Cores", path)
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    lines = [
+        f"{_HEAD.format('Cores')}that load the {RATE:,} examples a second that a GPU takes",
+        f"{_ON}({kept['cpu']}, load {kept['load_before'][0]}; benchmarks.input_pipeline)",
+    ]
+    rates = {name.strip(): rate for name, _, rate in (e.rpartition("  ") for e in kept["output"])}
+    for name in (each.replace("_", " ") for each in sets):
+        if name not in rates:
+            raise SystemExit(f"{path.name}: nothing of {name}; accepted: {', '.join(rates)}")
+        each = float(rates[name].replace(",", ""))
+        lines.append(f"{_ON}{name}: {math.ceil(RATE / each)}, of {each:,.0f} each")
+    return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> int:

@@ -86,6 +86,41 @@ def test_a_block_of_another_kind_is_refused(root):
         fill_pages.filled("<!-- filled: nothing t -->\n<!-- /filled -->\n", root)
 
 
+def test_what_is_not_recorded_is_said(root):
+    text = fill_pages.filled("# <!-- filled: cores clips -->\n# <!-- /filled -->\n", root)
+    assert "# Cores     not recorded yet: python -m benchmarks.record input_pipeline\n" in text
+
+
+def test_a_sweep_says_what_memory_and_how_many_cores(root):
+    def kept(name, lines):
+        path = root / "benchmarks" / "results" / f"{name}.json"
+        path.write_text(json.dumps({**KEPT, "output": lines}))
+
+    parts = "(weights 0.02, optimizer 0.02, masks 0.00, activations 3.00)"
+    kept(
+        "step_memory",
+        [
+            f"images   net_imagenet     64 at once   3.04 GB {parts}: fits cards of 24, 40, 80 GB",
+            f"words    lstm_words      128 at once  30.04 GB {parts}: fits cards of 40, 80 GB",
+        ],
+    )
+    kept("input_pipeline", ["loaded   examples/s/core", "photographs 224 folders      1,200"])
+    page = (
+        "# <!-- filled: memory images -->\n# <!-- /filled -->\n"
+        "# <!-- filled: cores photographs_224_folders -->\n# stale\n# <!-- /filled -->\ntitle: T\n"
+    )
+    text = fill_pages.filled(page, root)
+    assert "#           net_imagenet, 64 at once: 3.04 GB, fits cards of 24, 40, 80 GB\n" in text
+    assert "lstm_words" not in text
+    assert "# Cores     that load the 2,500 examples a second that a GPU takes\n" in text
+    assert "#           photographs 224 folders: 3, of 1,200 each\n" in text
+    assert "stale" not in text
+    assert text.endswith("# <!-- /filled -->\ntitle: T\n")
+    assert fill_pages.filled(text, root) == text
+    with pytest.raises(SystemExit, match="nothing of clips; accepted: loaded"):
+        fill_pages.filled("<!-- filled: cores clips -->\n<!-- /filled -->\n", root)
+
+
 FILES = """\
 model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality,\
 best_reduction
