@@ -13,7 +13,8 @@ begins so; `files TABLE [MODEL]` the same by their smallest files, `latency TABL
 their files take to run; `benchmark NAME` what benchmarks/results/NAME.json holds
 (`benchmarks/record.py`). In the comment above a sweep, `memory SWEEP` is what its cells need of a
 device (the record `step_memory`), and `cores SET …` how many cores load such examples for a GPU of
-2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is named.
+2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is
+named.
 """
 
 import csv
