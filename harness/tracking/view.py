@@ -40,8 +40,8 @@ def save_view(tracking: TrackingOptions, quality: str, description: str = "") ->
         quality: the metric that measures its runs' quality, such as `test/accuracy`.
         description: Markdown for the experiment's description box; "" leaves it as it is.
     """
-    experiment = store.open_experiment(tracking.uri, tracking.experiment)
     client = store.client(tracking.uri)
+    experiment = store.open_experiment(tracking.uri, tracking.experiment)
     tags = {"mlflow.experimentKind": "custom_model_development", TAG: encoded(state(quality))}
     if description:
         tags["mlflow.note.content"] = description

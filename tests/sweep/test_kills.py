@@ -40,14 +40,15 @@ CELL = (
 OWN = ("model/MLmodel", "model/model.keras")
 
 CELL_RUN = "harness.tracking.cell_run:CellRun"
+OUTBOX = "harness.tracking.outbox:Outbox"
 CLIENT = "mlflow:MlflowClient"
 
 #: Of a cell, from its first moment to its last.
 MAKING = Kill(f"{CLIENT}.create_run", after=True)
-DESCRIBING = Kill(f"{CELL_RUN}.log_params")
+DESCRIBING = Kill(f"{OUTBOX}._params")
 LOADING = Kill("harness.data:load", after=True)
 TRAINING = Kill(f"{CELL_RUN}.log", call=3)
-SENDING = Kill(f"{CELL_RUN}._send", after=True)
+SENDING = Kill(f"{OUTBOX}.send", call=5, after=True)
 COMMITTING = Kill("sqlalchemy.engine.default:DefaultDialect.do_commit", call=12)
 WRITING = Kill("os:fsync")
 CHECKPOINTING = Kill("harness.training.checkpoint:Checkpoint.save", call=2, after=True)
@@ -201,7 +202,7 @@ def test_ten_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch):
 
 def varied(kill: Kill, chance: random.Random) -> list[Kill]:
     """A kill at another of its calls or moments, and one for a cell that does not come to it."""
-    calls = {TRAINING: 6, SENDING: 3, COMMITTING: 20, CHECKPOINTING: 3, LOGGING: 10}
+    calls = {TRAINING: 6, SENDING: 9, COMMITTING: 20, CHECKPOINTING: 3, LOGGING: 10}
     if kill in calls:
         kill = replace(kill, call=chance.randint(1, calls[kill]))
     if kill == ANYWHERE:
