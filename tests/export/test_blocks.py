@@ -10,9 +10,7 @@ from harness.export.timing.latency import measure
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
-def test_a_recurrent_network_gives_what_its_model_gives_and_its_layers_run_sparse(
-    share, tmp_path
-):
+def test_a_recurrent_network_gives_what_its_model_gives_and_its_layers_run_sparse(share, tmp_path):
     examples = np.random.default_rng(0).normal(size=(2, 16, 64)).astype(np.float32)
     path = tmp_path / "model.tflite"
     compared = tflite.to_tflite(network(64, 64, share), path, examples, 1e-3, sparse.sparsely)
