@@ -137,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
     flags.overrides(describe)
     describe.add_argument("--json", action="store_true", help="print JSON")
+    describe.add_argument("--memory", action="store_true", help="and what training needs of it")
     describe.set_defaults(command=_describe)
 
     data = commands.add_parser(
@@ -235,7 +236,7 @@ def _describe(parsed: argparse.Namespace) -> int:
     refuse_ignored([(config, parsed.overrides)])
     from harness.cell.description import describe
 
-    print(describe(config, as_json=parsed.json))  # noqa: T201
+    print(describe(config, as_json=parsed.json, memory=parsed.memory))  # noqa: T201
     return 0
 
 
