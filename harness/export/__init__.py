@@ -6,6 +6,7 @@ of this folder (`harness.export.base`).
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def export(
     on_format(_KERAS)
     compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
     failures: list[Failure] = []
+    weigh = partial(size.measure, ways=options.compress)
     with ThreadPoolExecutor(1) as scales:  # weighed while the next one is converted, by one core
-        made: list[Any] = [(_KERAS, path, scales.submit(size.measure, path), compared, {})]
+        made: list[Any] = [(_KERAS, path, scales.submit(weigh, path), compared, {})]
         for each in options.chosen():
             path = directory / each.file
             on_format(each.kind)
@@ -77,7 +79,7 @@ def export(
             except ExportError as error:
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
-                weighed = scales.submit(size.measure, path)
+                weighed = scales.submit(weigh, path)
                 made.append((each.kind, path, weighed, compared, each.details(path)))
         on_format(SIZES)
         artifacts = [

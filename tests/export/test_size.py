@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,9 +14,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from harness.errors import ExportError
+from harness.config import compose
+from harness.errors import ConfigError, ExportError
 from harness.export import size_of, tflite
-from harness.export.size import measure
+from harness.export.size import Size, measure
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.pruning.small_models import perceptron
 
@@ -28,6 +30,22 @@ def test_sizes_are_those_of_the_file_and_of_its_gzip(tmp_path):
     assert found.bytes == 10_000
     assert 5000 < found.gzip_bytes < 5200
     assert found.gzip_bytes == len(gzip.compress(content, 9))
+
+
+def test_only_the_ways_that_are_asked_for_are_taken(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(random.Random(0).randbytes(5000) + bytes(5000))
+    whole = measure(path)
+    assert whole.least == min(whole.gzip_bytes, whole.zstd_bytes, whole.xz_bytes) < 5100
+    assert measure(path, ["gzip"]) == Size(10_000, whole.gzip_bytes)
+    assert measure(path, ["xz", "gzip"]) == replace(whole, zstd_bytes=None)
+    assert measure(path) == whole
+
+
+@pytest.mark.parametrize("ways", ["[gzip,gzip]", "[xz]", "[]", "[gzip,zip]"])
+def test_gzip_is_always_among_the_ways(ways):
+    with pytest.raises(ConfigError, match=r"^export.compress: received .*; accepted: .*gzip"):
+        compose([f"export.compress={ways}"])
 
 
 def test_name_and_time_do_not_count(tmp_path, monkeypatch):
