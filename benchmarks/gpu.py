@@ -1,14 +1,16 @@
 """What only a GPU can show, in one command, as ratios within one run and a JSON file to send back.
 
-    python -m benchmarks.gpu [--quick] [--rounds 7] [--count 10] [--only MobileNetV1 …] [--out FILE]
+    python -m benchmarks.gpu [--quick] [--rounds 7] [--count 10] [--only gnmt …] [--out FILE]
 
-For each model, in turns in one process: the dense step, 2:4, and unstructured 80 % between two
-refreshes and with one at each step; in the plain graph and under XLA; in float32 and in mixed
+For each image model, in turns in one process: the dense step, 2:4, and unstructured 80 % between
+two refreshes and with one at each step; in the plain graph and under XLA; in float32 and in mixed
 precision; and one step a call beside ten (`training.steps_per_execution`). With them the peak of
 the GPU's memory, and the images that the input pipeline must bring in a second; what a core
-brings is told by `benchmarks.input_pipeline`.
+brings is told by `benchmarks.input_pipeline`. Then GNMT's step by cuDNN's LSTM beside the
+recurrence by hand, and how far their outputs and gradients are apart.
 
-It runs on a CPU, too (`--quick`, small): the ratios are then that CPU's and tell nothing of a GPU.
+It runs on a CPU, too (`--quick`, small, some minutes): the ratios are then that CPU's and tell
+nothing of a GPU, and the file names what is missing.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import json
 import os
 import platform
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,71 +30,46 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from benchmarks.pruning_models import images
+from benchmarks.compiled_step import REFRESHED, Setting, stepper
+from benchmarks.gnmt import batch
 from benchmarks.timing import Block, interleave, ratio, steps
-from harness import models
-from harness.pruning import NM, Constant, OneShot, Pruner, Unstructured
-from harness.training import devices, gpus, recipe
+from harness.models import build
+from harness.models.gnmt import Gnmt
+from harness.models.layers.gnmt_layers import Lstm
+from harness.training import devices, gpus, objective, recipe
 
-FULL: dict[str, dict[str, int]] = {
-    "MobileNetV1": {"size": 224, "batch": 128},
-    "MobileNetV2": {"size": 224, "batch": 96},
-    "InceptionV3": {"size": 299, "batch": 64},
+FULL: dict[str, Setting] = {
+    "mobilenet_v1": ((224, 224, 3), 1000, 128, {}),
+    "mobilenet_v2": ((224, 224, 3), 1000, 96, {}),
+    "inception_v3": ((299, 299, 3), 1000, 64, {}),
 }
-QUICK = {"MobileNetV1": {"size": 64, "batch": 8}}
-NAMES = {
-    "MobileNetV1": "mobilenet_v1",
-    "MobileNetV2": "mobilenet_v2",
-    "InceptionV3": "inception_v3",
+QUICK: dict[str, Setting] = {"mnist_cnn": ((28, 28, 1), 10, 16, {"units": 64})}
+#: Layers, units, vocabulary, sentences, words of each; the published size is the first.
+SENTENCES = (4, 1024, 36_548, 128, 50)
+FEW_SENTENCES = (2, 16, 50, 4, 6)
+GNMT = "gnmt"
+TOGETHER = 10
+#: What a machine without a GPU cannot tell, by the name that it has in the file.
+OF_A_GPU = {
+    "ratios": "of a CPU: XLA, mixed precision and calls from Python cost otherwise on a GPU",
+    "images_per_second": "of a CPU",
+    "peak_bytes": "null: TensorFlow tells it of GPUs alone",
+    GNMT: "null: cuDNN runs on NVIDIA's GPUs alone",
 }
-NEVER, TOGETHER = 10**6, 10
 
 
-def pruner(variant: str) -> Pruner | None:
-    """The pruner of a variant; None for the dense one."""
-    if variant == "dense":
-        return None
-    if variant == "2:4":
-        return Pruner(NM(2, 4), OneShot(0.5))
-    frequency = 1 if variant == "refresh" else NEVER
-    return Pruner(Unstructured(), Constant(0.8, frequency=frequency))
-
-
-def stepper(
-    name: str, setting: dict[str, int], variant: str, xla: bool, mixed: bool, together: int = 1
-) -> Any:
-    """A call of `together` training steps on one batch, after its first calls."""
-    size, (x, y) = setting["size"], images(setting["size"], setting["batch"])
-    with recipe.precision(mixed):
-        model = models.build(models.MODELS.find(NAMES[name])(), (size, size, 3), 1000)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    options = {"jit_compile": xla, "steps_per_execution": together}
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss, **options)
-    attached = pruner(variant)
-    if attached is not None:
-        attached.attach(model)
-    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
-    model.make_train_function()
-
-    def step() -> float:
-        return float(model.train_function(batches)["loss"])  # waits for the device
-
-    for _ in range(3):
-        step()
-    return step
-
-
-def measure(name: str, setting: dict[str, int], rounds: int, count: int) -> dict[str, Any]:
+def measure(name: str, setting: Setting, rounds: int, count: int) -> dict[str, Any]:
     """Ratios of one model's steps, and the images it trains on in a second."""
+    unstructured = "unstructured 80 %"
     kinds = {
         "plain": ("dense", False, False, 1),
         "xla": ("dense", True, False, 1),
         "mixed": ("dense", True, True, 1),
         "mixed plain": ("dense", False, True, 1),
         "2:4": ("2:4", True, False, 1),
-        "unstructured": ("unstructured", True, False, 1),
-        "refresh": ("refresh", True, False, 1),
-        "unstructured plain": ("unstructured", False, False, 1),
+        "unstructured": (unstructured, True, False, 1),
+        "refresh": (REFRESHED, True, False, 1),
+        "unstructured plain": (unstructured, False, False, 1),
         "together": ("dense", True, False, TOGETHER),
     }
     blocks: dict[str, Block] = {}
@@ -114,21 +92,75 @@ def measure(name: str, setting: dict[str, int], rounds: int, count: int) -> dict
     return {
         "setting": setting,
         "ratios": {label: round(ratio(times, *pair), 3) for label, pair in pairs.items()},
-        "milliseconds": {kind: round(statistics.median(t) * 1e3, 3) for kind, t in times.items()},
-        "images_per_second": round(setting["batch"] / best),
+        "milliseconds": milliseconds(times),
+        "images_per_second": round(setting[2] / best),
         "peak_bytes": peak(name, setting),
     }
 
 
-def peak(name: str, setting: dict[str, int]) -> int | None:
+def milliseconds(times: dict[str, list[float]]) -> dict[str, float]:
+    """Of each kind of step."""
+    return {kind: round(statistics.median(one) * 1e3, 3) for kind, one in times.items()}
+
+
+def peak(name: str, setting: Setting) -> int | None:
     """Bytes of a dense step at most; None on a CPU, which does not tell."""
     if not tf.config.list_physical_devices("GPU"):
         return None
     keras.backend.clear_session()
-    step = stepper(name, setting, "dense", xla=False, mixed=False)
+    step = stepper(name, setting, "dense", xla=False)
     tf.config.experimental.reset_memory_stats("GPU:0")
     step()
     return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def recurrent(size: tuple[int, int, int, int, int], rounds: int, count: int) -> dict[str, Any]:
+    """GNMT's step by cuDNN beside the recurrence by hand; without a GPU, by hand alone."""
+    layers, units, vocabulary, sentences, length = size
+    inputs, labels = batch(vocabulary, sentences, length)
+    ways = ("by hand", "cuDNN") if tf.config.list_physical_devices("GPU") else ("by hand",)
+    blocks: dict[str, Block] = {}
+    results = {}
+    for way in ways:
+        keras.utils.set_random_seed(0)
+        model = build(Gnmt("gnmt", layers, units), (None,), vocabulary)
+        for layer in model._flatten_layers():
+            if isinstance(layer, Lstm):
+                layer.by_cudnn = way == "cuDNN"
+        model.compile(keras.optimizers.SGD(1e-3), objective.words(0.0).loss, jit_compile=False)
+        results[way] = learned(model, inputs, labels)
+        blocks[way] = steps(trainer(model, inputs, labels), count)
+    times = interleave(blocks, rounds)
+    found: dict[str, Any] = {"setting": size, "milliseconds": milliseconds(times)}
+    if len(ways) == 1:
+        return {**found, "cuDNN / by hand": None, "furthest_apart": None}
+    apart = [
+        float(tf.reduce_max(tf.abs(a - b)) / tf.reduce_max(tf.abs(b)))
+        for a, b in zip(results["cuDNN"], results["by hand"], strict=True)
+    ]
+    between = round(ratio(times, "cuDNN", "by hand"), 3)
+    return {**found, "cuDNN / by hand": between, "furthest_apart": max(apart)}
+
+
+def trainer(model: keras.Model, inputs: Any, labels: Any) -> Callable[[], float]:
+    """A call of one training step, after its first ones."""
+    batches = iter(tf.data.Dataset.from_tensors((inputs, labels)).repeat())
+    model.make_train_function()
+
+    def step() -> float:
+        return float(model.train_function(batches)["loss"])
+
+    for _ in range(3):
+        step()
+    return step
+
+
+def learned(model: keras.Model, inputs: Any, labels: Any) -> list[Any]:
+    """Logits of a training step and the gradients of its loss."""
+    with tf.GradientTape() as tape:
+        logits = model(inputs, training=True)
+        loss = model.compute_loss(inputs, labels, logits)
+    return [logits, *tape.gradient(loss, [v.value for v in model.trainable_variables])]
 
 
 def machine() -> dict[str, Any]:
@@ -153,19 +185,27 @@ def main() -> None:
     """Measures, prints ratios and writes the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, help="turns: 7, or 2 with --quick")
     parser.add_argument("--count", type=int, default=10)
-    parser.add_argument("--only", nargs="+", choices=list(FULL))
+    parser.add_argument("--only", nargs="+", choices=[*FULL, GNMT])
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     arguments = parser.parse_args()
     settings = QUICK if arguments.quick else FULL
     report: dict[str, Any] = {"machine": machine(), "models": {}}
+    if not tf.config.list_physical_devices("GPU"):
+        report["not_of_a_gpu"] = OF_A_GPU
+        print("no GPU: what is measured is this CPU's", flush=True)
     print(json.dumps(report["machine"], indent=1), flush=True)
-    for name in arguments.only or settings:
-        setting = settings.get(name, QUICK["MobileNetV1"])
-        report["models"][name] = measure(name, setting, arguments.rounds, arguments.count)
+    for name in arguments.only or [*settings, GNMT]:
+        turns = arguments.rounds or (2 if arguments.quick else 7), arguments.count
+        if name == GNMT:
+            size = FEW_SENTENCES if arguments.quick else SENTENCES
+            report["models"][name] = recurrent(size, *turns)
+        else:
+            report["models"][name] = measure(name, (settings | FULL)[name], *turns)
         print(name, json.dumps(report["models"][name], indent=1), flush=True)
         arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+        keras.backend.clear_session()
     print(f"written to {arguments.out}: please send it back")
 
 

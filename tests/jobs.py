@@ -130,6 +130,12 @@ def cell(orders, cell, parent_run, emit):
     if what == "starve" or (what == "starve once" and _begun(folder).count(cell.name) < 2):
         emit({"kind": "memory", "bytes": 6e9, "total": 8e9})
         os.kill(os.getpid(), signal.SIGKILL)
+    if what.startswith("trail"):  # only files are left to do, for as long as another cell takes
+        emit({"kind": "trained", "bytes": 1})
+        while len(_begun(folder)) < 2 and time.time() < began + 20:
+            time.sleep(0.02)
+        if what == "trail and fail":
+            raise RuntimeError("on purpose")
     if what == "linger":  # until another cell has come and gone
         while len(_begun(folder)) < 2 and time.time() < began + 20:
             time.sleep(0.02)

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.training.requests import Requests
 
-#: Takes events, dicts: `{"kind": "stage" | "progress" | "warning", …}`.
+#: Takes events, dicts: `{"kind": "stage" | "progress" | "warning" | "trained", …}`.
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -56,7 +56,11 @@ class Signals(Requests):
     def wanted(self) -> bool:
         """As `Requests`."""
         self._stepping = self._asked
-        return self._wanted or bool(self.interrupts)
+        return self._wanted or self.ending()
+
+    def ending(self) -> bool:
+        """As `Requests`."""
+        return bool(self.interrupts)
 
     @contextmanager
     def stepping(self) -> Iterator[None]:

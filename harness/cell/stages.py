@@ -44,7 +44,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     Args:
         cell: from `harness.sweep.plan`.
         parent_run: the run id of its sweep, if it has one.
-        emit: takes events: `{"kind": "stage" | "progress", …}`.
+        emit: takes events: `{"kind": "stage" | "progress", …}`; `trained` once only files are
+            left to do (`say_trained`).
 
     Returns:
         `{"run_id": …, "metrics": {headline metrics}}`.
@@ -244,6 +245,8 @@ def _fitted(
                 before_checkpoint=run.flush if run is not None else lambda: None,
                 requests=signals,
             )
+        if run is not None:
+            run.set_tags({"harness.computed": recipe.computed(model)})
     summary = summarize(model, pruner)
     if pruner is not None:
         pruner.detach(model)
@@ -283,6 +286,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
+    say_trained(cell, emit)
     with tempfile.TemporaryDirectory() as folder:
         counted = multiply_adds.count(model)
         shipped = ship(
@@ -311,6 +315,15 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     wanting = [f"Not exported as {one.kind}: {one.reason}" for one in shipped.failures]
     wanting += [f"Not timed: {kind}: {reason}" for kind, reason in timed.failures.items()]
     return metrics, describe.description(config, metrics, cell.command, examples.source, wanting)
+
+
+def say_trained(cell: Cell, emit: Emit) -> None:
+    """Says that only files are left to do, and how many bytes of memory the process has had.
+
+    A cell that times its files says nothing: the next one would be in their way.
+    """
+    if not cell.config.export.latency:
+        emit({"kind": "trained", "bytes": memory.peak()})
 
 
 def _timed(

@@ -96,9 +96,6 @@ def _shares(config: Config) -> None:
     strategy, parts = config.strategy.name, config.training.gradient_accumulation
     if strategy != "single":
         config.dataset.check_shared(f"strategy={strategy}", "strategy=single")
-        # Keras updates the weights in a branch then, which its strategies cannot enter.
-        accepted = f"null with strategy={strategy}, which needs strategy=single"
-        need("training.gradient_accumulation", parts, parts is None, accepted)
     elif parts is not None:
         key = "training.gradient_accumulation"
         config.dataset.check_shared(f"{key}={parts}", f"{key}=null")

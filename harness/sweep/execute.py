@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
+from harness.sweep.trailing import Trailing
 from harness.tracking import away, cell_run, store
 
 #: Seconds between two looks at a cell that another process is running, where none are asked for.
@@ -49,6 +50,9 @@ def execute(
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
+    On CPUs a cell that has been trained and evaluated lets the next one start while its files
+    are written and weighed.
+
     Args:
         cells: in an order in which they can run.
         finished: cell id -> run id of cells that need no run.
@@ -67,13 +71,15 @@ def execute(
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
     running: dict[int, tuple[worker.Job, Cell, Place]] = {}
-    devices, starved = devices or Devices(), Starved()
+    devices, starved, trailing = devices or Devices(), Starved(), Trailing(jobs)
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
             under_way = {cell.trained for _, cell, _ in running.values()}
-            for cell in _ready(waiting, outcomes, not_before, under_way)[: jobs - len(running)]:
-                if not starved.may_start(cell, (each for _, each, _ in running.values())):
+            room = trailing.room(running)
+            for cell in _ready(waiting, outcomes, not_before, under_way)[:room]:
+                others = [each for _, each, _ in running.values()]
+                if not (starved.may_start(cell, others) and trailing.may_start(cell)):
                     break
                 if is_held(cell):
                     if cell.id not in not_before:
@@ -99,10 +105,12 @@ def execute(
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):
-                    if not starved.heard(cell, news):
+                    pid = job.process.pid
+                    if not (starved.heard(cell, news) or trailing.heard(cell, news, place, pid)):
                         listener.event(cell, news)
                     continue
                 del running[id(job)]
+                trailing.ended(cell)
                 devices.give_back(place)
                 if news.status == "busy":
                     listener.waiting(cell)

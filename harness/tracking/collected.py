@@ -38,6 +38,7 @@ TAGS = (
     "harness.data",
     "harness.data_fingerprint",
     "harness.devices",
+    "harness.computed",
     "harness.version",
     "harness.git_commit",
     "harness.git_dirty",

@@ -15,8 +15,7 @@ from typing import Any
 import keras
 
 from harness.data.base import Data
-from harness.training import recipe, seeds, strategy, workers
-from harness.training.accumulation import in_parts
+from harness.training import accumulation, recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.monitor import Metrics, Monitor, Progress, Pruner
 from harness.training.objective import Objective, classification
@@ -86,7 +85,7 @@ def fit(
         before_checkpoint: Called before a checkpoint is written: whatever was logged and
             is still buffered must be stored now, for a resume will not log it again.
         requests: Who may want a checkpoint at any step. Several processes that train
-            together write none but at segments' ends, where they meet.
+            together ask each other, every `training.log_every` steps.
 
     Raises:
         ConfigError: If the phase has no step, or a batch does not fit.
@@ -94,6 +93,7 @@ def fit(
             longer finite.
     """
     length = recipe.length(phase, data.steps_per_epoch(training.batch_size))
+    inside, training = accumulation.within_steps(model, training)
     recipe.compile_model(model, phase, training, length, objective(training.label_smoothing))
     state = checkpoint.load() if checkpoint else None
     if state is None:
@@ -106,13 +106,14 @@ def fit(
 
     requests = requests or Requests()
     if workers.is_distributed(model):
-        requests = Requests()
+        requests = workers.Agreed(requests, model, lambda: monitor.step % training.log_every == 0)
     segment = max(1, round(training.checkpoint_epochs * length.steps_per_epoch))
     monitor = Monitor(
         phase, training, length, segment, state, pruner, on_log, on_progress, requests.wanted
     )
     callbacks = [pruner.callback(), monitor] if pruner is not None else [monitor]
     order = seeds.derive(seed, "order")
+    replicas = model.distribute_strategy.num_replicas_in_sync
 
     def save() -> None:
         if checkpoint is not None:
@@ -131,14 +132,16 @@ def fit(
     while monitor.at.begun < length.total_steps:
         stop = monitor.at.stop
         if state.step < stop:
-            batches = in_parts(data.train(training.batch_size, order, state.step), training.parts)
+            batches = data.train(training.batch_size, order, state.step)
+            batches = accumulation.in_parts(batches, training.parts)
+            batches = accumulation.by_replica(batches, inside, replicas)
             number, segments, steps = _span(
                 monitor.at.begun // segment, state.step, stop, length.total_steps
             )
             span = (number, segments, steps * training.parts)
             if monitor.at.metrics:
                 workers.build_metrics(model, batches)
-            with requests.stepping():
+            with requests.stepping(), accumulation.in_parts_of_steps(model, inside):
                 state.seconds += _train(model, batches, span, callbacks)
             state.step = monitor.step
             strategy.unite(model)

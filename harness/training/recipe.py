@@ -138,6 +138,20 @@ def compile_model(
             steps_per_execution=training.steps_per_execution or 1,
         )
         model.optimizer.build(model.trainable_variables)
+        if model.distribute_strategy.num_replicas_in_sync > 1:
+            from harness.training.replicated import by_whole_gradients
+
+            by_whole_gradients(model.optimizer)
+
+
+def computed(model: Any) -> str:
+    """How a compiled model computes its training steps, which need not be how others do.
+
+    Its precision, and what else but TensorFlow's own graph had a part: `float32, XLA`, say.
+    """
+    by_cudnn = any(getattr(layer, "by_cudnn", False) for layer in model._flatten_layers())
+    ways = {"XLA": model.jit_compile is True, "cuDNN's LSTM": by_cudnn}
+    return ", ".join([model.dtype_policy.name, *(way for way, taken in ways.items() if taken)])
 
 
 def _accumulating(options: OptimizerOptions, rate: Any, parts: int) -> Any:

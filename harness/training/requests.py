@@ -13,6 +13,10 @@ class Requests:
         """Whether a checkpoint of this step is wanted; asked after every step."""
         return False
 
+    def ending(self) -> bool:
+        """Whether training shall end at the checkpoint that is wanted."""
+        return False
+
     def stepping(self) -> AbstractContextManager[None]:
         """Lets nothing break off the block's steps, each of which ends with `wanted`."""
         return nullcontext()

@@ -6,10 +6,14 @@ that they do not have (`reduce_per_replica` in its TensorFlow trainer). Its `tra
 sound, so it is run here, step by step, with the same callbacks.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from harness.training.requests import Requests
 
 
 def is_distributed(model: keras.Model) -> bool:
@@ -40,6 +44,7 @@ def train(model: keras.Model, batches: Any, span: tuple[int, int, int], callback
 
     shares = iter(strategy.experimental_distribute_dataset(batches.with_options(options)))
     around = keras.callbacks.CallbackList(callbacks, model=model, epochs=segments, steps=steps)
+    model.stop_training = False
     around.on_train_begin()
     model.reset_metrics()
     around.on_epoch_begin(number)
@@ -47,6 +52,8 @@ def train(model: keras.Model, batches: Any, span: tuple[int, int, int], callback
     for batch in range(steps):
         logs = step(shares)
         around.on_train_batch_end(batch, logs)
+        if model.stop_training:
+            break
     around.on_epoch_end(number, logs)
     around.on_train_end(logs)
 
@@ -94,3 +101,61 @@ def build_metrics(model: keras.Model, batches: Any) -> None:
     model.compute_loss(inputs, labels, outputs, training=False)
     model.compute_metrics(inputs, labels, outputs)
     model.reset_metrics()
+
+
+class Agreed(Requests):
+    """What any of the processes is asked for, all do, at the same step.
+
+    Args:
+        requests: of this process.
+        model: over several processes.
+        due: whether they ask each other now; the same in all of them, each time that they ask
+            `wanted`.
+    """
+
+    def __init__(self, requests: Requests, model: keras.Model, due: Callable[[], bool]) -> None:
+        self._own, self._due = requests, due
+        self._wanted = self._ending = False
+        strategy = model.distribute_strategy
+
+        @tf.function
+        def anyone(asked: Any) -> Any:
+            return strategy.reduce("SUM", strategy.run(lambda: tf.identity(asked)), axis=None)
+
+        self._anyone = anyone
+
+    def wanted(self) -> bool:
+        """As `Requests`."""
+        own = self._own.wanted()  # which also notes that a step has ended
+        if self._due():
+            asked = tf.constant([own, self._own.ending()], tf.float32)
+            self._wanted, self._ending = (bool(one) for one in self._anyone(asked).numpy())
+        return self._wanted
+
+    def ending(self) -> bool:
+        """As `Requests`."""
+        return self._ending
+
+    def stepping(self) -> AbstractContextManager[None]:
+        """As `Requests`."""
+        return self._own.stepping()
+
+    def deferred(self) -> AbstractContextManager[None]:
+        """As `Requests`."""
+        return self._own.deferred()
+
+    def checkpointed(self) -> None:
+        """As `Requests`.
+
+        Raises:
+            KeyboardInterrupt: one of the processes is to end, and so they all do.
+        """
+        self._wanted = False
+        try:
+            self._own.checkpointed()
+        except KeyboardInterrupt:
+            if self._ending:
+                raise
+            return  # asked for since: the others must hear of it first
+        if self._ending:
+            raise KeyboardInterrupt

@@ -64,6 +64,8 @@ def test_provenance(cells):
         assert ", keras 3." in tags["harness.packages"]
         assert int(tags["harness.cpu_cores"]) >= 1
         assert tags["harness.cpu"]
+        assert tags["harness.device"] == tags["harness.devices"] == "CPU"
+        assert tags["harness.computed"] == "float32"
         assert tags["harness.command"].startswith("harness run 'model.filters=[4,8]' ")
         assert ("sparsity=" in tags["harness.command"]) == (name != "dense")
 
@@ -292,7 +294,9 @@ def test_describing_a_cell_gives_the_id_and_counts_of_its_run(cells):
 
 def test_a_cell_runs_over_virtual_devices(store_uri, tmp_path):
     devices = ("strategy=mirrored", "strategy.virtual_cpus=2", "sparsity=dense")
-    done = harness("run", *TINY, *devices, f"tracking.uri={store_uri}", cwd=tmp_path)
+    parts = ("training.gradient_accumulation=2", "training.mixed_precision=true")
+    done = harness("run", *TINY, *devices, *parts, f"tracking.uri={store_uri}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     run = by_sparsity(store_uri)["dense"]
     assert run.metrics["test/accuracy"] > 0.3
+    assert run.tags["harness.computed"] == "mixed_bfloat16"

@@ -191,12 +191,6 @@ CASES = [
         "sentences, or training.gradient_accumulation=null",
     ),
     (
-        "strategy=mirrored training.gradient_accumulation=2",
-        "training.gradient_accumulation",
-        "2",
-        "null with strategy=mirrored",
-    ),
-    (
         "strategy=multi_worker strategy.devices=2 training.steps_per_execution=4",
         "training.steps_per_execution",
         "4",

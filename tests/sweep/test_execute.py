@@ -187,6 +187,23 @@ def test_one_at_once(planned):
         assert 0 <= running <= 1
 
 
+def test_a_trained_cell_lets_the_next_one_start(planned):
+    outcomes, heard = run(planned, orders={DENSE: "trail"}, jobs=1)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert outcomes[DENSE].value["metrics"]["met"] < 15, "nothing ran beside it"
+    ended = heard.index(("done", DENSE))
+    assert heard.index(("started", OTHER)) < ended
+    assert ended < heard.index(("started", HALF)), "which needs the run of its dense baseline"
+
+
+def test_what_fails_once_the_next_cell_runs_is_its_own_failure(planned):
+    outcomes, heard = run(planned, orders={DENSE: "trail and fail"}, jobs=1)
+    assert heard.index(("started", OTHER)) < heard.index(("failed", DENSE))
+    assert outcomes[DENSE].message == "RuntimeError: on purpose"
+    assert outcomes[OTHER].status == "done"
+    assert outcomes[HALF].status == "refused"
+
+
 def test_an_interrupted_plan_leaves_no_process(planned):
     class Interrupting(Listener):
         def event(self, cell, event):

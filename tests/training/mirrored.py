@@ -5,13 +5,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.errors import ConfigError
 from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
 from harness.pruning import OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
+from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import StrategyOptions
+from harness.training.replicated import by_whole_gradients
 from tests.rounding import in_float64
 from tests.training import small
 
@@ -59,7 +62,7 @@ def train(config, checkpoint=None, stop_at=None):
     return result.history, model.get_weights()
 
 
-def pruned(config, mixed=False):
+def pruned(config, mixed=False, parts=None):
     """History and weights of the image net, pruned: on the way in float64, or mixed, at its start.
 
     By SGD: Adam's first steps are as long whatever the gradient, and of one that is nearly zero
@@ -74,8 +77,8 @@ def pruned(config, mixed=False):
         pruner = Pruner(Unstructured(), OneShot(0.5) if mixed else gradual).attach(model)
         untrained = model.get_weights()
         phase = small.phase(epochs=1 if mixed else 2)
-        phase.optimizer.name, phase.optimizer.learning_rate = "sgd", 0.02
-        training = small.recipe(l2=1e-3)
+        phase.optimizer = SGDOptions(learning_rate=0.3, clip_norm=0.5)
+        training = small.recipe(l2=1e-3, gradient_accumulation=parts)
         result = loop.fit(model, small.data(), phase, training, seed=6, pruner=pruner)
     return result.history, model.get_weights(), difference(model.get_weights(), untrained)
 
@@ -130,5 +133,43 @@ def share() -> dict[str, object]:
         "exact": compare(pruned(MIRRORED), alone),
         "apart": compare(pruned(APART), alone),
         "mixed": compare(pruned(MIRRORED, mixed=True), mixed),
+        "parts": compare(pruned(MIRRORED, parts=2), pruned(SINGLE, parts=2)),
         "mixed_apart": compare(pruned(APART, mixed=True), mixed),
     }
+
+
+def updates() -> dict[str, object]:
+    """What is left of a weight of two after an update by gradients that each replica has its own.
+
+    The gradients add up to (0, 5); the clipped one's norm is bounded by 1. Of the scaled ones that
+    of the second device overflows in the first update.
+    """
+    with strategy.scope(MIRRORED, batch_size=2):
+        found = {}
+        for name, optimizer, gradients in (
+            ("clipped", keras.optimizers.SGD(1.0, global_clipnorm=1.0), [(3.0, 1.0), (-3.0, 4.0)]),
+            ("overflow", scaled(), [(3.0, 1.0), (float("inf"), 4.0)]),
+            ("scaled", scaled(), [(3.0, 1.0), (-3.0, 4.0)]),
+        ):
+            found[name] = after(optimizer, gradients)
+    return found
+
+
+def scaled():
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=2.0)
+
+
+def after(optimizer, gradients):
+    weight = keras.Variable(np.zeros(2, np.float32), name="weight")
+    optimizer.build([weight])
+    by_whole_gradients(optimizer)
+    distribution = tf.distribute.get_strategy()
+
+    def update():
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        optimizer.apply([tf.gather(tf.constant(gradients), number)], [weight])
+
+    tf.function(lambda: distribution.run(update))()
+    copies = distribution.experimental_local_results(weight.value)
+    scale = getattr(optimizer, "dynamic_scale", None)
+    return [copy.numpy().tolist() for copy in copies], None if scale is None else float(scale)

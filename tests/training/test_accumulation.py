@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from harness.pruning import Polynomial, Pruner, Unstructured
 from harness.training import loop, seeds
-from harness.training.accumulation import RateOfUpdates, in_parts
+from harness.training.accumulation import RateOfUpdates, by_replica, in_parts
 from harness.training.checkpoint import Checkpoint
 from harness.training.decay.exponential import ExponentialDecayOptions
 from harness.training.optimizer.adam import AdamOptions
@@ -106,6 +106,19 @@ def test_parts_are_equal_and_in_order():
     np.testing.assert_array_equal(np.concatenate([x["x"] for x, _ in found[:3]]), inputs)
     np.testing.assert_array_equal(np.concatenate([y for _, y in found[3:]]), labels)
     assert in_parts(whole, 1) is whole
+
+
+@pytest.mark.anywhere
+def test_a_replica_gets_its_shares_of_all_parts():
+    """The first part's examples are 0 to 3, of which the second replica gets 2 and 3."""
+    inputs, labels = np.arange(24).reshape(8, 3), np.arange(8)
+    whole = tf.data.Dataset.from_tensors(({"x": inputs}, labels))
+    moved = by_replica(whole, 2, 2)
+    assert moved.element_spec == whole.element_spec
+    ((x, y),) = moved.as_numpy_iterator()
+    assert y.tolist() == [0, 1, 4, 5, 2, 3, 6, 7]
+    np.testing.assert_array_equal(x["x"], inputs[y])
+    assert by_replica(whole, 1, 2) is whole
 
 
 @pytest.mark.anywhere

@@ -138,6 +138,24 @@ def test_float16_scales_the_loss_and_skips_what_overflows():
     assert np.abs(model.get_weights()[0] - before[0]).max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("mixed", "jit", "by_cudnn", "told"),
+    [
+        (False, "never", False, "float32"),
+        (True, "always", False, "mixed_bfloat16, XLA"),
+        (False, "always", True, "float32, XLA, cuDNN's LSTM"),
+    ],
+)
+def test_rows_that_were_computed_in_other_ways_are_told_apart(mixed, jit, by_cudnn, told):
+    with recipe.precision(mixed, []):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    training, phase = small.recipe(jit_compile=jit), small.phase()
+    recipe.compile_model(model, phase, training, Length(9, 3), objective.classification(0.0))
+    if by_cudnn:
+        model.layers[0].by_cudnn = True
+    assert recipe.computed(model) == told
+
+
 def test_l2_pulls_kernels_and_only_those():
     layers = keras.layers
     model = keras.Sequential(

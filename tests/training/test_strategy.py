@@ -29,15 +29,23 @@ def test_two_devices_train_the_model_that_one_does(tmp_path):
     """
     found = result(begin(mirrored.share, log=tmp_path / "log"))
     assert found["replicas"] == 2
-    exact, mixed = found["exact"], found["mixed"]
+    exact, mixed, parts = found["exact"], found["mixed"], found["parts"]
     assert exact["same_masks"]
+    assert parts["same_masks"]
     assert mixed["zeros"] == exact["zeros"] > 150
     assert min(exact["moved"], mixed["moved"]) > 0.3
-    for one, tolerance in ((exact, 1e-8), (mixed, 0.1 * mixed["moved"])):
+    for one, tolerance in ((exact, 1e-8), (parts, 1e-8), (mixed, 0.1 * mixed["moved"])):
         assert max(one[key] for key in ("weights", "history")) < tolerance
     for apart in ("apart", "mixed_apart"):
         assert min(found[apart][key] for key in ("weights", "history")) > 0.08
     assert "batch_size=7: does not divide among 2 devices" in found["refused"]
+
+
+def test_replicas_clip_and_judge_a_scaled_loss_by_whole_gradients(tmp_path):
+    found = result(begin(mirrored.updates, log=tmp_path / "log"))
+    assert found["clipped"] == ([pytest.approx([0.0, -1.0])] * 2, None)
+    assert found["overflow"] == ([[0.0, 0.0]] * 2, 1.0)
+    assert found["scaled"] == ([[0.0, -2.5]] * 2, 2.0)
 
 
 @pytest.mark.slow

@@ -61,6 +61,26 @@ def test_two_processes_train_what_one_device_does(tmp_path):
     assert_alike(chief, alone, 1e-12)
 
 
+def test_two_processes_take_a_batch_in_parts_as_one_device_does(tmp_path):
+    """Clipped by the norm of whole gradients, pruned by updates."""
+    arguments = ("small", "pruned", "exact", 2)
+    chief, other = cluster(tmp_path, *arguments)
+    alone = result(begin(main, "single", *arguments, log=tmp_path / "alone"))
+    assert {**chief, "chief": None} == {**other, "chief": None}
+    assert_alike(chief, alone, 1e-12)
+
+
+@pytest.mark.slow
+def test_what_one_process_is_asked_for_both_do(tmp_path):
+    """Asked at step 7 of 10, within the second segment, at a step at which nothing is logged."""
+    arguments = ("small", "pruned", "exact", None)
+    whole, _ = cluster(tmp_path, *arguments)
+    ends = cluster(tmp_path, *arguments, tmp_path, 7)
+    assert ends == [{"step": 8, "begun": 5}] * 2
+    resumed, _ = cluster(tmp_path, *arguments, tmp_path)
+    assert resumed == whole
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "precision", "tolerance"),

@@ -6,6 +6,8 @@ float32 grows a millionfold within a step.
 """
 
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,7 +18,10 @@ from harness.models import MODELS, build
 from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
+from harness.training.checkpoint import Checkpoint
+from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import StrategyOptions
+from harness.training.requests import Requests
 from tests.rounding import in_float64
 from tests.training import small
 
@@ -52,7 +57,28 @@ def photographs() -> ArrayData:
     return ArrayData("photographs", "0", "made here", ("a", "b"), split(40), split(8), split(8))
 
 
-def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str, Any]:
+class Asked(Requests):
+    """Asked at one step, by a signal, to end."""
+
+    def __init__(self, at: int, counted: Callable[[], int]):
+        self._at, self._counted = at, counted
+
+    def wanted(self) -> bool:
+        return self._counted() >= self._at
+
+    def ending(self) -> bool:
+        return self.wanted()
+
+
+def main(
+    kind: str,
+    model_kind: str,
+    sparsity: str,
+    precision: str,
+    parts: int | None = None,
+    folder: Path | None = None,
+    ask_at: int | None = None,
+) -> dict[str, Any]:
     """Trains once, in a process of its own.
 
     Args:
@@ -60,6 +86,10 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str,
         model_kind: small, or an image model's name.
         sparsity: pruned or 2:4.
         precision: mixed or exact.
+        parts: of each batch (`training.gradient_accumulation`).
+        folder: of the checkpoint; None keeps none.
+        ask_at: the step at which the process that is not the chief is asked to end; what is told
+            is then the step of the checkpoint.
     """
     config = StrategyOptions(name=kind, virtual_cpus=2 if kind == "mirrored" else 0)
     strategy.connect(config)
@@ -79,9 +109,21 @@ def main(kind: str, model_kind: str, sparsity: str, precision: str) -> dict[str,
             pruner.attach(model)
         short = exact and model_kind != "small"
         phase = small.phase(epochs=None, steps=3) if short else small.phase(epochs=2)
-        phase.optimizer.name = "sgd"
-        phase.optimizer.learning_rate = 1e-3 if short else 1e-2
-        result = loop.fit(model, photographs(), phase, small.recipe(l2=1e-3), seed=6, pruner=pruner)
+        phase.optimizer = SGDOptions(learning_rate=1e-3 if short else 1e-2, clip_norm=0.5)
+        chief = strategy.is_chief(config)
+        checkpoint = folder and Checkpoint(folder / "state.npz", writes=chief)
+        asked = None
+        if ask_at is not None and not chief:
+            asked = Asked(ask_at, lambda: int(np.asarray(model.optimizer.iterations)))
+        try:
+            result = loop.fit(
+                model, photographs(), phase, small.recipe(l2=1e-3, gradient_accumulation=parts),
+                seed=6, pruner=pruner, checkpoint=checkpoint, requests=asked,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            strategy.barrier(config)
+            state = checkpoint.load()
+            return {"step": state.step, "begun": state.segment.begun}
     strategy.barrier(config)
     weights = [np.asarray(weight, np.float64) for weight in model.get_weights()]
     masks = [(weight != 0).tobytes() for weight in weights if weight.ndim > 1]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from harness.models.layers import cudnn
 from harness.models.layers.recurrence import (
     Memory,
     State,
@@ -80,7 +81,8 @@ class Lstm(keras.layers.Layer):
     """One LSTM over a sequence, with dropout on its inputs.
 
     Weights are those of `keras.layers.LSTM`: `kernel`, `recurrent_kernel`, `bias`, the forget
-    gate's bias beginning at one.
+    gate's bias beginning at one. With a GPU, training steps take cuDNN's recurrence; whatever is
+    measured or exported is of our own.
 
     Args:
         inputs: width of the inputs.
@@ -91,6 +93,7 @@ class Lstm(keras.layers.Layer):
     def __init__(self, inputs: int, units: int, dropout: float, **options: Any):
         super().__init__(**options)
         self.inputs, self.units = inputs, units
+        self.by_cudnn = cudnn.chosen()
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
     def build(self, *shapes: Any) -> None:
@@ -107,7 +110,15 @@ class Lstm(keras.layers.Layer):
         """Both kernels, [inputs, gates]."""
         return {"kernel": (0, 1), "recurrent_kernel": (0, 1)}
 
-    def call(self, x: Any, h: Any, c: Any, present: Any = None, training: bool = False) -> Any:
+    def call(
+        self,
+        x: Any,
+        h: Any,
+        c: Any,
+        present: Any = None,
+        training: bool = False,
+        padding_first: bool = False,
+    ) -> Any:
         """Runs over [time, batch, inputs].
 
         Args:
@@ -116,13 +127,18 @@ class Lstm(keras.layers.Layer):
             c: the cell's state before the first step.
             present: 1 at a token, 0 at padding, [time, batch, 1].
             training: whether inputs are dropped.
+            padding_first: whether padding stands before the tokens, not after them.
 
         Returns:
             All outputs, [time, batch, units], and the last `State`.
         """
         x = self.dropout(x, training=training)
-        projected = times(x, _value(self.kernel)) + _value(self.bias)
-        return lstm(projected, _value(self.recurrent_kernel), State(h, c), present)
+        kernel, recurrent, bias = (
+            _value(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)
+        )
+        if training and self.by_cudnn:
+            return cudnn.lstm(x, kernel, recurrent, bias, State(h, c), present, padding_first)
+        return lstm(times(x, kernel) + bias, recurrent, State(h, c), present)
 
     def step(self, x: Any, state: State) -> State:
         """One step of inference from [n, inputs]."""
@@ -210,7 +226,9 @@ class Encoder(keras.layers.Layer):
         zero = tf.zeros([tf.shape(embedded)[1], self.units], embedded.dtype)
         ahead, _ = self.forwards(embedded, zero, zero, present, training=training)
         # Reversed, padding comes first, where the state stays at zero.
-        back, state = self.backwards(embedded[::-1], zero, zero, present[::-1], training=training)
+        back, state = self.backwards(
+            embedded[::-1], zero, zero, present[::-1], training=training, padding_first=True
+        )
         states = [*state]
         x = tf.concat([ahead, back[::-1]], axis=-1)
         for number, layer in enumerate(self.uppers, start=2):

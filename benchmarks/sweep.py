@@ -1,0 +1,156 @@
+"""What a sweep costs beside training, and several cells at once beside Hydra's basic launcher.
+
+    python -m benchmarks.sweep [--against WORKTREE …] [--parts cells demo hydra] [--quick]
+
+`cells` is the demo's five cells, trained for a few steps each: nearly all of it is fixed cost;
+`demo` is the demo; `hydra` is the demo's cells by `harness sweep --jobs N` beside
+`python -m harness.run` and its `--multirun` with the basic launcher. `--against` names folders
+with other commits (`git worktree add`). Everything runs in turns, in stores of its own. Wall
+seconds are what a user waits, and depend on what else the machine does; processor seconds are of
+all processes together.
+"""
+
+import argparse
+import ctypes
+import os
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parents[1]
+#: The least of a training that both commits know how to ask for: steps are newer than epochs.
+_SHORT = ["training.dense.epochs=0.01", "training.finetune.epochs=0.01"]
+_SPARSE = ["sparsity=random", "sparsity.schedule.frequency=10"]
+_MODEL = "experiment=mnist_cnn"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one command, or of several after one another.
+
+    Attributes:
+        wall: seconds.
+        busy: processor seconds of all its processes.
+        trained: seconds in training steps, by what its runs logged.
+    """
+
+    wall: float
+    busy: float
+    trained: float
+
+
+def cost(root: Path, commands: list[list[str]]) -> Cost:
+    """Runs `python -m` commands of a checkout, on a fresh store.
+
+    Raises:
+        SystemExit: one of them failed; its last lines are printed.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with tempfile.TemporaryDirectory() as folder:
+        where = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"work_dir={folder}/work"]
+        began, used = time.perf_counter(), _busy()
+        for command in commands:
+            ran = subprocess.run(
+                [sys.executable, "-m", *command, *where], cwd=folder, env=environment,
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
+            if ran.returncode:
+                raise SystemExit(f"{root}: {' '.join(command)}\n{ran.stdout[-2000:]}")
+        wall = time.perf_counter() - began
+        with suppress(ChildProcessError):  # servers that imported TensorFlow end a little later
+            while True:
+                os.wait()
+        return Cost(wall, _busy() - used, _trained(Path(folder, "mlflow.db")))
+
+
+def _busy() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _trained(store: Path) -> float:
+    with closing(sqlite3.connect(store)) as db:
+        rows = db.execute(
+            "SELECT sum(value) FROM latest_metrics WHERE key = 'time/train_seconds'"
+        ).fetchone()
+    return float(rows[0] or 0)
+
+
+def _sweep(root: Path, *more: str) -> Callable[[], Cost]:
+    return lambda: cost(root, [["harness", "sweep", "demo", *more]])
+
+
+def _launcher(length: list[str]) -> Callable[[], Cost]:
+    """The demo's cells by Hydra: a run, and two multiruns that find its dense baseline."""
+    several = "sparsity.target=0.5,0.75,0.9"
+    commands = [
+        ["harness.run", _MODEL, *length],
+        ["harness.run", "--multirun", _MODEL, *_SPARSE, several, *length],
+        ["harness.run", "--multirun", _MODEL, "sparsity=structured_2x4", *length],
+    ]
+    return lambda: cost(HERE, commands)
+
+
+def compare(title: str, ways: dict[str, Callable[[], Cost]], rounds: int) -> None:
+    """Runs all ways in turns and prints each, and the first one as a share of each other."""
+    found: dict[str, list[Cost]] = {name: [] for name in ways}
+    names = list(ways)
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            found[name].append(ways[name]())
+    print(title)
+    first = found[names[0]]
+    for name, costs in found.items():
+        wall, busy, trained = (
+            statistics.median(getattr(each, key) for each in costs)
+            for key in ("wall", "busy", "trained")
+        )
+        line = f"  {name:32} {wall:6.1f} s, {busy:6.1f} s of processors, {trained:6.1f} s training"
+        if costs is not first:
+            pairs = list(zip(first, costs, strict=True))
+            ratio = statistics.median(a.wall / b.wall for a, b in pairs)
+            used = statistics.median(a.busy / b.busy for a, b in pairs)
+            line += f"; this over it {ratio:.2f}x, processors {used:.2f}x"
+        else:
+            line += f"; {max(0.0, 1 - trained / wall):.0%} of the time is not training"
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Measures the parts that were asked for, prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=["cells", "demo", "hydra"])
+    parser.add_argument("--against", nargs="*", type=Path, default=[])
+    parser.add_argument("--jobs", default="2", help="of harness sweep, beside Hydra's launcher")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="one round; trains next to nothing")
+    given = parser.parse_args()
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that their time is known here
+    roots = {"this": HERE, **{str(each): each.resolve() for each in given.against}}
+    rounds = 1 if given.quick else given.rounds
+    length = _SHORT if given.quick else []
+    parts = given.parts or ["cells", "demo", "hydra"]
+    if "cells" in parts:
+        ways = {name: _sweep(root, *_SHORT) for name, root in roots.items()}
+        compare("five cells that train 0.01 epochs each", ways, rounds)
+    if "demo" in parts:
+        compare("the demo", {name: _sweep(root, *length) for name, root in roots.items()}, rounds)
+    if "hydra" in parts:
+        ways = {
+            f"harness sweep --jobs {given.jobs}": _sweep(HERE, "--jobs", given.jobs, *length),
+            "Hydra's basic launcher": _launcher(length),
+        }
+        compare("the demo's cells, several at once", ways, rounds)
+
+
+if __name__ == "__main__":
+    main()
