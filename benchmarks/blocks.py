@@ -18,6 +18,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import sparse, tflite
 from harness.export.timing import latency
+from harness.pruning import Block, OneShot, Pruner
 
 #: Share of zeros -> how many times as fast it should be.
 TARGETS: Mapping[float, float] = {0.8: 2.0, 0.9: 4.0, 0.95: 6.0}
@@ -38,18 +39,9 @@ def network(units: int, outputs: int, sparsity: float) -> Any:
     keras.utils.set_random_seed(0)
     lstms = [keras.layers.LSTM(units, return_sequences=more) for more in (True, False)]
     model = keras.Sequential([keras.Input((STEPS, units)), *lstms, keras.layers.Dense(outputs)])
-    for weight in model.trainable_weights:
-        if len(weight.shape) == 2:
-            weight.assign(without_blocks(weight.numpy(), sparsity))
+    if sparsity:
+        Pruner(Block((BLOCK, 1)), OneShot(sparsity)).attach(model).detach()
     return model
-
-
-def without_blocks(kernel: np.ndarray, sparsity: float) -> np.ndarray:
-    """A kernel, [inputs, outputs], without its least blocks of four consecutive inputs."""
-    blocks = kernel.reshape(-1, BLOCK, kernel.shape[1])
-    means = np.abs(blocks).mean(axis=1, keepdims=True)
-    kept = means >= np.quantile(means, sparsity)
-    return (blocks * kept).reshape(kernel.shape).astype(np.float32)
 
 
 def ratios(quick: bool = False) -> dict[float, float]:

@@ -36,10 +36,12 @@ class Samples:
     Attributes:
         inputs: the model's, [n, ...] (or a tuple of such).
         more: what the formats need besides, by name (`Format.needs`).
+        lacking: the formats that did not get what they need -> why.
     """
 
     inputs: Any
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ class Format(Options):
             data: a `harness.data.Data`.
             count: how many test examples the outputs are compared on, from the first.
             seed: the cell's.
+
+        Raises:
+            ExportError: the data do not have it.
         """
         return {}
 

@@ -3,19 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.blocks import network, without_blocks
+from benchmarks.blocks import network
 from harness.errors import ExportError
 from harness.export import sparse, tflite
 from harness.export.timing.latency import measure
-from harness.pruning.pattern.block import Block
-
-
-def test_the_benchmark_leaves_out_blocks_as_the_pattern_ranks_them():
-    kernel = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
-    scores = np.asarray(Block((4, 1)).unit_scores(np.abs(kernel), (0, 1)))
-    kept = np.asarray(Block((4, 1)).unit_scores(np.abs(without_blocks(kernel, 0.75)), (0, 1)))
-    np.testing.assert_allclose(kept[scores >= np.quantile(scores, 0.75)] > 0, True)
-    assert np.count_nonzero(kept) == len(scores) // 4
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
