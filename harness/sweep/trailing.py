@@ -43,6 +43,10 @@ class Trailing:
             give_way(pid)
         return True
 
+    def trains(self, cell: Cell) -> bool:
+        """Whether a running cell has more to do than files."""
+        return cell.id not in self._bytes
+
     def ended(self, cell: Cell) -> None:
         """Forgets a cell whose process has ended."""
         self._bytes.pop(cell.id, None)

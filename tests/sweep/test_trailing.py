@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -20,39 +18,6 @@ from tests.settings import TINY, harness
 TRAINED = {"kind": "trained", "bytes": 1000}
 #: The steps of training are few; the files take as long as the next cell does to start.
 CELLS = (*TINY, "export.formats=[tflite,tflite_int8,tflite_sparse]")
-#: Starts a thread that waits, and after its word another one.
-THREADS = """
-import threading
-threading.Thread(target=threading.Event().wait, daemon=True).start()
-print("started", flush=True)
-input()
-threading.Thread(target=threading.Event().wait, daemon=True).start()
-print("started", flush=True)
-input()
-"""
-
-
-@pytest.fixture
-def cells(store_uri, tmp_path):
-    where = (f"tracking.uri={store_uri}", f"work_dir={tmp_path}")
-    return plan([(compose([f"seed={n}", *where]), (f"seed={n}",)) for n in (1, 2, 3)])
-
-
-@pytest.fixture
-def sleeper():
-    """A process with two threads, which starts a third one when told so."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", THREADS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "started\n"
-    yield process
-    process.kill()
-    process.communicate()
-
-
-@pytest.fixture
-def pid(sleeper):
-    return sleeper.pid
 
 
 def niceness(pid):
