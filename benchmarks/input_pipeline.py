@@ -1,6 +1,7 @@
 """The input pipeline of photographs beside a plain one, and beside decoding alone.
 
-    python -m benchmarks.input_pipeline [--size 224 299] [--rounds 9] [--batches 4] [--quality 90]
+    python -m benchmarks.input_pipeline [--quick] [--only loading] [--size 224 299] [--rounds 9]
+                                        [--batches 4] [--quality 90]
 
 On JPEGs of 500×375, ImageNet's commonest size, cut from the 20 photographs of the foolbox
 package (fetched by pip into `.bench/`). In turns in one process, on one thread each, by processor
@@ -12,8 +13,12 @@ time, so that a busy machine does not count; ratios are medians of those within 
 - crop only: the crops that ours trains on are decoded, and nothing else done;
 - ours: the training stream of `harness.data`, whose batches are a function of seed and step.
 
-Last, that stream on all cores by the clock, with and without deterministic kernels, which runs on
+Then that stream on all cores by the clock, with and without deterministic kernels, which runs on
 the CPU ask for.
+
+First (`--only loading`: alone), what a core loads of what is trained on: photographs from folders
+and from TFDS' records, and kept decoded; clips varied and made MFCC; sentence pairs. Of it
+`scripts/fill_pages.py` makes the cores that a GPU asks for, in the sweep files.
 """
 
 import argparse
@@ -30,9 +35,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from benchmarks import loaders
 from benchmarks.timing import Block, interleave, mean, ratio
 from harness.data.images.base import CropOptions
-from harness.data.images.photos.data import Part, PhotoData
 from harness.data.images.photos.pipeline import FilePhotos
 
 _BENCH = Path(".bench")
@@ -123,11 +128,8 @@ def crop_only(photos: FilePhotos) -> tf.data.Dataset:
 
 def ours(photos: FilePhotos, size: int, augmentation: CropOptions) -> tf.data.Dataset:
     """The harness's training stream."""
-    part = Part(photos, np.tile(np.arange(len(photos.labels)), 8))
-    names = tuple(map(str, photos.labels))
-    data = PhotoData("photographs", "0", "made here", names, part, part, part, size, augmentation)
     # Without the prefetching of `train`, which would work while the others are timed.
-    return data.batches(_BATCH, seed=0)
+    return loaders.photo_data(photos, size, augmentation).batches(_BATCH, seed=0)
 
 
 def _paths(photos: FilePhotos) -> tf.data.Dataset:
@@ -177,6 +179,30 @@ def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
         print(f"{name:22} {rate:15.0f} {compared[0]:9.2f} {compared[1]:15.2f} {compared[2]:13.2f}")
 
 
+def measure_loading(photos: FilePhotos, sizes: list[int], rounds: int, batches: int) -> None:
+    """Prints examples a second and core of what is trained on."""
+    recorded = loaders.in_records(photos, _BENCH / "records")
+    sets = {}
+    for size in sizes:
+        for name, found, cache in (
+            ("folders", photos, None),
+            ("records", recorded, None),
+            ("decoded", photos, "memory"),
+        ):
+            data = loaders.photo_data(found, size, _COLORS, cache)
+            sets[f"photographs {size} {name}"] = (data, _BATCH)
+    sets["clips varied"] = (loaders.clips(varied=True), 100)
+    sets["clips as they are"] = (loaders.clips(varied=False), 100)
+    sets["pairs"] = (loaders.pairs(_BENCH / "pairs"), 128)
+    blocks = {
+        name: timer(data._stream(batch, 0, 0), batches) for name, (data, batch) in sets.items()
+    }
+    times = interleave(blocks, rounds)
+    print("loaded by the harness        examples/s/core")
+    for name, (_, batch) in sets.items():
+        print(f"{name:28} {batch / float(np.median(times[name])):15,.0f}", flush=True)
+
+
 def measure_determinism(photos: FilePhotos, size: int, rounds: int) -> None:
     """Prints images a second of our stream on all cores, without and with deterministic kernels."""
 
@@ -205,11 +231,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--quality", type=int, default=90)
+    parser.add_argument("--only", choices=["loading"])
+    parser.add_argument("--quick", action="store_true", help="loading alone, 3 rounds of 2 batches")
     args = parser.parse_args()
+    if args.quick:
+        args.only, args.rounds, args.batches = "loading", 3, 2
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     photos = photographs(args.quality)
     print(f"JPEGs of {np.mean(photos.sizes) / 1e3:.0f} kB on average")
+    measure_loading(photos, args.size, args.rounds, args.batches)
+    if args.only:
+        return
     for size in args.size:
         measure(photos, size, args.rounds, args.batches)
     measure_determinism(photos, args.size[0], args.rounds)

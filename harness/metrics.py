@@ -111,6 +111,16 @@ def _times(name: str, label: str, **options: Any) -> Metric:
     )  # fmt: skip
 
 
+def _part(kind: str, part: str, words: str) -> Metric:
+    """Milliseconds of one graph of a translation model's file, one thread."""
+    name = f"latency/{kind}_{part}_ms"
+    return Metric(
+        name, f"{words} by the {kind} network, ms", digits=3, better=LOWER,
+        shown=(PAGE, LATENCY), heading=f"{kind}, {part} (ms)", column=f"{kind}_{part}_ms",
+        if_logged=True, by=_TIMING,
+    )  # fmt: skip
+
+
 def size(kind: str, what: str) -> str:
     """The name of a metric of an exported file: `size/tflite_gzip_bytes`."""
     return f"size/{kind}_{what}"
@@ -196,11 +206,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
            shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,
            by=_TIMING),
+    _part("dense", "encode", "a sentence encoded"),
+    _part("dense", "step", "a step of the decoder"),
     _times("latency/dense_int8_speedup", "× as fast, dense in 8-bit integers",
            heading="× dense int8"),
     _times("latency/tflite_speedup", "× as fast as dense, float32", heading="× float32"),
     _times("latency/tflite_sparse_speedup", "× as fast as dense, sparse float32",
            heading="× sparse float32"),
+    _times("latency/tflite_sparse_step_speedup",
+           "× as fast as dense, a step of the decoder, sparse float32",
+           heading="× step, sparse float32"),
+    _times("latency/tflite_dynamic_speedup", "× as fast as dense, weights in 8-bit integers",
+           heading="× dynamic int8"),
     _times("latency/tflite_int8_speedup", "× as fast as dense, 8-bit integers",
            heading="× int8"),
     _times("latency/best_speedup", "× as fast as dense, the fastest file",

@@ -4,29 +4,44 @@ A page says where they belong, and this script writes what stands between:
 
     <!-- filled: results examples mnist_cnn -->
     <!-- filled: files compression -->
+    <!-- filled: latency blocks -->
     <!-- filled: benchmark report -->
     <!-- /filled -->
 
 `results TABLE [MODEL]` is a table of the measured rows of results/TABLE.csv, of a model whose name
-begins so; `files TABLE [MODEL]` the same by their smallest files; `benchmark NAME` what
-benchmarks/results/NAME.json holds (`benchmarks/record.py`). With --check nothing is written, and a
-page that differs is named.
+begins so; `files TABLE [MODEL]` the same by their smallest files, `latency TABLE [MODEL]` by what
+their files take to run; `benchmark NAME` what benchmarks/results/NAME.json holds
+(`benchmarks/record.py`). In the comment above a sweep, `memory SWEEP` is what its cells need of a
+device (the record `step_memory`), and `cores SET …` how many cores load such examples for a GPU of
+2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is
+named.
 """
 
 import csv
 import json
+import math
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/*.md", "benchmarks/README.md")
-_BLOCK = re.compile(r"(<!-- filled: ([^>]+?) -->\n).*?(<!-- /filled -->)", re.DOTALL)
+PAGES = ("README.md", "docs/*.md", "benchmarks/README.md", "sweeps/*.yaml")
+_BLOCK = re.compile(
+    r"^((# |)<!-- filled: ([^>]+?) -->\n).*?^(\2<!-- /filled -->)", re.DOTALL | re.MULTILINE
+)
+#: Examples that a GPU takes in a second.
+RATE = 2_500
 
 
 def filled(text: str, root: Path = ROOT) -> str:
     """A page with its blocks as they should be."""
-    return _BLOCK.sub(lambda m: f"{m[1]}{_content(m[2].split(), root)}\n{m[3]}", text)
+
+    def block(found: re.Match[str]) -> str:
+        lines = _content(found[3].split(), root).splitlines()
+        content = "".join(f"{found[2]}{line}".rstrip() + "\n" for line in lines)
+        return f"{found[1]}{content}{found[4]}"
+
+    return _BLOCK.sub(block, text)
 
 
 def _content(words: list[str], root: Path) -> str:
@@ -35,10 +50,17 @@ def _content(words: list[str], root: Path) -> str:
         return _results(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "files":
         return _files(root / "results" / f"{name}.csv", " ".join(rest))
+    if kind == "latency":
+        return _latency(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "benchmark":
         return _benchmark(root / "benchmarks" / "results" / f"{name}.json")
+    if kind == "memory":
+        return _memory(root / "benchmarks" / "results" / "step_memory.json", name)
+    if kind == "cores":
+        return _cores(root / "benchmarks" / "results" / "input_pipeline.json", [name, *rest])
     raise SystemExit(
-        f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, benchmark …"
+        f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, latency …,"
+        " benchmark …, memory SWEEP, cores SET …"
     )
 
 
@@ -50,7 +72,7 @@ def _measured(path: Path, model: str) -> tuple[list[dict[str, str]], list[dict[s
 
 
 def _files(path: Path, model: str) -> str:
-    """Rows by their smallest file: its bytes, beside the first row's, and its own quality."""
+    """Rows by their smallest file: its bytes, its own quality, and what it saves."""
     rows, measured = _measured(path, model)
     if not measured:
         return _nothing(path, rows)
@@ -64,9 +86,7 @@ def _files(path: Path, model: str) -> str:
         "× smaller",
     ]
     lines = [_line(heads), _line(["---", "---", *["--:"] * 5])]
-    first = float(measured[0]["best_bytes"])
     for row in measured:
-        size = float(row["best_bytes"])
         differs = re.sub(r"[\w.]+\.(\w+=)", r"\1", row["variant"]).replace("'", "")
         lines.append(
             _line(
@@ -76,12 +96,39 @@ def _files(path: Path, model: str) -> str:
                     f"{row['seeds']} of {row['seeds_planned']}",
                     _estimate(row, "mean", "", ""),
                     _number(row.get("best_quality")),
-                    f"{size:,.0f}",
-                    f"{first / size:.2f}",
+                    f"{float(row['best_bytes']):,.0f}",
+                    _number(row.get("best_reduction")),
                 ]
             )
         )
-    return "\n".join([*lines, "", f"From `results/{path.name}`; × smaller than the first row's."])
+    note = f"From `results/{path.name}`; × smaller than the dense float32 file by gzip."
+    return "\n".join([*lines, "", note])
+
+
+_SPEEDUP = "_speedup"
+
+
+def _latency(path: Path, model: str) -> str:
+    """Rows by how many times as fast as the dense float32 file each of their files is."""
+    rows, measured = _measured(path, model)
+    if not measured:
+        return _nothing(path, rows)
+    kinds = [
+        name
+        for name in measured[0]
+        if name.endswith(_SPEEDUP) and name != f"fastest{_SPEEDUP}"
+        if any(_number(row[name]) != "–" for row in measured)
+    ]
+    heads = ["sparsity", "seeds", "the model", "dense (ms)"]
+    lines = [_line([*heads, *(f"× `{name.removesuffix(_SPEEDUP)}`" for name in kinds)])]
+    lines.append(_line(["---", *["--:"] * (len(heads) - 1 + len(kinds))]))
+    for row in measured:
+        seeds = f"{row['seeds']} of {row['seeds_planned']}"
+        quality = _estimate(row, "mean", "", "")
+        times = [_number(row[name]) for name in ("dense_ms", *kinds)]
+        lines.append(_line([row["sparsity"], seeds, quality, *times]))
+    note = f"From `results/{path.name}`; × as fast as the dense float32 file of the same run."
+    return "\n".join([*lines, "", note])
 
 
 def _nothing(path: Path, rows: list[dict[str, str]]) -> str:
@@ -146,6 +193,45 @@ def _benchmark(path: Path) -> str:
         f"{found['load_after'][0]} after."
     )
     return "\n".join([where, "", "```text", *found["output"], "```"])
+
+
+#: How the comment of a sweep begins what it says of a thing, and goes on.
+_HEAD, _ON = "{:<10}", " " * 10
+
+
+def _memory(path: Path, sweep: str) -> str:
+    """What a training step of a sweep's cells needs of each device, an experiment a line."""
+    if not path.is_file():
+        return _unrecorded("Memory", path)
+    text = f"{_HEAD.format('Memory')}of a training step, on each device (harness describe --memory)"
+    row = re.compile(rf"{sweep} +(\S+) +(\d+) at once +(\S+) GB \(.*\): (.+)")
+    found = [row.match(each) for each in json.loads(path.read_text(encoding="utf-8"))["output"]]
+    lines = [f"{_ON}{m[1]}, {m[2]} at once: {m[3]} GB, {m[4]}" for m in found if m]
+    if not lines:
+        raise SystemExit(f"{path.name}: nothing of {sweep}; run benchmarks.step_memory again")
+    return "\n".join([text, *lines])
+
+
+def _unrecorded(head: str, path: Path) -> str:
+    return f"{_HEAD.format(head)}not recorded yet: python -m benchmarks.record {path.stem}"
+
+
+def _cores(path: Path, sets: list[str]) -> str:
+    """How many cores keep a GPU of `RATE` fed, by what one loads."""
+    if not path.is_file():
+        return _unrecorded("Cores", path)
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    lines = [
+        f"{_HEAD.format('Cores')}that load the {RATE:,} examples a second that a GPU takes",
+        f"{_ON}({kept['cpu']}, load {kept['load_before'][0]}; benchmarks.input_pipeline)",
+    ]
+    rates = {name.strip(): rate for name, _, rate in (e.rpartition("  ") for e in kept["output"])}
+    for name in (each.replace("_", " ") for each in sets):
+        if name not in rates:
+            raise SystemExit(f"{path.name}: nothing of {name}; accepted: {', '.join(rates)}")
+        each = float(rates[name].replace(",", ""))
+        lines.append(f"{_ON}{name}: {math.ceil(RATE / each)}, of {each:,.0f} each")
+    return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> int:

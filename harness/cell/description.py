@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import data
+from harness.cell.step_memory import of_cell, shown
 from harness.config import Config, cell_id, is_dense
 from harness.config.label import run_name
 from harness.errors import DataError
@@ -43,7 +44,7 @@ class Unread:
         return _UNCOUNTED
 
 
-def describe(config: Config, *, as_json: bool = False) -> str:
+def describe(config: Config, *, as_json: bool = False, memory: bool = False) -> str:
     """Builds the cell's model and lays its pruner over it, without training.
 
     A data set that no `dataset.data_dir` points to need not be there, if its config tells its
@@ -54,6 +55,7 @@ def describe(config: Config, *, as_json: bool = False) -> str:
         as_json: JSON instead of tables. Its totals are `total_params`, `trainable_params`,
             `prunable_params` and `nonzero_params`, the trainable weights left at the target, and
             `multiply_adds` and `effective_multiply_adds` of one example.
+        memory: says what memory a training step needs, too (`memory_bytes`).
 
     Raises:
         HarnessError: a data set that is missing, or a pruner that finds nothing to prune.
@@ -63,18 +65,23 @@ def describe(config: Config, *, as_json: bool = False) -> str:
     with captured():  # TensorFlow's remarks about the machine
         built = {} if unread is None else {_key(config): unread}
         summary = summarize_planned(config, built)
-        counted = _multiply_adds(built[_model_key(config)], summary)
+        model = built[_model_key(config)]
+        counted = _multiply_adds(model, summary)
+        needed = of_cell(config, built[_key(config)], summary) if memory else None
     content: dict[str, Any] = {"name": run_name(config), "cell_id": found}
     if unread is not None:
         content |= {"missing": unread.missing, "unchecked": UNCHECKED}
     if as_json:
         content |= {"multiply_adds": counted.dense, "effective_multiply_adds": counted.effective}
         content |= {"uncounted": counted.uncounted, "uses": list(map(asdict, counted.uses))}
+        if needed is not None:
+            content["memory_bytes"] = {**asdict(needed), "total": needed.total}
         return json.dumps({**content, **summary.as_dict()}, indent=1)
     known = f"cell {found}"
     if unread is not None:
         known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
-    return f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
+    told = f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
+    return told if needed is None else f"{told}\n\n{shown(needed, config.training.part_size)}"
 
 
 def _multiply_adds(model: Any, summary: "Summary") -> "MultiplyAdds":

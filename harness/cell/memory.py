@@ -13,28 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.cell.job import Emit
+from harness.data.space import available, total
 
 #: Share of the memory that is left to everybody else.
 RESERVE = 0.04
 #: Seconds between two looks.
 INTERVAL = 0.2
-_CGROUP = Path("/sys/fs/cgroup")
-
-
-def total() -> int:
-    """Bytes of memory that this process may use at most: the machine's, or its container's."""
-    machine = _meminfo("MemTotal")
-    limit = _number(_CGROUP / "memory.max")
-    return machine if limit is None else min(machine, limit)
-
-
-def available() -> int:
-    """Bytes that are still to be had."""
-    machine = _meminfo("MemAvailable")
-    limit, used = _number(_CGROUP / "memory.max"), _number(_CGROUP / "memory.current")
-    if limit is None or used is None:
-        return machine
-    return min(machine, max(0, limit - used + _reclaimable()))
 
 
 def peak() -> int:
@@ -77,28 +61,3 @@ def resident() -> int:
     """Bytes of memory that this process has at this moment."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _meminfo(key: str) -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name == key:
-            return int(rest.split()[0]) * 1024
-    raise OSError(f"/proc/meminfo has no {key}")
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
-
-
-def _reclaimable() -> int:
-    """Bytes of files that the container's cache would give back."""
-    try:
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)

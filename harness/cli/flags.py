@@ -57,13 +57,14 @@ def report_options(parser: argparse.ArgumentParser) -> None:
 
 def uri(parser: argparse.ArgumentParser) -> None:
     """The store's address; a user and password in it are taken before anybody sees it."""
-    parser.add_argument("--uri", type=_taken, help="the MLflow store")
+    parser.add_argument("--uri", type=taken, help="the MLflow store")
 
 
-def _taken(text: str) -> str:
-    from harness.config.credentials import taken
+def taken(text: str) -> str:
+    """A URI without the user and password in it, which are kept for who opens the store."""
+    from harness.config import credentials
 
-    return taken(text)
+    return credentials.taken(text)
 
 
 def jobs(parser: argparse.ArgumentParser) -> None:

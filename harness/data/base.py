@@ -206,6 +206,17 @@ class DatasetOptions(Options):
         """Shape of an example and number of classes; None if only the files tell."""
         return None
 
+    def largest_batch(
+        self, batch_size: int, shape: tuple[Any, ...]
+    ) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
+        """Shapes of the inputs and of the labels of the largest batch that training sees.
+
+        Args:
+            batch_size: `training.batch_size`, or a part of it.
+            shape: of an example.
+        """
+        return [(batch_size, *shape)], (batch_size,)
+
 
 @dataclass(frozen=True)
 class Split:

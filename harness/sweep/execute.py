@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
+from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
-from harness.cell.stages import INTERRUPTED_RUN, close_abandoned, run_cell
+from harness.cell.stages import close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.cores import Cores
@@ -149,8 +150,13 @@ def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
 
 
 def _ended_elsewhere(cell: Cell) -> Outcome | None:
-    """The outcome of a cell that another process has finished; None if it has not."""
-    run_id = cell_run.find_finished(cell.config.tracking, cell.id)
+    """The outcome of a cell that another process has finished; None if it has not.
+
+    None as well where the store does not answer: the cell's own process then sees to it.
+    """
+    run_id = None
+    with suppress(away.AwayError), away.patience(0):
+        run_id = cell_run.find_finished(cell.config.tracking, cell.id)
     return None if run_id is None else done(run_id)
 
 

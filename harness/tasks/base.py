@@ -52,12 +52,14 @@ class Task(Options):
         takes: what the models of the task take (`ModelOptions.takes`); the task of none in
             particular is that of all the others.
         quality: the metric that cells are compared by.
+        signature: the graph that other devices are to time, where files have several.
         name: of the task.
     """
 
     room: ClassVar[Room] = TASKS
     takes: ClassVar[tuple[str, ...]] = ()
     quality: ClassVar[str]
+    signature: ClassVar[str] = ""
 
     name: str = UNNAMED
 

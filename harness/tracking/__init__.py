@@ -7,3 +7,4 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # MLflow tries a server again for seven minutes and says nothing; `away` tries, and says so.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "12")
+os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # PostgreSQL's driver would wait for minutes

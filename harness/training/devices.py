@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from harness.training import gpus
 
@@ -59,3 +60,30 @@ def capabilities() -> list[tuple[int, int] | None]:
     found = tf.config.list_physical_devices("GPU")
     details = [tf.config.experimental.get_device_details(gpu) for gpu in found]
     return [detail.get("compute_capability") for detail in details]
+
+
+#: Batches that lie ready on a device while one is computed.
+_READY = 2
+
+
+def accelerator() -> str | None:
+    """The device that a model of one device trains on, if it is not the CPU."""
+    import tensorflow as tf
+
+    return "/device:GPU:0" if tf.config.list_physical_devices("GPU") else None
+
+
+def ahead(batches: Any, device: str | None) -> Any:
+    """The same batches, copied to a device while those before are computed.
+
+    Strategies of several devices copy theirs themselves.
+
+    Args:
+        batches: a data set; nothing may be done to it afterwards.
+        device: None leaves them where they are, as on a CPU.
+    """
+    import tensorflow as tf
+
+    if device is None:
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device(device, _READY))

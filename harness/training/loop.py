@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from harness.data.base import Data
-from harness.training import accumulation, recipe, seeds, strategy, workers
+from harness.training import accumulation, devices, recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.monitor import Metrics, Monitor, Progress, Pruner
 from harness.training.objective import Objective, classification
@@ -212,6 +212,8 @@ def _train(
         return time.perf_counter() - begin
     if model.steps_per_execution > 1:
         batches = batches.take(steps)  # or the last execution would go beyond
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        batches = devices.ahead(batches, devices.accelerator())
     model.fit(
         batches,
         initial_epoch=number,

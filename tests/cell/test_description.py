@@ -56,3 +56,23 @@ def test_a_folder_that_was_named_must_be_there(tmp_path):
     given = ["model=mobilenet_v1", "dataset=cifar10", f"dataset.data_dir={tmp_path / 'typo'}"]
     with pytest.raises(DataError, match="typo: no such folder"):
         describe(compose(given))
+
+
+def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
+    """Parts of a batch hold less than all of it; masks are a byte a weight."""
+    common = ["experiment=mobilenet_v1_imagenet", "model.width=0.25", "dataset.size=64"]
+    parts = ["sparsity=random", "sparsity.target=0.5", "training.gradient_accumulation=4"]
+    whole, in_parts = (
+        json.loads(describe(compose([*common, *given]), as_json=True, memory=True))
+        for given in ([], parts)
+    )
+    needed, needed_in_parts = whole["memory_bytes"], in_parts["memory_bytes"]
+    assert needed["masks"] == 0
+    assert needed_in_parts["masks"] == in_parts["prunable_params"]
+    # gradients are held beside activations, however few examples there are
+    gradients = 4 * whole["trainable_params"]
+    fewer = needed_in_parts["activations"] - gradients
+    assert fewer < 0.35 * (needed["activations"] - gradients)
+    said = describe(compose([*common, "training.mixed_precision=true"]), memory=True)
+    assert "memory of a training step of 64 examples, GB" in said
+    assert "fits cards of 24, 40, 80 GB" in said

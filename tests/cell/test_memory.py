@@ -1,6 +1,7 @@
 """Memory, as a cell watches it."""
 
 from harness.cell import memory
+from harness.data import space
 from harness.sweep import worker
 from tests import jobs
 
@@ -12,7 +13,7 @@ def test_what_the_system_tells_is_plausible():
 
 
 def test_a_container_s_limit_is_what_there_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(space, "_CGROUP", tmp_path)
     for name, content in {
         "memory.max": "1000000\n",
         "memory.current": "900000\n",

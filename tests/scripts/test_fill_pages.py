@@ -86,12 +86,48 @@ def test_a_block_of_another_kind_is_refused(root):
         fill_pages.filled("<!-- filled: nothing t -->\n<!-- /filled -->\n", root)
 
 
+def test_what_is_not_recorded_is_said(root):
+    text = fill_pages.filled("# <!-- filled: cores clips -->\n# <!-- /filled -->\n", root)
+    assert "# Cores     not recorded yet: python -m benchmarks.record input_pipeline\n" in text
+
+
+def test_a_sweep_says_what_memory_and_how_many_cores(root):
+    def kept(name, lines):
+        path = root / "benchmarks" / "results" / f"{name}.json"
+        path.write_text(json.dumps({**KEPT, "output": lines}))
+
+    parts = "(weights 0.02, optimizer 0.02, masks 0.00, activations 3.00)"
+    kept(
+        "step_memory",
+        [
+            f"images   net_imagenet     64 at once   3.04 GB {parts}: fits cards of 24, 40, 80 GB",
+            f"words    lstm_words      128 at once  30.04 GB {parts}: fits cards of 40, 80 GB",
+        ],
+    )
+    kept("input_pipeline", ["loaded   examples/s/core", "photographs 224 folders      1,200"])
+    page = (
+        "# <!-- filled: memory images -->\n# <!-- /filled -->\n"
+        "# <!-- filled: cores photographs_224_folders -->\n# stale\n# <!-- /filled -->\ntitle: T\n"
+    )
+    text = fill_pages.filled(page, root)
+    assert "#           net_imagenet, 64 at once: 3.04 GB, fits cards of 24, 40, 80 GB\n" in text
+    assert "lstm_words" not in text
+    assert "# Cores     that load the 2,500 examples a second that a GPU takes\n" in text
+    assert "#           photographs 224 folders: 3, of 1,200 each\n" in text
+    assert "stale" not in text
+    assert text.endswith("# <!-- /filled -->\ntitle: T\n")
+    assert fill_pages.filled(text, root) == text
+    with pytest.raises(SystemExit, match="nothing of clips; accepted: loaded"):
+        fill_pages.filled("<!-- filled: cores clips -->\n<!-- /filled -->\n", root)
+
+
 FILES = """\
-model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality
-mnist_cnn,dense,export.formats=['tflite'],%,2,2,98.1,n/a,98.0 98.2,12000000,98.1
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality,\
+best_reduction
+mnist_cnn,dense,export.formats=['tflite'],%,2,2,98.1,n/a,98.0 98.2,12000000,98.1,1.02
 mnist_cnn,random 75%,training.finetune.quantize=int8 export.formats=['tflite_int8'],%,2,2,98.4,\
-n/a,98.3 98.5,600000,98.2
-mnist_cnn,random 90%,n/a,%,0,2,not run,n/a,n/a,n/a,n/a
+n/a,98.3 98.5,600000,98.2,20.4
+mnist_cnn,random 90%,n/a,%,0,2,not run,n/a,n/a,n/a,n/a,n/a
 """
 
 
@@ -99,8 +135,24 @@ def test_rows_by_their_smallest_files(root):
     (root / "results" / "t.csv").write_text(FILES)
     text = fill_pages.filled("<!-- filled: files t -->\n<!-- /filled -->\n", root)
     assert (
-        "| dense | `formats=[tflite]` | 2 of 2 | 98.00, 98.20 | 98.10 | 12,000,000 | 1.00 |" in text
+        "| dense | `formats=[tflite]` | 2 of 2 | 98.00, 98.20 | 98.10 | 12,000,000 | 1.02 |" in text
     )
     row = "| random 75% | `quantize=int8 formats=[tflite_int8]` | 2 of 2 | 98.30, 98.50 | 98.20 |"
-    assert f"{row} 600,000 | 20.00 |" in text
+    assert f"{row} 600,000 | 20.40 |" in text
     assert "random 90%" not in text
+
+
+TIMES = """\
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,dense_ms,dense_int8_speedup,\
+tflite_speedup,tflite_sparse_speedup,fastest_speedup,packed_speedup
+imdb_lstm,dense,n/a,%,1,1,83.5,n/a,83.5,2.3,n/a,1,n/a,1.9,n/a
+imdb_lstm,block 1 by 4 90%,n/a,%,1,1,83,n/a,83,2.2,n/a,0.99,1.9,1.9,n/a
+"""
+
+
+def test_rows_by_what_their_files_take(root):
+    (root / "results" / "t.csv").write_text(TIMES)
+    text = fill_pages.filled("<!-- filled: latency t -->\n<!-- /filled -->\n", root).splitlines()
+    assert "| sparsity | seeds | the model | dense (ms) | × `tflite` | × `tflite_sparse` |" in text
+    assert "| dense | 1 of 1 | 83.50 | 2.30 | 1.00 | – |" in text
+    assert "| block 1 by 4 90% | 1 of 1 | 83.00 | 2.20 | 0.99 | 1.90 |" in text

@@ -74,6 +74,7 @@ class Fsdd(WordsOptions):
             test_split=clips.taken(np.flatnonzero(held_out)),
             features=self.features,
             augmentation=self.augmentation,
+            cache=self.cache,
             noise=(_hiss(),),
         )
 

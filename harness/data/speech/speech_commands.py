@@ -139,6 +139,7 @@ def _data(
         test_split=splits[2],
         features=config.features,
         augmentation=config.augmentation,
+        cache=config.cache,
         noise=noise,
     )
 

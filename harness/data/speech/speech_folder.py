@@ -93,6 +93,7 @@ class SpeechFolder(WordsOptions):
             test_split=splits[2],
             features=self.features,
             augmentation=self.augmentation,
+            cache=self.cache,
             noise=noises(found, noise),
         )
 

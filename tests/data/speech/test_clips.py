@@ -1,11 +1,13 @@
 """Batches of clips: cached without augmentation, varied by (seed, step) with it."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from harness.data import space
 from harness.data.base import Split
 from harness.data.speech.sound.augment import Variation, _resampled
 from harness.data.speech.sound.clips import SpeechData, scaled
@@ -48,6 +50,28 @@ def test_a_batch_is_decided_by_seed_and_step(augmentation):
         for (x, y), (again, labels) in zip(batches(loaded, seed, 4, 3), from_zero[4:], strict=True):
             np.testing.assert_array_equal(y, labels)
             np.testing.assert_array_equal(x, again)
+
+
+def test_features_in_a_file_are_those_computed(tmp_path, monkeypatch):
+    """Clips that are varied never lie there; held-out ones do."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    for varied, files in (({}, 2), (VARIED, 2)):
+        plain = data((noise(),), **varied)
+        for _ in range(2):  # computed, and found
+            cached = dataclasses.replace(data((noise(),), **varied), cache="file")
+            for one, two in zip(batches(cached, 1, 0, 4), batches(plain, 1, 0, 4), strict=True):
+                np.testing.assert_array_equal(one[0], two[0])
+            for one, two in zip(cached.test(2), plain.test(2), strict=True):
+                np.testing.assert_array_equal(one[0], two[0])
+        assert len([*tmp_path.glob("features-*/*.npy")]) == files
+
+
+def test_features_that_do_not_fit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ConfigError, match=r"dataset\.cache=file: .*accepted"):
+        dataclasses.replace(data(), cache="file").train(4, 1)
 
 
 def test_an_epoch_holds_every_clip_once_and_another_seed_another_order():

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from harness.data.base import Data
 from harness.data.images.base import CropOptions, ImageOptions
-from harness.data.images.photos import pipeline
+from harness.data.images.photos import kept, pipeline
 from harness.data.images.photos.pipeline import Part, Photos
+from harness.options import NOTHING, decides, need
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,31 @@ class Found:
 
 @dataclass
 class PhotoOptions(ImageOptions):
-    """Photographs on disk; a data set says how they are found and split."""
+    """Photographs on disk; a data set says how they are found and split.
+
+    `cache` keeps them decoded, in each process' `memory` or in a `file` of the cache's folder
+    ($HARNESS_CACHE), which processes share; batches are the same to the bit.
+    """
 
     augmentation: CropOptions = field(default_factory=CropOptions)
+    cache: str | None = decides(NOTHING, None)
 
     def check(self) -> None:
         """Refuses options out of range."""
         super().check()
+        known = self.cache is None or self.cache in kept.CACHES
+        need("dataset.cache", self.cache, known, f"{', '.join(kept.CACHES)}, or null")
         self.augmentation.check("dataset.augmentation")
 
     def require(self) -> None:
-        """Refuses missing folders, other classes or counts, and broken files."""
+        """Refuses missing folders, other classes or counts, broken files, and too large a cache."""
         found = self.find()
         for each in found.all():
             pipeline.check(each)
-        self.split(found)
+        train, *held_out = self.split(found)
+        if self.cache is not None:
+            parts = [(train, self.size), *((part, 0) for part in held_out)]
+            kept.require(parts, self.cache, pipeline.fingerprint(*found.all()))
 
     def fingerprint(self) -> str:
         """sha256 of names, sizes, classes and sampled contents (`photos.pipeline.fingerprint`)."""
@@ -70,6 +81,7 @@ class PhotoOptions(ImageOptions):
             test_split=test,
             size=self.size,
             augmentation=self.augmentation,
+            cache=self.cache,
         )
 
     def find(self) -> Found:

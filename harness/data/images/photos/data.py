@@ -1,11 +1,16 @@
 """A set of photographs on disk, of any number: read, decoded and cropped batch by batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from harness.data.base import Data
 from harness.data.images.base import CropOptions
 from harness.data.images.photos import file as photo_file
+from harness.data.images.photos.kept import Kept, file_name, kept
 from harness.data.images.photos.pipeline import Part, Photos
 from harness.data.stream import batch_order, steps
 
@@ -24,6 +29,7 @@ class PhotoData(Data):
         test_split: Photographs that the result is measured on.
         size: Height and width of what the model sees.
         augmentation: How training photographs are cropped and varied.
+        cache: Where they are kept decoded (`photos.kept`); None decodes them anew.
     """
 
     name: str
@@ -35,6 +41,7 @@ class PhotoData(Data):
     test_split: Part
     size: int
     augmentation: CropOptions
+    cache: str | None = None
 
     @property
     def input_shape(self) -> tuple[Any, ...]:
@@ -52,9 +59,9 @@ class PhotoData(Data):
         from harness.data.images.photos.color import drawer
 
         order = batch_order(self.name, self.num_train, batch_size, seed)
-        numbers, labels = tf.constant(self.train_split.index), tf.constant(self.train_split.labels)
+        index, cropped = self._cropped()
+        numbers, labels = tf.constant(index), tf.constant(self.train_split.labels)
         draw, varied = drawer(seed, 5), self.augmentation
-        read = _reader(self.train_split.photos)
 
         def plan(step: Any) -> tuple[Any, ...]:
             """What each example of a batch is, and all its random numbers."""
@@ -65,8 +72,7 @@ class PhotoData(Data):
             return tf.gather(numbers, index), tf.gather(labels, index), crops, blends, mirrored
 
         def example(number: Any, label: Any, crop: Any, blend: Any, mirror: Any) -> Any:
-            pixels = photo_ops.training_pixels(read(number), self.size, varied, crop)
-            return pixels, blend, mirror, label
+            return cropped(number, crop), blend, mirror, label
 
         def finish(pixels: Any, blend: Any, mirror: Any, label: Any) -> tuple[Any, Any]:
             return photo_ops.finished(pixels, blend, mirror), label
@@ -78,20 +84,52 @@ class PhotoData(Data):
     def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
         return self.batches(batch_size, seed, start_step)
 
+    def _cropped(self) -> tuple[np.ndarray, Callable[[Any, Any], Any]]:
+        """Numbers of the training photographs, and a crop's pixels by number and seed."""
+        from harness.data.images.photos import ops as photo_ops
+
+        part, size, varied = self.train_split, self.size, self.augmentation
+        if self.cache is None:
+            read = _reader(part.photos)
+            return part.index, lambda number, seed: photo_ops.training_pixels(
+                read(number), size, varied, seed
+            )
+        pictures = self._kept(part, size)
+        return np.arange(len(part)), lambda row, seed: photo_ops.window_pixels(
+            *pictures.picture(row), size, varied, seed
+        )
+
     def _finite(self, split: Part, batch_size: int) -> Any:
         import tensorflow as tf
 
         from harness.data.images.photos import ops as photo_ops
 
-        read = _reader(split.photos)
+        if self.cache is None:
+            read = _reader(split.photos)
+            index, central = split.index, lambda number: photo_ops.central(read(number))
+        else:
+            index, central = np.arange(len(split)), self._kept(split, 0).whole
 
         def example(number: Any, label: Any) -> tuple[Any, Any]:
-            return photo_ops.evaluation_pixels(read(number), self.size), label
+            return photo_ops.centered(central(number), self.size), label
 
         auto = tf.data.AUTOTUNE
-        numbers = tf.data.Dataset.from_tensor_slices((split.index, split.labels))
+        numbers = tf.data.Dataset.from_tensor_slices((index, split.labels))
         examples = numbers.map(example, num_parallel_calls=auto, deterministic=True)
         return examples.batch(batch_size)
+
+    def _kept(self, part: Part, size: int) -> Kept:
+        assert self.cache is not None
+        if (id(part), size) not in self._decoded:
+            name = file_name(part, size, self.fingerprint)
+            found = kept(part, _reader(part.photos), size, self.cache, name)
+            self._decoded[id(part), size] = found
+        return self._decoded[id(part), size]
+
+    @cached_property
+    def _decoded(self) -> dict[tuple[int, int], Kept]:
+        """Photographs by the part that they are of, kept for the next stream."""
+        return {}
 
 
 def _reader(photos: Photos) -> Any:

@@ -59,36 +59,76 @@ def training_pixels(content: Any, size: int, config: CropOptions, seed: Any) -> 
         seed: Two integers that decide the crop.
     """
 
-    def window(shape: Any) -> tuple[Any, Any]:
-        if config.min_area == 1:
-            return tf.zeros([2], tf.int32), shape[:2]
-        begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
-            shape,
-            tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
-            seed,
-            min_object_covered=0.0,
-            aspect_ratio_range=ASPECT,
-            area_range=(config.min_area, 1.0),
-        )
-        return begin[:2], extent[:2]
-
     def from_jpeg() -> Any:
-        begin, extent = window(tf.image.extract_jpeg_shape(content))
-        larger = tf.reduce_min(extent) // size
+        begin, extent = _window(tf.image.extract_jpeg_shape(content), config, seed)
+        which = _level(extent, size)
         branches = {at: _crop_at(content, begin, extent, ratio) for at, ratio in enumerate(RATIOS)}
-        which = tf.reduce_sum(tf.cast(larger >= tf.constant(RATIOS[1:]), tf.int32))
         return tf.switch_case(which, branches)
 
     def from_png() -> Any:
         image = tf.io.decode_png(content, channels=3)
-        return _slice(image, *window(tf.shape(image)))
+        return _slice(image, *_window(tf.shape(image), config, seed))
 
     crop = tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png)
+    return _leveled(crop, size)
+
+
+def window_pixels(
+    sides: Any, levels: Any, crop: Any, size: int, config: CropOptions, seed: Any
+) -> Any:
+    """`training_pixels` of a photograph that is decoded already.
+
+    Args:
+        sides: Its height and width.
+        levels: At how many of `RATIOS` it was decoded.
+        crop: A function of a level, a crop's beginning and its sides, there.
+        size: As there.
+        config: As there.
+        seed: As there.
+    """
+    begin, extent = _window(tf.concat([sides, [3]], 0), config, seed)
+    which = tf.minimum(_level(extent, size), levels - 1)
+    ratio = tf.gather(tf.constant(RATIOS), which)
+    return _leveled(crop(which, begin // ratio, tf.maximum(extent // ratio, 1)), size)
+
+
+def _level(extent: Any, size: int) -> Any:
+    """Which of `RATIOS` a crop is decoded at."""
+    larger = tf.reduce_min(extent) // size
+    return tf.reduce_sum(tf.cast(larger >= tf.constant(RATIOS[1:]), tf.int32))
+
+
+def _leveled(crop: Any, size: int) -> Any:
     return tf.cast(_resized(crop, size) + 0.5, tf.uint8)
+
+
+def _window(shape: Any, config: CropOptions, seed: Any) -> tuple[Any, Any]:
+    """Where a random crop begins, and its sides."""
+    if config.min_area == 1:
+        return tf.zeros([2], tf.int32), shape[:2]
+    begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape,
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+        seed,
+        min_object_covered=0.0,
+        aspect_ratio_range=ASPECT,
+        area_range=(config.min_area, 1.0),
+    )
+    return begin[:2], extent[:2]
 
 
 def evaluation_pixels(content: Any, size: int) -> Any:
     """The central part of a photograph: float32 [size, size, 3] in [-1, 1]."""
+    return centered(central(content), size)
+
+
+def centered(crop: Any, size: int) -> Any:
+    """What a model sees of a photograph's central part: float32 [size, size, 3] in [-1, 1]."""
+    return scaled(_resized(crop, size))
+
+
+def central(content: Any) -> Any:
+    """The central part of a photograph, decoded: uint8 [height, width, 3]."""
 
     def from_jpeg() -> Any:
         shape = tf.image.extract_jpeg_shape(content)
@@ -104,8 +144,33 @@ def evaluation_pixels(content: Any, size: int) -> Any:
         image = tf.io.decode_png(content, channels=3)
         return _slice(image, *_central(tf.shape(image)))
 
-    crop = tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png)
-    return scaled(_resized(crop, size))
+    return tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png)
+
+
+def decoded(content: Any, size: int) -> list[Any]:
+    """A whole photograph at each of `RATIOS`, as crops of it are decoded for `size`: uint8
+    [height, width, 3], empty where no crop is wide enough to be taken of it.
+    """
+
+    def from_jpeg() -> tuple[Any, ...]:
+        sides = tf.image.extract_jpeg_shape(content)[:2]
+
+        def at(ratio: int) -> Any:
+            return tf.image.decode_jpeg(content, channels=3, ratio=ratio, fancy_upscaling=False)
+
+        return at(1), *(
+            tf.cond(tf.reduce_min(sides) // size >= ratio, lambda ratio=ratio: at(ratio), _nothing)
+            for ratio in RATIOS[1:]
+        )
+
+    def from_png() -> tuple[Any, ...]:
+        return tf.io.decode_png(content, channels=3), *(_nothing() for _ in RATIOS[1:])
+
+    return list(tf.cond(_starts(content, photo_file.JPEG), from_jpeg, from_png))
+
+
+def _nothing() -> Any:
+    return tf.zeros([0, 0, 3], tf.uint8)
 
 
 def blends(config: CropOptions, saturation: Any, brightness: Any) -> Any:

@@ -5,17 +5,23 @@ are gathered from them. With it, every training batch is varied and computed ane
 random numbers that depend on (seed, step) alone; validation and test clips are never varied.
 """
 
+import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.data import cache, space
 from harness.data.base import ArrayData, Split
 from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.recordings import CLIP
+from harness.digest import digest
 
+_FEATURES = "features.npy"
 _CHUNK = 256  # clips whose features are computed together
 
 
@@ -34,11 +40,13 @@ class SpeechData(ArrayData):
         features: mfcc or waveform.
         augmentation: How training clips are varied.
         noise: Recordings to mix in, int16 [samples] each, a clip long or longer.
+        cache: `file` where features are kept for other processes, too.
     """
 
     features: str = "mfcc"
     augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     noise: tuple[np.ndarray, ...] = ()
+    cache: str | None = None
 
     @property
     def input_shape(self) -> tuple[Any, ...]:
@@ -51,7 +59,9 @@ class SpeechData(ArrayData):
 
     def _held(self, split: Split) -> np.ndarray:
         if id(split) not in self._computed:
-            self._computed[id(split)] = self._features_of(split)
+            kept = self.cache is not None and self.features != "waveform"
+            found = self._from_file(split) if kept else self._features_of(split)
+            self._computed[id(split)] = found
         return self._computed[id(split)]
 
     def _trained(self) -> np.ndarray:
@@ -83,6 +93,21 @@ class SpeechData(ArrayData):
         from harness.models.layers.front_end import Mfcc
 
         return waveforms if self.features == "waveform" else Mfcc()(waveforms)
+
+    def _from_file(self, split: Split) -> np.ndarray:
+        """The features of a split, from the cache's folder, where they are put if need be."""
+        from harness.models.layers import front_end
+
+        root, name = cache.folder_of(), "features-"
+        sounds = hashlib.sha256(np.ascontiguousarray(split.inputs).data).hexdigest()
+        name += cache.key(sounds, split.inputs.shape, digest(front_end.__file__))[:24]
+
+        def build(folder: Path) -> None:
+            wanted = 4 * len(split) * math.prod(self.input_shape)
+            space.require("dataset.cache=file", wanted, root)
+            np.save(folder / _FEATURES, self._features_of(split))
+
+        return np.load(cache.built(root, name, build) / _FEATURES)
 
     def _features_of(self, split: Split) -> np.ndarray:
         starts = range(0, len(split), _CHUNK)

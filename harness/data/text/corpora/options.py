@@ -95,6 +95,14 @@ class PairOptions(DatasetOptions):
         """Sentences of any length; the vocabulary, as configured."""
         return (None,), self.vocabulary_size
 
+    def largest_batch(
+        self, batch_size: int, shape: tuple[Any, ...]
+    ) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
+        """Of the longest sentences: `max_length` subwords, and one more in targets."""
+        longest = self.buckets[-1]
+        count = batch_size // (longest + 1) if self.batch_by == "tokens" else batch_size
+        return [(count, longest), (count, longest + 1)], (count, longest + 1)
+
     def _check_held_out(self) -> None:
         for split in ("validation", "test"):
             files = getattr(self, f"{split}_files")
