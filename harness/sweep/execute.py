@@ -107,6 +107,8 @@ def execute(
                 continue
             train = [each for each in running.values() if trailing.trains(each[1])]
             cores.share([job.process.pid for job, _, place in train if not place.gpus])
+            if train:
+                trailing.give_way()
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):

@@ -62,6 +62,8 @@ def test_it_gives_way_with_all_its_threads(cells, sleeper):
     trailing.heard(cells[0], {"kind": "stage", "stage": "x"}, Place(), sleeper.pid)
     assert niceness(sleeper.pid) == before
     trailing.heard(cells[0], TRAINED, Place(), sleeper.pid)
+    assert niceness(sleeper.pid) == before, "none trains beside it yet"
+    trailing.give_way()
     sleeper.stdin.write("\n")
     sleeper.stdin.flush()
     assert sleeper.stdout.readline() == "started\n"
@@ -71,7 +73,9 @@ def test_it_gives_way_with_all_its_threads(cells, sleeper):
 def test_nothing_happens_to_a_process_that_has_ended(cells, sleeper):
     sleeper.kill()
     sleeper.wait()
-    assert Trailing(jobs=1).heard(cells[0], TRAINED, Place(), sleeper.pid)
+    trailing = Trailing(jobs=1)
+    assert trailing.heard(cells[0], TRAINED, Place(), sleeper.pid)
+    trailing.give_way()
 
 
 def test_times_of_files_are_taken_beside_no_other_cell(cells, store_uri, pid):
