@@ -33,7 +33,7 @@ HERE = Path(__file__).parents[1]
 _SHORT = ["training.dense.epochs=0.01", "training.finetune.epochs=0.01"]
 _SPARSE = ["sparsity=random", "sparsity.schedule.frequency=10"]
 #: As the demo weighs its files (`sweeps/demo.yaml`), for a launcher that does not read it.
-_MODEL = ["experiment=mnist_cnn", "export.compress=[gzip]"]
+_MODEL = ["experiment=mnist_cnn", "export=tflite_gzip"]
 _PR_SET_CHILD_SUBREAPER = 36
 
 
