@@ -13,6 +13,7 @@ from harness.cell.lock import is_held
 from harness.cell.stages import close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
+from harness.sweep.cores import Cores
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.sweep.trailing import Trailing
@@ -51,8 +52,8 @@ def execute(
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
-    On CPUs a cell that has been trained and evaluated lets the next one start while its files
-    are written and weighed.
+    On CPUs cells that train at once share the cores out among them, and one that has been trained
+    and evaluated lets the next one start while its files are written and weighed.
 
     Args:
         cells: in an order in which they can run.
@@ -75,6 +76,7 @@ def execute(
                 lambda cell, given: worker.start(run, (cell, parent_run), log_path(cell), given)
             )
             if under_way.running:
+                under_way.share_cores()
                 under_way.listen()
             else:
                 time.sleep(0.1)
@@ -106,7 +108,7 @@ class _UnderWay:
         self.running: dict[worker.Job, tuple[Cell, Place]] = {}
         self._listener, self._devices, self._busy_wait = listener, devices, busy_wait
         self._not_before: dict[str, float] = {}
-        self._starved, self._trailing = Starved(), Trailing(jobs)
+        self._starved, self._trailing, self._cores = Starved(), Trailing(jobs), Cores()
 
     def start(self, begin: Callable[[Cell, dict[str, str]], worker.Job]) -> None:
         """Starts what may start now.
@@ -135,7 +137,19 @@ class _UnderWay:
                 break
             self.waiting.remove(cell)
             self._listener.started(cell)
-            self.running[begin(cell, place.environment())] = cell, place
+            given = place.environment() if place.gpus else self._cores.environment()
+            try:
+                self.running[begin(cell, given)] = cell, place
+            except OSError as error:  # its folders cannot be written; others have their own
+                self._devices.give_back(place)
+                self._end(cell, Outcome("failed", message=worker.line_of(error)))
+
+    def share_cores(self) -> None:
+        """Has the cells that train share the cores out, and the others give way to them."""
+        train = [job for job, (cell, _) in self.running.items() if self._trailing.trains(cell)]
+        self._cores.share([job.process.pid for job in train if not self.running[job][1].gpus])
+        if train:
+            self._trailing.give_way()
 
     def listen(self) -> None:
         """Hears for a second what the jobs say, and puts away those that have ended."""

@@ -190,12 +190,13 @@ def _child(
     except BaseException as error:
         with suppress(OSError):  # the log's disk may be the one that is full
             print(credentials.hidden(traceback.format_exc()), file=sys.stderr, flush=True)  # noqa: T201
-        outcome = Outcome("failed", message=_line(error))
+        outcome = Outcome("failed", message=line_of(error))
     pipe.send(("outcome", outcome))
     pipe.close()
 
 
-def _line(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
+    """An error in one line; of a full disk, what to do."""
     if isinstance(error, OSError) and error.errno in FULL:
         return full(error)
     return credentials.hidden(f"{type(error).__name__}: {error}").splitlines()[0]
