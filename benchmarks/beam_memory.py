@@ -29,10 +29,11 @@ def growth(beam: int, length: int) -> tuple[int, int]:
     from harness.models import build
     from harness.models.gnmt import Decoding, Gnmt
     from harness.tasks.scores.beam import Search
+    from harness.tasks.scores.steps import ModelSteps
 
     keras.utils.set_random_seed(1)
     model = build(Gnmt("gnmt", LAYERS, UNITS, 0.2), (None,), VOCABULARY)
-    search = Search(model, Decoding(beam=beam))
+    search = Search(ModelSteps(model), Decoding(beam=beam))
     source = np.random.default_rng(0).integers(4, VOCABULARY, (SENTENCES, length), np.int32)
     search(source[:1, :2])
     before = peak()

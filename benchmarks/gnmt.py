@@ -34,6 +34,7 @@ from harness.models.gnmt import Decoding, Gnmt
 from harness.models.layers.gnmt_layers import BOS, EOS
 from harness.models.layers.recurrence import Memory
 from harness.tasks.scores.beam import Search
+from harness.tasks.scores.steps import ModelSteps
 from harness.training import objective
 from harness.training.fused_adam import Adam
 
@@ -219,7 +220,7 @@ def decoding(model: keras.Model, arguments: argparse.Namespace) -> None:
     settings = Decoding()
     (source, _), _ = batch(arguments.vocabulary, 32, arguments.length)
     sentences = [row[row != 0].tolist() for row in source]
-    search, loop = Search(model, settings), PythonLoop(model, settings)
+    search, loop = Search(ModelSteps(model), settings), PythonLoop(model, settings)
     ids, lengths, scores, rows = (np.asarray(part) for part in search(source))
     same = 0
     for number in range(3):

@@ -11,6 +11,9 @@ import errno
 INTERRUPTED = 130
 
 
+#: The exit code of a command that did it all, but for what waits until its store is back.
+WAITING = 3
+
 #: What the system says of a disk on which nothing more can be written.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 

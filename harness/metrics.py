@@ -7,7 +7,7 @@ computed here too. Adding such a metric is adding it to `METRICS`.
 Names are `group/name`: slashes group them in MLflow's interface.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class Metric:
         of: The metric that is its denominator, and stands beside it in a table's grids.
         ratio: How tables head the column that says how many times less than its dense baseline a
             cell has of it, and the same in `table.csv`; empty for none.
+        against: What of the dense baseline that is a share of, the first that it has logged;
+            empty for the metric itself.
         instead: The metric in its place for models of which no run has logged it.
         if_logged: Whether grids leave its column out where no run of theirs has logged it.
         file: Of an exported file: which, in words.
@@ -64,6 +66,7 @@ class Metric:
     column: str = ""
     of: str = ""
     ratio: tuple[str, str] | None = None
+    against: tuple[str, ...] = ()
     instead: str = ""
     if_logged: bool = False
     file: str = ""
@@ -108,9 +111,25 @@ def _times(name: str, label: str, **options: Any) -> Metric:
     )  # fmt: skip
 
 
+def _part(kind: str, part: str, words: str) -> Metric:
+    """Milliseconds of one graph of a translation model's file, one thread."""
+    name = f"latency/{kind}_{part}_ms"
+    return Metric(
+        name, f"{words} by the {kind} network, ms", digits=3, better=LOWER,
+        shown=(PAGE, LATENCY), heading=f"{kind}, {part} (ms)", column=f"{kind}_{part}_ms",
+        if_logged=True, by=_TIMING,
+    )  # fmt: skip
+
+
 def size(kind: str, what: str) -> str:
     """The name of a metric of an exported file: `size/tflite_gzip_bytes`."""
     return f"size/{kind}_{what}"
+
+
+#: What every file is weighed by: the ends of metrics' names, in words.
+WEIGHTS = {"bytes": "bytes", "gzip_bytes": "gzip -9", "zstd_bytes": "zstd -19", "xz_bytes": "xz"}
+_ON_PAGE = ("bytes", "gzip_bytes")
+_OFF = "_max_error"
 
 
 _TESTS = "harness.tasks"
@@ -176,7 +195,8 @@ METRICS: tuple[Metric, ...] = (
            file=_KERAS, by=_FILES),
     _count("size/best_bytes", "fewest bytes of any format, compressed", better=LOWER,
            shown=(PAGE, SIZE), heading="best bytes", column="best_bytes",
-           ratio=("× smaller (best)", "best_reduction"), if_logged=True,
+           ratio=("× smaller (best)", "best_reduction"),
+           against=(size("tflite", "gzip_bytes"), size("keras", "gzip_bytes")), if_logged=True,
            file="the smallest file", by=_FILES),
     Metric("size/best_quality", "quality of the smallest file", better=HIGHER, shown=(SIZE,),
            heading="its", column="best_quality", if_logged=True, like_quality=True, by=_FILES),
@@ -186,11 +206,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
            shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,
            by=_TIMING),
+    _part("dense", "encode", "a sentence encoded"),
+    _part("dense", "step", "a step of the decoder"),
     _times("latency/dense_int8_speedup", "× as fast, dense in 8-bit integers",
            heading="× dense int8"),
     _times("latency/tflite_speedup", "× as fast as dense, float32", heading="× float32"),
     _times("latency/tflite_sparse_speedup", "× as fast as dense, sparse float32",
            heading="× sparse float32"),
+    _times("latency/tflite_sparse_step_speedup",
+           "× as fast as dense, a step of the decoder, sparse float32",
+           heading="× step, sparse float32"),
+    _times("latency/tflite_dynamic_speedup", "× as fast as dense, weights in 8-bit integers",
+           heading="× dynamic int8"),
     _times("latency/tflite_int8_speedup", "× as fast as dense, 8-bit integers",
            heading="× int8"),
     _times("latency/best_speedup", "× as fast as dense, the fastest file",
@@ -199,8 +226,6 @@ METRICS: tuple[Metric, ...] = (
            heading="its", column="fastest_quality", like_quality=True),
     _share("test_int8/accuracy", "test accuracy in 8-bit integers", better=HIGHER, shown=(PAGE,),
            by=_TESTS),
-    _count(size("tflite_int8", "bytes"), "TFLite file of 8-bit integers, bytes", better=LOWER,
-           shown=(PAGE,), by=_FILES),
     Metric("time/train_seconds", "training, seconds", digits=1, better=LOWER,
            shown=(PAGE, VIEW, COST, SUMMARY), heading="training (s a run)", column="train_seconds",
            width=140, by=FITTED, value=lambda fitted: round(fitted.seconds, 3)),
@@ -234,6 +259,10 @@ def present(place: str, values: Mapping[str, float]) -> list[tuple[Metric, float
     if place == PAGE:
         own = [(_own_score(name), values[name]) for name in values if name not in _BY_NAME]
         found += [(metric, value) for metric, value in own if metric is not None]
+        files = [
+            metric for metric in of_files(kinds(values), values) if metric.name not in _BY_NAME
+        ]
+        found += [(metric, values[metric.name]) for metric in files if place in metric.shown]
     return found
 
 
@@ -248,6 +277,42 @@ def _own_score(name: str) -> Metric | None:
     if model is None or kind == prefix or model.name not in _HEADLINES:
         return None
     return replace(model, name=name, label=f"{model.label}, file {kind}", shown=(PAGE,))
+
+
+def kinds(logged: Iterable[str]) -> list[str]:
+    """The kinds of files of which runs have logged how far their outputs are off: all have that.
+
+    Args:
+        logged: names of metrics.
+    """
+    ends = (name.partition("/") for name in logged)
+    return sorted(
+        end.removesuffix(_OFF) for group, _, end in ends if group == "size" and end.endswith(_OFF)
+    )
+
+
+def of_files(kinds: Iterable[str], logged: Collection[str]) -> list[Metric]:
+    """What is measured of a file of any format, where `METRICS` has no column for it.
+
+    Nothing here names a format, so that the bytes and the times of a new one are in tables, too.
+
+    Args:
+        kinds: the kinds of files.
+        logged: names of metrics; of others nothing is returned.
+    """
+    found = []
+    for kind in kinds:
+        found += [
+            _count(size(kind, end), f"file {kind}, {words}", better=LOWER, heading=words,
+                   shown=(PAGE,) if end in _ON_PAGE else (), column=f"{kind}_{end}", by=_FILES)
+            for end, words in WEIGHTS.items()
+        ]  # fmt: skip
+        found.append(_times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",
+                            heading=f"× {kind}"))  # fmt: skip
+    return [
+        metric for metric in found
+        if metric.name in logged and not getattr(_BY_NAME.get(metric.name), "column", "")
+    ]  # fmt: skip
 
 
 def in_tables() -> list[Metric]:

@@ -4,15 +4,17 @@ A page says where they belong, and this script writes what stands between:
 
     <!-- filled: results examples mnist_cnn -->
     <!-- filled: files compression -->
+    <!-- filled: latency blocks -->
     <!-- filled: benchmark report -->
     <!-- /filled -->
 
 `results TABLE [MODEL]` is a table of the measured rows of results/TABLE.csv, of a model whose name
-begins so; `files TABLE [MODEL]` the same by their smallest files; `benchmark NAME` what
-benchmarks/results/NAME.json holds (`benchmarks/record.py`). In the comment above a sweep,
-`memory SWEEP` is what its cells need of a device (the record `step_memory`), and `cores SET …` how
-many cores load such examples for a GPU of 2,500 a second (`input_pipeline`). With --check nothing
-is written, and a page that differs is named.
+begins so; `files TABLE [MODEL]` the same by their smallest files, `latency TABLE [MODEL]` by what
+their files take to run; `benchmark NAME` what benchmarks/results/NAME.json holds
+(`benchmarks/record.py`). In the comment above a sweep, `memory SWEEP` is what its cells need of a
+device (the record `step_memory`), and `cores SET …` how many cores load such examples for a GPU of
+2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is
+named.
 """
 
 import csv
@@ -48,6 +50,8 @@ def _content(words: list[str], root: Path) -> str:
         return _results(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "files":
         return _files(root / "results" / f"{name}.csv", " ".join(rest))
+    if kind == "latency":
+        return _latency(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "benchmark":
         return _benchmark(root / "benchmarks" / "results" / f"{name}.json")
     if kind == "memory":
@@ -55,8 +59,8 @@ def _content(words: list[str], root: Path) -> str:
     if kind == "cores":
         return _cores(root / "benchmarks" / "results" / "input_pipeline.json", [name, *rest])
     raise SystemExit(
-        f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, benchmark …, "
-        "memory SWEEP, cores SET …"
+        f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, latency …,"
+        " benchmark …, memory SWEEP, cores SET …"
     )
 
 
@@ -68,7 +72,7 @@ def _measured(path: Path, model: str) -> tuple[list[dict[str, str]], list[dict[s
 
 
 def _files(path: Path, model: str) -> str:
-    """Rows by their smallest file: its bytes, beside the first row's, and its own quality."""
+    """Rows by their smallest file: its bytes, its own quality, and what it saves."""
     rows, measured = _measured(path, model)
     if not measured:
         return _nothing(path, rows)
@@ -82,9 +86,7 @@ def _files(path: Path, model: str) -> str:
         "× smaller",
     ]
     lines = [_line(heads), _line(["---", "---", *["--:"] * 5])]
-    first = float(measured[0]["best_bytes"])
     for row in measured:
-        size = float(row["best_bytes"])
         differs = re.sub(r"[\w.]+\.(\w+=)", r"\1", row["variant"]).replace("'", "")
         lines.append(
             _line(
@@ -94,12 +96,39 @@ def _files(path: Path, model: str) -> str:
                     f"{row['seeds']} of {row['seeds_planned']}",
                     _estimate(row, "mean", "", ""),
                     _number(row.get("best_quality")),
-                    f"{size:,.0f}",
-                    f"{first / size:.2f}",
+                    f"{float(row['best_bytes']):,.0f}",
+                    _number(row.get("best_reduction")),
                 ]
             )
         )
-    return "\n".join([*lines, "", f"From `results/{path.name}`; × smaller than the first row's."])
+    note = f"From `results/{path.name}`; × smaller than the dense float32 file by gzip."
+    return "\n".join([*lines, "", note])
+
+
+_SPEEDUP = "_speedup"
+
+
+def _latency(path: Path, model: str) -> str:
+    """Rows by how many times as fast as the dense float32 file each of their files is."""
+    rows, measured = _measured(path, model)
+    if not measured:
+        return _nothing(path, rows)
+    kinds = [
+        name
+        for name in measured[0]
+        if name.endswith(_SPEEDUP) and name != f"fastest{_SPEEDUP}"
+        if any(_number(row[name]) != "–" for row in measured)
+    ]
+    heads = ["sparsity", "seeds", "the model", "dense (ms)"]
+    lines = [_line([*heads, *(f"× `{name.removesuffix(_SPEEDUP)}`" for name in kinds)])]
+    lines.append(_line(["---", *["--:"] * (len(heads) - 1 + len(kinds))]))
+    for row in measured:
+        seeds = f"{row['seeds']} of {row['seeds_planned']}"
+        quality = _estimate(row, "mean", "", "")
+        times = [_number(row[name]) for name in ("dense_ms", *kinds)]
+        lines.append(_line([row["sparsity"], seeds, quality, *times]))
+    note = f"From `results/{path.name}`; × as fast as the dense float32 file of the same run."
+    return "\n".join([*lines, "", note])
 
 
 def _nothing(path: Path, rows: list[dict[str, str]]) -> str:

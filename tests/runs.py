@@ -2,8 +2,10 @@
 
 import io
 import shutil
+import sqlite3
 import zipfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import h5py
 import numpy as np
 from mlflow import MlflowClient
 
+from harness.tracking.beside import sqlite_path
 from harness.tracking.moved import move
 
 
@@ -75,6 +78,20 @@ def runs(uri: str, kind: str = "cell") -> list[Run]:
         )
         for run in found
     ]
+
+
+@contextmanager
+def locked(uri: str) -> Iterator[None]:
+    """An SQLite store as it is while another process is in the middle of a long write."""
+    database = sqlite_path(uri)
+    assert database is not None
+    db = sqlite3.connect(database, timeout=60, isolation_level=None, check_same_thread=False)
+    db.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+        db.close()
 
 
 def copied(folder: Path, to: Path) -> Path:

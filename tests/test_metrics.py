@@ -59,6 +59,21 @@ def test_a_files_own_score_is_shown_as_its_models_whatever_its_format():
     assert [m.name for m, _ in metrics.present(metrics.FIRST, values)] == ["test/bleu"]
 
 
+def test_a_files_bytes_are_shown_whatever_its_format():
+    values = {f"size/weights_{end}": 1000.0 for end in metrics.WEIGHTS}
+    values |= {"size/weights_max_error": 0.0, "latency/weights_speedup": 2.0}
+    values |= {"size/best_bytes": 900.0, "latency/all_threads_weights_speedup": 3.0}
+    shown = {m.label: m.text(value) for m, value in metrics.present(metrics.PAGE, values)}
+    assert shown == {
+        "fewest bytes of any format, compressed": "900",
+        "file weights, bytes": "1,000",
+        "file weights, gzip -9": "1,000",
+        "× as fast as dense, file weights": "2.00",
+    }
+    columns = [metric.column for metric in metrics.of_files(metrics.kinds(values), values)]
+    assert columns == [*(f"weights_{end}" for end in metrics.WEIGHTS), "weights_speedup"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [

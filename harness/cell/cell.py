@@ -26,6 +26,7 @@ class Cell:
         overrides: what was asked for, to say how to run it again.
         program: what takes these overrides, if not `harness run`.
         rehearsal: whether a handful of examples will do to evaluate it on.
+        trains: whether no finished run had its weights when it was planned.
     """
 
     config: Config
@@ -37,6 +38,7 @@ class Cell:
     overrides: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
     rehearsal: bool = False
+    trains: bool = False
 
     @property
     def name(self) -> str:
@@ -51,16 +53,20 @@ class Cell:
         return command("run", *self.overrides)
 
 
-def work_path(cell: Cell) -> Path:
-    """The folder of an unfinished cell: its checkpoint. Only who holds its lock looks into it.
+def work_path(cell: Cell, of: str | None = None) -> Path:
+    """The folder of an unfinished cell: its checkpoint, and what waits for its store.
 
     Each experiment of each store has its own: its run holds the metrics that came before the
-    checkpoint, and its lock guards the folder.
+    checkpoint, and its lock guards the folder: only who holds it writes there.
+
+    Args:
+        cell: whose folder.
+        of: the id of another cell of the same experiment, such as its dense baseline.
     """
     tracking = cell.config.tracking
     place = f"{store.sqlite_path(tracking.uri) or tracking.uri} {tracking.experiment}"
     suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
-    return Path(cell.config.work_dir, "cells", f"{cell.id[:16]}-{suffix}").absolute()
+    return Path(cell.config.work_dir, "cells", f"{(of or cell.id)[:16]}-{suffix}").absolute()
 
 
 def checkpoint_file(cell: Cell) -> Path:
@@ -70,5 +76,9 @@ def checkpoint_file(cell: Cell) -> Path:
 
 def log_path(cell: Cell) -> Path:
     """The file that takes the output of the cell's processes, of those that wait for it too."""
-    folder = work_path(cell)
+    return log_of(work_path(cell))
+
+
+def log_of(folder: Path) -> Path:
+    """As `log_path`, of the cell that has this folder."""
     return folder.parents[1] / "logs" / f"{folder.name}.txt"

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from harness.cell.shipping import Shipped
     from harness.config import Config
 
-#: What is measured of every file, by the ends of metrics' names, and its heading.
-_SIZES = {"bytes": "bytes", "gzip_bytes": "gzip -9", "zstd_bytes": "zstd -19", "xz_bytes": "xz"}
 _DENSE = "tflite"
 BOUND = metrics.size("packed", "bound_bytes")
 
@@ -29,9 +27,9 @@ def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> s
     scored = {each.kind: each.scored for each in config.export.chosen()}
     named, against = _against(dense)
     bound = shipped.metrics[BOUND]
-    rows: list[list[str]] = [["format", *_SIZES.values(), "× dense", "/ bound", quality]]
+    rows: list[list[str]] = [["format", *metrics.WEIGHTS.values(), "× dense", "/ bound", quality]]
     for kind in ("keras", *scored):
-        found = [shipped.metrics.get(metrics.size(kind, end)) for end in _SIZES]
+        found = [shipped.metrics.get(metrics.size(kind, end)) for end in metrics.WEIGHTS]
         sizes = [size for size in found if size is not None]
         if not sizes:
             continue
@@ -39,7 +37,7 @@ def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> s
         rows.append(
             [
                 kind,
-                *(f"{size:,.0f}" for size in sizes),
+                *("-" if size is None else f"{size:,.0f}" for size in found),
                 "-" if against is None else f"{against / min(sizes):.2f}×",
                 f"{min(sizes) / bound:.2f}",
                 "-" if score is None else f"{score:.4f}",

@@ -112,7 +112,7 @@ def export_again(
             texts.append(f"\n{times.latency}\n")
     if scripted:
         own = {each.kind: each.path for each in shipped.artifacts}
-        texts += scripts.write(out, {**against, **own})
+        texts += scripts.write(out, {**against, **own}, task.signature)
     (out / REPORT).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return "\n".join([*texts, f"written to {out}, {REPORT} among them"]), not shipped.failures
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from harness.cell.cell import Cell
 from harness.cell.job import Busy
@@ -25,10 +25,9 @@ def held(cell: Cell, timeout: float = _MOMENT) -> Iterator[None]:
     Raises:
         Busy: another process holds it.
     """
-    locks = beside.lock_dir(cell.config.tracking.uri, cell.config.work_dir)
-    locks.mkdir(parents=True, exist_ok=True)
+    where = (cell.config.tracking.uri, cell.config.work_dir)
     try:
-        lock = FileLock(locks / f"{cell.trained[:16]}.lock", timeout=timeout).acquire()
+        lock = beside.cell_lock(*where, cell.trained, timeout).acquire()
     except Timeout:
         raise Busy from None
     with lock:

@@ -4,7 +4,6 @@ This module imports no TensorFlow, so that config errors and `--help` come at on
 stages are imported in the cell's own process, where the fork server has loaded them.
 """
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,27 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cell import measures, memory, timing
-from harness.cell.cell import Cell, checkpoint_file, log_path, work_path
+from harness.cell import delivery, earlier, measures, memory, timing
+from harness.cell.cell import Cell, checkpoint_file, work_path
+from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
-from harness.config import Config, dense_baseline, is_dense, trained_id
+from harness.config import Config, is_dense
 from harness.config.identity import FORMAT
 from harness.errors import HarnessError
-from harness.tracking import artifacts, away, cell_run, describe, inputs, packaging
-from harness.tracking.away import Journal
+from harness.tracking import artifacts, away, cell_run, describe, inputs, store
 from harness.tracking.cell_run import CellRun
 from harness.tracking.dense import dense_run
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
 
-#: The model as its run keeps it: what the sparse cells of a dense baseline start from.
-MODEL_FILE = f"{packaging.FOLDER}/{packaging.KERAS_FILE}"
 #: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
 #: step, where it would draw a curve of one point.
 FINAL_STEP = 0
-#: What the run of a cell that was interrupted says of it.
-INTERRUPTED_RUN = "interrupted; running the cell again resumes it"
 
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
@@ -48,7 +43,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
             left to do (`say_trained`).
 
     Returns:
-        `{"run_id": …, "metrics": {headline metrics}}`.
+        `{"run_id": …, "metrics": {headline metrics}}`; `waits`, too, if something waits on disk
+        for the store, and no run has that id yet if it was away all along.
 
     Raises:
         Busy: another process holds the cell's lock.
@@ -59,13 +55,27 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
     with held(cell):
-        finished = cell_run.find_finished(tracking, cell.id)
+        waiting = earlier.journal_of(cell)
+        if waiting.is_finished():
+            with suppress(away.AwayError), away.patience(0):
+                delivery.send(waiting)
+        if waiting.is_finished():
+            return {"run_id": waiting.about().get("run"), "metrics": {}, "waits": True}
+        answers = store.answers(tracking.uri)
+        finished = cell_run.find_finished(tracking, cell.id) if answers else None
         if finished:
             tidy(cell)
             return {"run_id": finished, "metrics": {}}
-        tags = _tags(cell, parent_run)
-        journal = Journal(work_path(cell) / "metrics.jsonl")
-        run = CellRun.begin(cell.config, cell.id, tags, cell.command, cell.name, journal)
+        run = CellRun.begin(
+            cell.config,
+            cell.id,
+            _tags(cell, parent_run, answers),
+            cell.command,
+            cell.name,
+            waiting,
+            {"cell": cell.id, "trained": cell.trained},
+            lambda: _deliver_others(cell),
+        )
         if not run.resumed:  # the run that a checkpoint belongs to was deleted
             checkpoint_file(cell).unlink(missing_ok=True)
         try:
@@ -78,20 +88,24 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             _close(run, f"{type(error).__name__}: {error}")
             raise
-        run.finish(description)
-        tidy(cell)
+        delivered = run.finish(description)
+        if delivered:
+            tidy(cell)
+        else:
+            checkpoint_file(cell).unlink(missing_ok=True)
         _wait_for_all(cell)
-    return {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+    value = {"run_id": run.run_id, "metrics": describe.headline(metrics)}
+    return value if delivered else {**value, "waits": True}
+
+
+def _deliver_others(cell: Cell) -> None:
+    """Delivers what other cells left, before this one's: a sparse run names its dense one."""
+    delivery.deliver([cell.config.work_dir], of=cell.config.tracking.uri)
 
 
 def tidy(cell: Cell) -> None:
-    """Removes what a finished cell needs no more; the caller holds its lock.
-
-    The folder is the lock's holder's alone. The logs lie elsewhere, for whoever waits has one
-    open in the same folder, which therefore stays.
-    """
-    shutil.rmtree(work_path(cell), ignore_errors=True)
-    log_path(cell).unlink(missing_ok=True)
+    """Removes what a finished cell needs no more; the caller holds its lock."""
+    delivery.tidy(work_path(cell))
 
 
 def _wait_for_all(cell: Cell) -> None:
@@ -183,7 +197,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})
         run.set_tags({"harness.device": devices.given()})
         inputs.log_data(run, config, cell.fingerprint, examples, data.sizes(examples))
-    trained = cell_run.find_trained(config.tracking, cell.trained)
+    trained = earlier.find_trained(cell)
     with (
         strategy.scope(config.strategy, config.training.part_size),
         recipe.precision(config.training.mixed_precision),
@@ -193,9 +207,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
         if trained is not None:
             return _taken_over(cell, trained, model, examples, run)
         if cell.needs is not None:
-            dense = trained_id(dense_baseline(config), cell.fingerprint)
-            baseline = cell_run.require_trained(config.tracking, dense)
-            with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
+            with earlier.dense_model(cell) as path:
                 load_weights(model, path)
         return _fitted(cell, task, model, examples, training, emit, run)
 
@@ -262,7 +274,7 @@ def _taken_over(
     from harness.pruning.options import summarize_trained
 
     tracking = cell.config.tracking
-    with cell_run.fetched(tracking.uri, trained, MODEL_FILE) as path:
+    with cell_run.fetched(tracking.uri, trained, earlier.MODEL_FILE) as path:
         load_weights(model, path)
     if run is not None:
         trainer = cell_run.trainer_of(tracking, trained)
@@ -349,7 +361,8 @@ def _progress_event(progress: Any) -> dict[str, Any]:
     }
 
 
-def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
+def _tags(cell: Cell, parent_run: str | None, answers: bool) -> dict[str, str]:
+    """What the run is to say beside what its config does; `answers`: whether its store does."""
     tags = {
         "harness.format": str(FORMAT),
         "harness.trained_id": cell.trained,
@@ -358,7 +371,8 @@ def _tags(cell: Cell, parent_run: str | None) -> dict[str, str]:
     }
     if cell.dense is not None:
         tags["harness.dense_cell_id"] = cell.dense
-        dense_run = cell_run.find_finished(cell.config.tracking, cell.dense)
+        tracking = cell.config.tracking
+        dense_run = cell_run.find_finished(tracking, cell.dense) if answers else None
         if dense_run is not None:
             tags["harness.dense_run_id"] = dense_run
     if parent_run is not None:

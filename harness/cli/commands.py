@@ -17,6 +17,7 @@ examples:
   harness run sparsity=random sparsity.target=0.5,0.75 seed=1,2,3
   harness describe sparsity=structured_2x4            what that would prune, before any training
   harness report demo                                 the table, from the finished runs
+  harness deliver                                     what runs could not tell a store then away
   harness collect demo                                keep them in files, to be committed
   harness export RUN --formats tflite,tflite_int8     files of a finished run, checked and scored
   harness ui --open                                   browse the runs of the newest sweep
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line; 128 and the
-        signal's number where one ended it.
+        The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line; 3 all trained,
+        and something waits for its store; 128 and the signal's number where one ended it.
     """
     folder = os.environ.get("HARNESS_CONFIG_DIR")
     try:
@@ -119,6 +120,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     collect.set_defaults(command=_collect)
 
+    deliver = commands.add_parser(
+        "deliver",
+        help="send what waits since a store was away",
+        description="Sends the metrics, files and tags that cells wrote while their store did not "
+        "answer, in order, each once; what could not be sent is said, and exits with 3.",
+    )
+    deliver.add_argument(
+        "work_dir", metavar="FOLDER", nargs="?", help="a work folder (default: work_dir's)"
+    )
+    deliver.add_argument(
+        "--uri", type=flags.taken, help="the MLflow store, if its address has changed meanwhile"
+    )
+    deliver.set_defaults(command=_deliver)
+
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
     flags.overrides(describe)
     describe.add_argument("--json", action="store_true", help="print JSON")
@@ -201,6 +216,16 @@ def _collect(parsed: argparse.Namespace) -> int:
 
     collect_runs(parsed.names, parsed.uri, parsed.into)
     return 0
+
+
+def _deliver(parsed: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from harness.config import compose
+    from harness.sweep.waiting import deliver_all
+
+    work_dir = parsed.work_dir or compose([]).work_dir
+    return deliver_all(Console(highlight=False), work_dir, parsed.uri)
 
 
 def _describe(parsed: argparse.Namespace) -> int:

@@ -57,13 +57,14 @@ def report_options(parser: argparse.ArgumentParser) -> None:
 
 def uri(parser: argparse.ArgumentParser) -> None:
     """The store's address; a user and password in it are taken before anybody sees it."""
-    parser.add_argument("--uri", type=_taken, help="the MLflow store")
+    parser.add_argument("--uri", type=taken, help="the MLflow store")
 
 
-def _taken(text: str) -> str:
-    from harness.config.credentials import taken
+def taken(text: str) -> str:
+    """A URI without the user and password in it, which are kept for who opens the store."""
+    from harness.config import credentials
 
-    return taken(text)
+    return credentials.taken(text)
 
 
 def jobs(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +74,8 @@ def jobs(parser: argparse.ArgumentParser) -> None:
         type=_at_once,
         default=1,
         metavar="N",
-        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+        help="cells at once, each on a GPU of its own if there are any, or on its share of the"
+        " cores; auto: one a GPU, or two, or one for every four cores",
     )
     parser.add_argument(
         "--jobs-per-device",

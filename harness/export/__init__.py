@@ -5,7 +5,6 @@ of this folder (`harness.export.base`).
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from harness.export.base import (
     Format,
     Samples,
 )
+from harness.export.comparison import settled
 from harness.export.model_size import size_of
 
 __all__ = [
@@ -64,24 +64,29 @@ def export(
     _refuse_nan(shipped)
     given = samples if isinstance(samples, Samples) else Samples(samples)
     path = directory / keras_file.FILE
-    on_format(_KERAS)
-    compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
     failures: list[Failure] = []
-    with ThreadPoolExecutor(1) as scales:  # weighed while the next one is converted, by one core
-        made: list[Any] = [(_KERAS, path, scales.submit(size.measure, path), compared, {})]
+    # each is weighed while the next one is converted
+    with (
+        settled(shipped, given.inputs, *given.more.values()),
+        size.Scales(options.compress) as scales,
+    ):
+        on_format(_KERAS)
+        compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
+        made: list[Any] = [(_KERAS, path, scales.weigh(path), compared, {})]
         for each in options.chosen():
             path = directory / each.file
             on_format(each.kind)
             try:
+                if each.kind in given.lacking:
+                    raise ExportError(given.lacking[each.kind])
                 compared = each.write(shipped, path, given, options.tolerance)
             except ExportError as error:
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
-                weighed = scales.submit(size.measure, path)
-                made.append((each.kind, path, weighed, compared, each.details(path)))
+                made.append((each.kind, path, scales.weigh(path), compared, each.details(path)))
         on_format(SIZES)
         artifacts = [
-            Artifact(kind, path, weighed.result(), compared, details)
+            Artifact(kind, path, weighed(), compared, details)
             for kind, path, weighed, compared, details in made
         ]
     return Exported(artifacts, failures)

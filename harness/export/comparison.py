@@ -1,6 +1,9 @@
 """How far a converted model may stray from the one it was made of."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -32,6 +35,51 @@ class Comparison:
     agreement: float | None = None
 
 
+@dataclass
+class _Settled:
+    """A model and inputs that stay what they are, and what was computed of them."""
+
+    model: Any
+    inputs: Sequence[Any]
+    found: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+
+
+_settled: list[_Settled] = []
+
+
+@contextmanager
+def settled(model: Any, *inputs: Any) -> Iterator[None]:
+    """Within the block, functions that are `once` compute once what they give for these.
+
+    Neither the model nor the inputs may change meanwhile.
+    """
+    _settled.append(_Settled(model, inputs))
+    try:
+        yield
+    finally:
+        _settled.pop()
+
+
+def once(function: Callable[[Any, Any], np.ndarray]) -> Callable[[Any, Any], np.ndarray]:
+    """Makes a function of a model and inputs compute once what is asked for again when `settled`.
+
+    Each format of a model is compared with the same outputs.
+    """
+
+    @wraps(function)
+    def remembering(model: Any, inputs: Any) -> np.ndarray:
+        for one in _settled[-1:]:
+            if model is one.model and any(inputs is each for each in one.inputs):
+                key = (function.__qualname__, id(inputs))
+                if key not in one.found:
+                    one.found[key] = function(model, inputs)
+                return one.found[key]
+        return function(model, inputs)
+
+    return remembering
+
+
+@once
 def outputs_of(model: Any, inputs: Any) -> np.ndarray:
     """A Keras model's outputs; of large examples a few at a time.
 

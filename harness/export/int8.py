@@ -21,7 +21,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import tflite, tflite_weights
 from harness.export.base import Samples, refusal
-from harness.export.comparison import Comparison, agree, at_once, outputs_of
+from harness.export.comparison import Comparison, agree, at_once, once, outputs_of
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def convert(
     return tflite.convert(model, name, quantize)
 
 
+@once
 def _narrowed(model: "keras.Model", calibration: np.ndarray) -> np.ndarray:
     """The examples, clipped to the range of inputs whose 256 values serve the model best.
 

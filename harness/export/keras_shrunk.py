@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import ExportError
 from harness.export.base import Format, Samples, refusal
-from harness.export.comparison import Comparison, compare
+from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
 
 
@@ -96,6 +96,6 @@ def in_its_place(
         small = shrink(model, samples.inputs).model
     except PruningError as error:
         raise ExportError(f"{name}: {error}") from error
-    outputs, expected = (np.asarray(one(samples.inputs, training=False)) for one in (small, model))
+    outputs, expected = (outputs_of(one, samples.inputs) for one in (small, model))
     compared = compare(name, outputs, expected, tolerance)
     return max(compared, write(small), key=lambda one: one.error)

@@ -1,17 +1,19 @@
-"""TensorFlow Lite files of classifiers whose weights are rounded, their inputs real as before."""
+"""TensorFlow Lite files whose weights are rounded, their inputs as before."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.export import tflite, tflite_weights
 from harness.export.base import Samples
-from harness.export.comparison import Comparison, agree, outputs_of
+from harness.export.comparison import Comparison, agree
 
 
 @dataclass
 class Rounded(tflite.TfliteFormat):
-    """Rounding moves every output, so what must stay are the samples' classes."""
+    """Rounding moves every output, so what must stay are the samples' classes, or next words."""
+
+    translates: ClassVar[bool] = True
 
     def options(self, converter: Any) -> None:
         """Sets a `tf.lite.TFLiteConverter`'s attributes."""
@@ -20,7 +22,7 @@ class Rounded(tflite.TfliteFormat):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
         content = tflite.convert(model, path.name, self.options)
-        expected = outputs_of(model, samples.inputs)
+        expected = tflite.expected(model, samples.inputs)
         compared = agree(path.name, tflite.run(content, samples.inputs, path.name), expected)
         tflite.write(path, content)
         return compared

@@ -22,6 +22,7 @@ class TfliteSparse(tflite.TfliteFormat):
 
     file: ClassVar[str] = "model_sparse.tflite"
     scored: ClassVar[str | None] = "test_tflite_sparse"
+    translates: ClassVar[bool] = True
 
     kind: str = "tflite_sparse"
 

@@ -1,7 +1,13 @@
-"""TensorFlow Lite files, checked against the model that they were made of."""
+"""TensorFlow Lite files, checked against the model that they were made of.
 
+A translation model becomes one file of two graphs (`harness.export.stepwise`), any other one of
+one.
+"""
+
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import ExportError
+from harness.export import stepwise
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, outputs_of
 from harness.export.timing import latency
@@ -21,19 +28,26 @@ if TYPE_CHECKING:
 
 @dataclass
 class TfliteFormat(Format):
-    """A TensorFlow Lite file of any kind."""
+    """A TensorFlow Lite file of any kind.
 
-    def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
-        """Runs the file, from real numbers to real numbers."""
-        return Runner(path.read_bytes(), path.name)
+    Attributes:
+        translates: whether translation models can have it, as two graphs.
+    """
+
+    translates: ClassVar[bool] = False
+
+    def runner(self, path: Path) -> "Runner | stepwise.Stepper":
+        """Runs the file, from real numbers (or ids) to real numbers."""
+        return opened(path.read_bytes(), path.name)
 
     def check(self, dataset: Any) -> None:
-        """TensorFlow Lite takes models of one input."""
-        if dataset.inputs != 1:
+        """Takes models of one input, or of pairs of texts."""
+        pairs = self.translates and dataset.holds == "text pairs"
+        if dataset.inputs != 1 and not pairs:
             raise refusal(
                 self.kind,
                 f"dataset={dataset.name}",
-                "[] there (export=keras), for TensorFlow Lite takes models of one input",
+                "one of those of export=translation there, or [] (export=keras)",
             )
 
 
@@ -44,6 +58,7 @@ class Tflite(TfliteFormat):
 
     file: ClassVar[str] = "model.tflite"
     scored: ClassVar[str | None] = "test_tflite"
+    translates: ClassVar[bool] = True
 
     kind: str = "tflite"
 
@@ -66,9 +81,9 @@ def to_tflite(
 
     Args:
         model: A model of Keras' own layers (`harness.models.layers.plain`), with one input and
-            one output.
+            one output; or GNMT.
         path: File to write.
-        samples: Inputs to compare outputs on, [n, ...].
+        samples: Inputs to compare outputs on, [n, ...]; of GNMT sentences and translations.
         tolerance: Largest relative difference accepted.
         options: Sets a `tf.lite.TFLiteConverter`'s attributes.
 
@@ -77,10 +92,22 @@ def to_tflite(
             beyond the tolerance.
     """
     content = convert(model, path.name, options)
-    expected = outputs_of(model, samples)
-    compared = compare(path.name, run(content, samples, path.name), expected, tolerance)
+    outputs = run(content, samples, path.name)
+    compared = compare(path.name, outputs, expected(model, samples), tolerance)
     write(path, content)
     return compared
+
+
+def expected(model: "keras.Model", inputs: Any) -> np.ndarray:
+    """What a file of a model is to give: its outputs, of a translation model by log-softmax."""
+    from harness.models.layers.gnmt_graphs import takes_turns
+
+    outputs = outputs_of(model, inputs)
+    if takes_turns(model):
+        import tensorflow as tf
+
+        return tf.nn.log_softmax(outputs).numpy()
+    return outputs
 
 
 def write(path: Path, content: bytes) -> None:
@@ -113,12 +140,12 @@ def convert(
     with captured() as written, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it does by default
         try:
-            converter = _converter(model)
-            # The runtimes bring the front end's operations, as custom ones.
-            converter.allow_custom_ops = takes_waveforms(model)
-            options(converter)
-            content: bytes = converter.convert()
-            sparse = tf.lite.Optimize.EXPERIMENTAL_SPARSITY in converter.optimizations
+            with _converter(model) as converter:
+                # The runtimes bring the front end's operations, as custom ones.
+                converter.allow_custom_ops = takes_waveforms(model)
+                options(converter)
+                content: bytes = converter.convert()
+                sparse = tf.lite.Optimize.EXPERIMENTAL_SPARSITY in converter.optimizations
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
@@ -162,26 +189,58 @@ def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":
     return keras.Model(slots, model(slots, training=False))
 
 
-def _converter(model: "keras.Model") -> Any:
+@contextmanager
+def _converter(model: "keras.Model") -> Iterator[Any]:
     """For any batch size, but for recurrent layers: their loops only convert for a known one."""
     import keras
     import tensorflow as tf
 
+    from harness.models.layers import gnmt_graphs
+
+    if gnmt_graphs.takes_turns(model):
+        signatures = gnmt_graphs.Graphs(model).signatures()
+        with tempfile.TemporaryDirectory() as folder:  # which it reads when it converts
+            tf.saved_model.save(tf.Module(), folder, signatures)
+            yield tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
+        return
     layers = model._flatten_layers()  # nested ones too
-    if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
-        return tf.lite.TFLiteConverter.from_keras_model(model)
-    (slot,) = model.inputs
-    one = keras.Input(batch_shape=(1, *slot.shape[1:]), dtype=slot.dtype)
-    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, model(one, training=False)))
+    if any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        (slot,) = model.inputs
+        one = keras.Input(batch_shape=(1, *slot.shape[1:]), dtype=slot.dtype)
+        model = keras.Model(one, model(one, training=False))
+    yield tf.lite.TFLiteConverter.from_keras_model(model)
 
 
-def run(content: bytes, inputs: np.ndarray, name: str = "model.tflite") -> np.ndarray:
+def run(content: bytes, inputs: Any, name: str = "model.tflite") -> np.ndarray:
     """Outputs of a TensorFlow Lite model for a batch of inputs, [n, ...].
 
     Raises:
         ExportError: If the runtime refuses the file.
     """
-    return Runner(content, name)(inputs)
+    return opened(content, name)(inputs)
+
+
+def opened(content: bytes, name: str = "model.tflite") -> "Runner | stepwise.Stepper":
+    """What runs a file: of one graph, or of a translation model's two.
+
+    Args:
+        content: the file's bytes.
+        name: what to call it in a refusal.
+
+    Raises:
+        ExportError: If the runtime refuses the file.
+    """
+    import tensorflow as tf
+
+    with captured(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # announces that the interpreter will move
+        try:
+            interpreter = tf.lite.Interpreter(model_content=content)
+        except (RuntimeError, ValueError) as error:
+            raise stepwise.refusal(name, error) from error
+    if stepwise.takes_turns(interpreter):
+        return stepwise.Stepper(interpreter, name)
+    return Runner(interpreter, name)
 
 
 class Runner:
@@ -191,27 +250,16 @@ class Runner:
     the way in and scaled back on the way out, as its input and output tensors say.
 
     Args:
-        content: The file's bytes.
+        interpreter: of the file.
         name: What to call it in a refusal.
 
-    Raises:
-        ExportError: If the runtime refuses the file.
-
     Example:
-        >>> logits = Runner(Path("model_int8.tflite").read_bytes())(images)
+        >>> logits = opened(Path("model_int8.tflite").read_bytes())(images)
     """
 
-    def __init__(self, content: bytes, name: str = "model.tflite"):
-        import tensorflow as tf
-
-        self._name = name
+    def __init__(self, interpreter: Any, name: str):
+        self._interpreter, self._name = interpreter, name
         self._shape: tuple[int, ...] = ()
-        with captured(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # announces that the interpreter will move
-            try:
-                self._interpreter = tf.lite.Interpreter(model_content=content)
-            except (RuntimeError, ValueError) as error:
-                raise self._refusal(error) from error
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
 
@@ -236,11 +284,8 @@ class Runner:
             self._interpreter.set_tensor(self._input["index"], values)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise self._refusal(error) from error
+            raise stepwise.refusal(self._name, error) from error
         return _real(self._interpreter.get_tensor(self._output["index"]), self._output)
-
-    def _refusal(self, error: Exception) -> ExportError:
-        return ExportError(f"{self._name}: does not run: {str(error).splitlines()[0]}")
 
 
 def _quantized(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from harness.export import tflite, tflite_weights
 from harness.export.base import Samples
 from harness.export.clustering import CLUSTERS, cluster
-from harness.export.comparison import Comparison, agree, outputs_of
+from harness.export.comparison import Comparison, agree
 from harness.options import choice
 
 
@@ -26,6 +26,7 @@ class TfliteClustered(tflite.TfliteFormat):
     file: ClassVar[str] = "model_clustered.tflite"
     scored: ClassVar[str | None] = "test_clustered"
     reads: ClassVar[tuple[str, ...]] = ("clusters",)
+    translates: ClassVar[bool] = True
 
     kind: str = "tflite_clustered"
     clusters: int = CLUSTERS
@@ -33,7 +34,7 @@ class TfliteClustered(tflite.TfliteFormat):
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
         content = clustered(tflite.convert(model, path.name), self.clusters)
-        expected = outputs_of(model, samples.inputs)
+        expected = tflite.expected(model, samples.inputs)
         compared = agree(path.name, tflite.run(content, samples.inputs, path.name), expected)
         tflite.write(path, content)
         return compared

@@ -15,6 +15,11 @@ from harness.options import MEASUREMENT, choice, decides, need, need_share
 if TYPE_CHECKING:
     import keras
 
+#: Words of a sentence (either side) that multiply-adds and times are told of.
+WORDS = 25
+#: The graphs of an exported model (`harness.models.layers.gnmt_graphs`): a sentence; a next word.
+ENCODE, STEP = "encode", "step"
+
 
 @dataclass
 class Decoding:

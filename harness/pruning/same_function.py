@@ -30,7 +30,7 @@ def sample_for(model: Any) -> list[np.ndarray]:
     return batch
 
 
-def outputs_of(model: Any, inputs: Any) -> list[np.ndarray]:
+def all_outputs(model: Any, inputs: Any) -> list[np.ndarray]:
     """All outputs in float32, as at inference."""
     if isinstance(inputs, list) and len(inputs) == 1:
         inputs = inputs[0]

@@ -3,7 +3,7 @@
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import metrics
@@ -31,8 +31,10 @@ class Entry:
         difference: From the dense baselines that the runs started from.
         control: From the controls of the same seeds; None where there are none.
         values: Metric -> mean over seeds, as logged, of those in tables.
-        reductions: Metric -> how many times less than its own dense baseline a run has of it.
+        reductions: Metric -> how many times less than its own dense baseline a run has of it
+            (`Metric.against`).
         files: Metric -> the one whose values these are, where another stands in its place.
+        kinds: Of the files that runs wrote, in order.
         layers: Weight -> sparsity reached.
         published: The row's published value.
         published_baseline: The dense value that it is compared with.
@@ -54,6 +56,7 @@ class Entry:
     published: Published | None
     published_baseline: Published | None
     published_beside: tuple[Published, ...] = ()
+    kinds: tuple[str, ...] = ()
     comparison: Comparison | None = None
     p_holm: float | None = None
 
@@ -98,6 +101,9 @@ def entry(
     """
     name = row.published_row
     names = {metric.name: files.get(metric.name, metric.name) for metric in metrics.in_tables()}
+    logged = {name for run in runs for name in run.metrics}
+    kinds = tuple(metrics.kinds(logged))
+    of_files = {metric.name: metric.name for metric in metrics.of_files(kinds, logged)}
     compared = {run.run_id: run for run in runs} if row.is_dense else partners.dense
     qualities = {run.run_id: run.quality for run in runs}
     difference = None if row.is_dense else _difference(qualities, partners.dense)
@@ -111,10 +117,10 @@ def entry(
         difference=difference,
         control=control,
         comparison=compare(versus, control or difference, runs, others, answers),
-        values=_present({name: _mean(runs, own) for name, own in names.items()}),
+        values=_present({name: _mean(runs, own) for name, own in {**of_files, **names}.items()}),
         reductions=_present(
             {
-                m.name: _reduction(runs, compared, names[m.name])
+                m.name: _reduction(runs, compared, names[m.name], m.against or (names[m.name],))
                 for m in metrics.in_tables()
                 if m.ratio
             }
@@ -124,7 +130,14 @@ def entry(
         published=published.get(name, row.sparsity),
         published_baseline=None if row.is_dense else published.baseline(name, row.sparsity),
         published_beside=published.partners(name, row.sparsity),
+        kinds=kinds,
     )
+
+
+def metrics_of_files(entries: Sequence[Entry]) -> list[metrics.Metric]:
+    """What was measured of files, in any row, that no column of all tables shows."""
+    kinds = sorted({kind for entry in entries for kind in entry.kinds})
+    return metrics.of_files(kinds, {name for entry in entries for name in entry.values})
 
 
 def files_of(runs: Iterable[Run]) -> dict[str, str]:
@@ -154,15 +167,17 @@ def _mean(runs: tuple[Run, ...], metric: str) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def _reduction(runs: tuple[Run, ...], own: Mapping[str, Run], metric: str) -> float | None:
-    ratios = [
-        own[run.run_id].metrics[metric] / run.metrics[metric]
-        for run in runs
-        if run.run_id in own
-        and _finite(run, metric)
-        and run.metrics[metric] > 0
-        and _finite(own[run.run_id], metric)
-    ]
+def _reduction(
+    runs: tuple[Run, ...], own: Mapping[str, Run], metric: str, against: tuple[str, ...]
+) -> float | None:
+    ratios = []
+    for run in runs:
+        base = own.get(run.run_id)
+        if base is None or not _finite(run, metric) or run.metrics[metric] <= 0:
+            continue
+        named = next((name for name in against if _finite(base, name)), None)
+        if named is not None:
+            ratios.append(base.metrics[named] / run.metrics[metric])
     return statistics.fmean(ratios) if ratios else None
 
 

@@ -1,11 +1,12 @@
 """A table as one tidy frame: what `table.csv` holds, and what plots are drawn from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from harness import metrics
-from harness.report.entries import Entry
+from harness.report.entries import Entry, metrics_of_files
 from harness.report.statistics import Estimate
 from harness.report.table_spec import TableSpec
 from harness.report.tables import Table
@@ -17,7 +18,8 @@ def to_frame(table: Table) -> pd.DataFrame:
     Sparsities are fractions, quality is in the table's unit. The columns are those of
     `table.csv`, which can be read back with `pandas.read_csv(path, na_values=["n/a", "not run"])`.
     """
-    return pd.DataFrame([_line(table.spec, e, table.has_controls) for e in table.entries])
+    files = metrics_of_files(table.entries)
+    return pd.DataFrame([_line(table.spec, e, table.has_controls, files) for e in table.entries])
 
 
 def layer_frame(table: Table) -> pd.DataFrame:
@@ -37,7 +39,9 @@ def _names(entry: Entry) -> dict[str, Any]:
     return {"model": spec.model, "sparsity": spec.sparsity, "variant": spec.variant}
 
 
-def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
+def _line(
+    spec: TableSpec, entry: Entry, controls: bool, files: Sequence[metrics.Metric]
+) -> dict[str, Any]:
     published, baseline = entry.published, entry.published_baseline
     data = {run.tags.get("harness.data", "") for run in entry.runs}
     return {
@@ -53,6 +57,7 @@ def _line(spec: TableSpec, entry: Entry, controls: bool) -> dict[str, Any]:
         **(_difference(entry.control, "control") if controls else {}),
         **_certainty(entry),
         **_values(spec, entry),
+        **{metric.column: entry.values.get(metric.name) for metric in files},
         "published_full_scale": published.text if published else None,
         "published_difference_from_dense": entry.published_difference,
         "published_dense": baseline.text if baseline else None,

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.export.timing.times import BUSY, GAIN, NO_GAIN
+from harness.export.timing.times import BUSY, GAIN, NO_GAIN, NO_GAIN_SPARSE
+from harness.models.gnmt import WORDS
 from harness.report.collect import Run
 from harness.report.entries import Entry
 
 _TAGS = "harness.latency."
-_SPARSE, _ANY = "latency/tflite_sparse_speedup", "latency/dense_ms"
+_KIND = "tflite_sparse"
+_SPARSE, _ANY = f"latency/{_KIND}_speedup", "latency/dense_ms"
+_STEP = "latency/dense_step_ms"
 
 
 def latency_notes(entries: Sequence[Entry]) -> list[str]:
@@ -22,6 +25,7 @@ def latency_notes(entries: Sequence[Entry]) -> list[str]:
         f"Latency: {places}, one example at a time by one thread. × is how many times as fast a "
         "file is as the dense network's float32 one, which took turns with it in one run; "
         "milliseconds of different runs are not comparable.",
+        *_sentences(timed),
         *_sparse(entries),
         *_own_reference(entries),
         *_busy(timed),
@@ -39,9 +43,14 @@ def _runs(count: int) -> str:
 def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
     """Which sparse files gain nothing, and which operations of others skip zeros."""
     rows = [e for e in entries if not (e.is_dense or e.spec.is_control) and _SPARSE in e.values]
-    idle = [f"{e.spec.model} {e.spec.name}" for e in rows if e.values[_SPARSE] < GAIN]
-    if idle:
-        yield f"Sparse float32 files of {', '.join(idle)}: {NO_GAIN}."
+    for skips, why in ((False, NO_GAIN), (True, NO_GAIN_SPARSE)):
+        idle = [
+            f"{e.spec.model} {e.spec.name}"
+            for e in rows
+            if e.values[_SPARSE] < GAIN and any(map(_skips, e.runs)) == skips
+        ]
+        if idle:
+            yield f"Sparse float32 files of {', '.join(idle)}: {why}."
     found = dict.fromkeys(
         f"{e.spec.model} {e.spec.name} ({_tag(run, 'sparse')})"
         for e in rows
@@ -50,6 +59,19 @@ def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
     )
     if found:
         yield f"Operations that took weights without their zeros: {'; '.join(found)}."
+
+
+def _sentences(timed: Sequence[Run]) -> Iterator[str]:
+    if any(_STEP in run.metrics for run in timed):
+        yield (
+            f"An example of translation is a sentence of {WORDS} words to {WORDS}, one hypothesis: "
+            "encoded, then a step of the decoder for each word."
+        )
+
+
+def _skips(run: Run) -> bool:
+    """Whether an operation of its sparse float32 file took weights without their zeros."""
+    return f"{_KIND}: " in run.tags.get(f"{_TAGS}sparse", "")
 
 
 def _own_reference(entries: Iterable[Entry]) -> Iterator[str]:

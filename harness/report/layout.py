@@ -5,74 +5,26 @@ A grid is what every format draws; it knows nothing of Markdown, HTML or LaTeX.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from harness import metrics
 from harness.metrics import Metric
 from harness.plots.points import amount, family
-from harness.report.entries import Entry
+from harness.report.entries import Entry, metrics_of_files
+from harness.report.file_bytes import files_grid
+from harness.report.grid import (
+    NOT_APPLICABLE,
+    NOT_AVAILABLE,
+    NOT_RUN,
+    Column,
+    Grid,
+    Place,
+    number,
+)
 from harness.report.statistics import Estimate
 from harness.report.table_spec import PageColumn
 from harness.report.tables import Table
-
-NOT_RUN = "not run"
-NOT_AVAILABLE = "n/a"
-NOT_APPLICABLE = "–"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place of a grid: its text, what may stand in lines of its own below it, its kind.
-
-    Kinds: `name`, `measured`, `published`, `not run` or `none`. A measured place says of which
-    of the table's entries it is, so that a reader can get from the number to its runs.
-    """
-
-    text: str
-    kind: str = "measured"
-    below: tuple[str, ...] = ()
-    entry: int | None = None
-
-    @property
-    def line(self) -> str:
-        """All of it, in one line."""
-        return " ".join((self.text, *self.below))
-
-
-@dataclass(frozen=True)
-class Column:
-    """A heading; neighbours of the same `group` stand under its name together."""
-
-    text: str
-    group: str = ""
-
-    @property
-    def line(self) -> str:
-        """The heading in one line."""
-        return f"{self.group}: {self.text}" if self.group else self.text
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A titled table of places; None continues the place above it (a merged cell).
-
-    `left` counts the leading columns of names. `key` is its name in links.
-    """
-
-    key: str
-    title: str
-    columns: tuple[Column, ...]
-    lines: tuple[tuple[Place | None, ...], ...]
-    left: int = 1
-
-
-def number(value: float | None, digits: int) -> str:
-    """Formats a number with thousands separators; n/a where there is none."""
-    if value is None:
-        return NOT_AVAILABLE
-    text = f"{value:,.{digits}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
 
 
 def estimate(value: Estimate | None, *, signed: bool = False) -> str:
@@ -121,11 +73,13 @@ def beside_texts(entry: Entry) -> tuple[str, ...]:
 
 
 def grids(table: Table) -> list[Grid]:
-    """Returns a table's grids: the page's and latency, where it has them; results; size; cost."""
+    """Returns its grids: results, size, cost; the page's, files, latency where it has them."""
     page = [page_grid(table)] if table.spec.page else []
     latency = latency_grid(table)
     timed = [latency] if len(latency.columns) > latency.left else []
-    return [*page, results_grid(table), size_grid(table), *timed, cost_grid(table)]
+    weighed = files_grid(table)
+    files = [weighed] if weighed.lines else []
+    return [*page, results_grid(table), size_grid(table), *files, *timed, cost_grid(table)]
 
 
 def measured_heading(table: Table) -> str:
@@ -372,7 +326,8 @@ def summary_grid(table: Table) -> Grid:
 def _columns(table: Table, place: str, *, denominators: bool = False) -> list[tuple[str, _Draw]]:
     """The columns of the metrics shown in a place."""
     columns = []
-    for metric in metrics.shown(place):
+    of_files = [metric for metric in metrics_of_files(table.entries) if place in metric.shown]
+    for metric in [*metrics.shown(place), *of_files]:
         if metric.if_logged and not any(metric.name in e.values for e in table.entries):
             continue
         columns.append(_column(metric.of_table(table.spec.quality)))

@@ -5,7 +5,8 @@ import textwrap
 from dataclasses import replace
 
 from harness.errors import one_line
-from harness.report.layout import Grid, summary_grid
+from harness.report.grid import Grid
+from harness.report.layout import summary_grid
 from harness.report.render.caption import caption
 from harness.report.tables import Table
 

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from harness.cell.cell import Cell, log_path
+from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
-from harness.cell.stages import INTERRUPTED_RUN, close_abandoned, run_cell
-from harness.errors import HarnessError
+from harness.cell.stages import close_abandoned, run_cell
+from harness.errors import FULL, HarnessError, full
 from harness.sweep import worker
+from harness.sweep.cores import Cores
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.sweep.trailing import Trailing
@@ -50,8 +52,8 @@ def execute(
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
-    On CPUs a cell that has been trained and evaluated lets the next one start while its files
-    are written and weighed.
+    On CPUs cells that train at once share the cores out among them, and one that has been trained
+    and evaluated lets the next one start while its files are written and weighed.
 
     Args:
         cells: in an order in which they can run.
@@ -71,7 +73,8 @@ def execute(
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
     running: dict[int, tuple[worker.Job, Cell, Place]] = {}
-    devices, starved, trailing = devices or Devices(), Starved(), Trailing(jobs)
+    devices, cores = devices or Devices(), Cores()
+    starved, trailing = Starved(), Trailing(jobs)
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
@@ -96,12 +99,22 @@ def execute(
                     waiting.insert(0, cell)
                     break
                 listener.started(cell)
-                given = place.environment()
-                job = worker.start(run, (cell, parent_run), log_path(cell), given)
+                given = place.environment() if place.gpus else cores.environment()
+                try:
+                    job = worker.start(run, (cell, parent_run), log_path(cell), given)
+                except OSError as error:  # its folders cannot be written; others have their own
+                    devices.give_back(place)
+                    outcomes[cell.id] = Outcome("failed", message=_line_of(error))
+                    listener.ended(cell, outcomes[cell.id])
+                    continue
                 running[id(job)] = (job, cell, place)
             if not running:
                 time.sleep(0.1)
                 continue
+            train = [each for each in running.values() if trailing.trains(each[1])]
+            cores.share([job.process.pid for job, _, place in train if not place.gpus])
+            if train:
+                trailing.give_way()
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):
@@ -144,9 +157,18 @@ def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
         close_abandoned(cell, reason, status)
 
 
+def _line_of(error: OSError) -> str:
+    return full(error) if error.errno in FULL else f"{type(error).__name__}: {error}"
+
+
 def _ended_elsewhere(cell: Cell) -> Outcome | None:
-    """The outcome of a cell that another process has finished; None if it has not."""
-    run_id = cell_run.find_finished(cell.config.tracking, cell.id)
+    """The outcome of a cell that another process has finished; None if it has not.
+
+    None as well where the store does not answer: the cell's own process then sees to it.
+    """
+    run_id = None
+    with suppress(away.AwayError), away.patience(0):
+        run_id = cell_run.find_finished(cell.config.tracking, cell.id)
     return None if run_id is None else done(run_id)
 
 

@@ -1,5 +1,6 @@
 """What `harness run` and `harness sweep` do: plan, run what is not finished, say how it went."""
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.stages import tidy_finished
 from harness.config import Config
-from harness.errors import ConfigError
+from harness.errors import WAITING, ConfigError
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
@@ -26,6 +27,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
+from harness.sweep.waiting import deliver, deliver_first, tell_of
 from harness.sweep.worker import refuse_unguarded
 from harness.tracking import cell_run, store, view
 from harness.tracking.runs import Finished, find_all
@@ -50,13 +52,14 @@ def launch(
 
     Args:
         configs: validated configs with the overrides that composed them.
-        jobs: cells at once; None for as many as the GPUs hold.
+        jobs: cells at once; None for as many as the GPUs hold, or suit the cores.
         per_device: cells at once on each GPU.
         further: whether to end with what to do next.
         program: what takes the overrides, if not `harness run`.
 
     Returns:
-        The exit code: 0 all done, 1 a cell failed, 2 one was refused, 130 one was interrupted.
+        The exit code: 0 all done, 1 a cell failed, 2 one was refused, 3 all were trained and
+        something waits for the store, 130 one was interrupted.
 
     Raises:
         HarnessError: input that is refused before anything is spent.
@@ -68,16 +71,18 @@ def launch(
     at_once = devices.jobs(jobs)
     _leads(configs, at_once)
     cells = plan(configs, program)
+    deliver_first(_console, cells)
     known = finished(cells)
     prepare(cells, known, devices)
     if any(cell.id not in known.cells for cell in cells):
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
     outcomes = _run(cells, known, at_once, devices, parent_run=None)
+    left = deliver(_console, cells)
     for outcome in outcomes.values():
-        if outcome.status == "done":
+        if outcome.status == "done" and not outcome.value.get("waits"):
             _console.print(f"run {outcome.value['run_id']}")
-    code = _exit_code(cells, outcomes)
+    code = _exit_code(cells, outcomes) or (WAITING if left else 0)
     if code == 0 and further:
         tracking = cells[0].config.tracking
         _console.print("\nTo look further:")
@@ -133,6 +138,7 @@ def launch_sweep(
     specified(sweep, configs, extra)  # refuses what no table could show
     cells = plan(configs)
     began = time.monotonic()
+    deliver_first(_console, cells)
     known = finished(cells)
     took = ""
     made = variant(sweep, extra)
@@ -171,13 +177,15 @@ def _run_below_parent(
         quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, devices, parent_run=parent.run_id)
-        if any(outcome.status == "done" for outcome in outcomes.values()):
+        left = deliver(_console, cells)
+        parent.awaited = not any(one.away for one in left)
+        if parent.awaited and any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, extra, out)
             parent.add(result.paths, to_markdown(result.table))
             view.save_view(tracking, quality, parent.summary())
         if any(outcome.status != "done" for outcome in outcomes.values()):
             parent.status = "FAILED"
-    return _exit_code(cells, outcomes)
+    return _exit_code(cells, outcomes) or (WAITING if left else 0)
 
 
 def _report(sweep: Sweep, configs: Configs, extra: Sequence[str], out: Path | None) -> ReportResult:
@@ -235,9 +243,15 @@ def _run(
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
     train = training(to_do, known)
+    trained = {cell.id for cell in train}
+    cells = [dataclasses.replace(cell, trains=cell.id in trained) for cell in cells]
     _say_training(len(train), len(to_do) - len(train))
-    with ProgressView(to_do, _console, train) as view:
-        return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
+    try:
+        with ProgressView(to_do, _console, train) as view:
+            return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
+    except KeyboardInterrupt:
+        tell_of(_console, cells, "interrupted")
+        raise
 
 
 def _say_training(trained: int, anew: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from harness.config import Config
+from harness.errors import ExportError
 from harness.metrics import Metric, find
 from harness.models.base import MODELS
 from harness.options import UNNAMED, Options, Room
@@ -51,12 +52,14 @@ class Task(Options):
         takes: what the models of the task take (`ModelOptions.takes`); the task of none in
             particular is that of all the others.
         quality: the metric that cells are compared by.
+        signature: the graph that other devices are to time, where files have several.
         name: of the task.
     """
 
     room: ClassVar[Room] = TASKS
     takes: ClassVar[tuple[str, ...]] = ()
     quality: ClassVar[str]
+    signature: ClassVar[str] = ""
 
     name: str = UNNAMED
 
@@ -90,9 +93,13 @@ class Task(Options):
         from harness.export import Samples
 
         more: dict[str, Any] = {}
+        lacking: dict[str, str] = {}
         for each in config.export.chosen():
-            more |= each.needs(data, EXPORT_SAMPLES, config.seed)
-        return Samples(self.inputs(data, EXPORT_SAMPLES), more)
+            try:
+                more |= each.needs(data, EXPORT_SAMPLES, config.seed)
+            except ExportError as error:
+                lacking[each.kind] = str(error)
+        return Samples(self.inputs(data, EXPORT_SAMPLES), more, lacking)
 
     def rescore(
         self, artifact: "Artifact", data: Any, config: Config, scores: Any

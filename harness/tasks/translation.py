@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.config import Config
+from harness.errors import ExportError
+from harness.models.gnmt import STEP
 from harness.options import choice
 from harness.tasks.base import Scores, Table, Task, tested
 from harness.tasks.scores import bleu
@@ -15,6 +17,7 @@ from harness.tasks.scores.bleu import Score
 
 if TYPE_CHECKING:
     from harness.export import Artifact
+    from harness.tasks.scores.steps import Steps
     from harness.training.objective import Objective
 
 
@@ -25,6 +28,7 @@ class Translation(Task):
 
     takes: ClassVar[tuple[str, ...]] = ("text pairs",)
     quality: ClassVar[str] = "test/bleu"
+    signature: ClassVar[str] = STEP
 
     name: str = "translation"
 
@@ -48,41 +52,19 @@ class Translation(Task):
 
     def evaluate(self, model: Any, data: Any, config: Config) -> Scores:
         """Perplexity of the references, and BLEU of what a beam search finds."""
-        from harness.tasks.scores import beam
-        from harness.training import objective
+        from harness.tasks.scores.steps import ModelSteps
 
-        batches = tested(data, config)
-        decoding: Any = config.model
-        sources = [
-            row[row != objective.PAD].tolist()
-            for (source, _), _ in batches.as_numpy_iterator()
-            for row in source
-        ]
-        found = beam.translate(model, decoding.decoding, sources)
-        said = [data.text(one.ids) for one in found]
-        text = data.sentences("test")
-        scores = bleu.score(
-            [one.words for one in said],
-            text.reference_words,
-            [one.sentence for one in said],
-            text.reference,
-        )
-        rows = [
-            [number, text.source[number], text.reference[number], ours.sentence, ours.words]
-            for number, ours in enumerate(said)
-        ]
-        return _Scores(*_forced(model, batches), scores, rows)
+        return _scored(ModelSteps(model), data, config)
 
     def rescore(
         self, artifact: "Artifact", data: Any, config: Config, scores: Any
     ) -> dict[str, float]:
-        """BLEU of a file that holds a model, by the same search."""
+        """The same of a file, by the same search."""
         formats = {each.kind: each for each in config.export.chosen()}
         each = formats.get(artifact.kind)
-        model = None if each is None else each.model(artifact.path)
-        if each is None or model is None or each.scored is None:
+        if each is None or each.scored is None:
             return {}
-        found = self.evaluate(model, data, config).metrics(each.scored)
+        found = _of_file(each, artifact.path, data, config).metrics(each.scored)
         name = self.quality.partition("/")[2]
         difference = found[f"{each.scored}/{name}"] - scores.metrics("test")[self.quality]
         return {**found, f"{each.scored}/{name}_difference": round(difference, 6)}
@@ -90,6 +72,50 @@ class Translation(Task):
     def inputs(self, data: Any, count: int) -> Any:
         """Sources and references of the first test examples."""
         return data.first_test(count)
+
+
+def _of_file(each: Any, path: Any, data: Any, config: Config) -> Scores:
+    """Scores of a model that a file holds, or of a file that its interpreter runs."""
+    import tensorflow as tf
+
+    from harness.tasks.scores.steps import FileSteps, ModelSteps
+
+    model = each.model(path)
+    if model is not None:
+        return _scored(ModelSteps(model), data, config)
+    try:
+        return _scored(FileSteps(each.runner(path)), data, config)
+    except tf.errors.OpError as error:  # what the search's graph makes of the interpreter's
+        lines = [line for line in error.message.splitlines() if path.name in line]
+        raise ExportError((lines or [f"{path.name}: {error.message}"])[-1].strip()) from error
+
+
+def _scored(steps: "Steps", data: Any, config: Config) -> Scores:
+    """Perplexity of the references, and BLEU of what a beam search finds."""
+    from harness.tasks.scores import beam
+    from harness.training import objective
+
+    batches = tested(data, config)
+    decoding: Any = config.model
+    sources = [
+        row[row != objective.PAD].tolist()
+        for (source, _), _ in batches.as_numpy_iterator()
+        for row in source
+    ]
+    found = beam.translate(steps, decoding.decoding, sources)
+    said = [data.text(one.ids) for one in found]
+    text = data.sentences("test")
+    scores = bleu.score(
+        [one.words for one in said],
+        text.reference_words,
+        [one.sentence for one in said],
+        text.reference,
+    )
+    rows = [
+        [number, text.source[number], text.reference[number], ours.sentence, ours.words]
+        for number, ours in enumerate(said)
+    ]
+    return _Scores(*_forced(steps, batches), scores, rows)
 
 
 @dataclass(frozen=True)
@@ -116,7 +142,7 @@ class _Scores:
         return {f"harness.signature.{name}": one.signature for name, one in self.scores.items()}
 
 
-def _forced(model: Any, batches: Any) -> tuple[float, float]:
+def _forced(steps: "Steps", batches: Any) -> tuple[float, float]:
     """Mean nats of a word of the references, and the share that the model would have said."""
     import tensorflow as tf
 
@@ -125,7 +151,7 @@ def _forced(model: Any, batches: Any) -> tuple[float, float]:
     @tf.function(input_signature=[batches.element_spec], autograph=False)
     def batch(example: Any) -> Any:
         inputs, labels = example
-        logits = model(inputs, training=False)
+        logits = steps.known(*inputs)
         true = tf.gather(logits, objective.spoken(labels), batch_dims=1)
         right = tf.cast(true >= tf.reduce_max(logits, axis=-1), tf.float32)
         return objective.cross_entropy(labels, logits), right

@@ -1,35 +1,47 @@
 """A store that is away for a while: locked by somebody, restarted, out of reach.
 
-Calls wait for it and say so; what a cell logs meanwhile waits in a file (`Journal`), so that it
+Calls wait for it and say so; what a cell writes meanwhile waits on disk (`outbox`), so that it
 trains on. MLflow itself tries a server again for minutes, and says nothing.
 """
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
+from urllib.error import HTTPError
 
 from harness.config import credentials
 from harness.errors import TrackingError
 
-#: Seconds to wait for a store, and between two tries at most.
-PATIENCE, PAUSE = 300.0, 10.0
+#: The environment variable that says how many seconds to wait for a store, and how many else.
+VARIABLE, PATIENCE = "HARNESS_PATIENCE", 300.0
+#: Seconds between two tries at most.
+PAUSE = 10.0
+#: What a server, or the proxy before it, answers meanwhile.
+_CODES = (502, 503, 504)
 #: What errors of a store that is away say: SQLite's, MLflow's of a server, its proxy's.
 _SAYS = (
     "database is locked",
     "Max retries exceeded",
     "Connection refused",
     "Connection aborted",
+    "Connection reset",
+    "Broken pipe",
     "timed out",
+    "No route to host",
+    "Network is unreachable",
+    # PostgreSQL's driver
     "could not connect to server",
+    "could not translate host name",
     "server closed the connection",
-    "failed with error code 502",
-    "failed with error code 503",
-    "failed with error code 504",
+    "connection already closed",
+    "terminating connection",
+    "the database system is",
+    # a server, or the proxy before it
+    *(f"failed with error code {code}" for code in _CODES),
+    *(f"{code} Server Error" for code in _CODES),
 )
 _Result = TypeVar("_Result")
 
@@ -40,11 +52,19 @@ def _print(line: str) -> None:
 
 #: Who is told that a store is away, and that it is back; a cell's process has its own.
 tell: Callable[[str], None] = _print
-_patience = PATIENCE
+_patience: float | None = None
+
+
+class AwayError(TrackingError):
+    """A store that does not answer now, and may do so later."""
 
 
 def is_away(error: BaseException) -> bool:
     """Whether a store may be back in a while, after this error."""
+    if isinstance(error, AwayError):
+        return True
+    if isinstance(error, HTTPError):
+        return error.code in _CODES
     text = str(error)
     return any(said in text for said in _SAYS)
 
@@ -60,13 +80,28 @@ def patience(seconds: float) -> Iterator[None]:
         _patience = before
 
 
+def _seconds() -> float:
+    """How long calls wait now.
+
+    Raises:
+        TrackingError: the environment says something else than seconds.
+    """
+    if _patience is not None:
+        return _patience
+    text = os.environ.get(VARIABLE, "")
+    try:
+        return max(0.0, float(text)) if text else PATIENCE
+    except ValueError:
+        raise TrackingError(f"{VARIABLE}: received {text}; accepted: seconds, such as 60") from None
+
+
 def patiently(uri: str, call: Callable[[], _Result]) -> _Result:
     """Calls, again and again while the store is away.
 
     Raises:
-        TrackingError: it did not come back in time.
+        AwayError: it did not come back in time.
     """
-    began = time.monotonic()
+    began, enough = time.monotonic(), _seconds()
     told = False
     while True:
         try:
@@ -75,8 +110,8 @@ def patiently(uri: str, call: Callable[[], _Result]) -> _Result:
             waited = time.monotonic() - began
             if not is_away(error):
                 raise
-            if waited >= _patience:
-                raise TrackingError(
+            if waited >= enough:
+                raise AwayError(
                     f"the store {uri} has not answered for {waited:.0f} s; what was trained is "
                     "kept: the same command goes on from here"
                 ) from None
@@ -100,34 +135,3 @@ class Patient:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.at_once, name)
         return lambda *given, **named: patiently(self._uri, lambda: method(*given, **named))
-
-
-class Journal:
-    """Metrics that a store has not taken yet, in a file: one line each, in order."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def add(self, points: list[tuple[str, float, int, int]]) -> None:
-        """Keeps points: key, value, time in milliseconds and step. They survive a crash."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(point) + "\n" for point in points)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> list[tuple[str, float, int, int]]:
-        """What is kept; a last line that was cut short is left out: no checkpoint claims it."""
-        points = []
-        if self._path.exists():
-            for line in self._path.read_text(encoding="utf-8").splitlines():
-                try:
-                    key, value, at, step = json.loads(line)
-                except ValueError:
-                    break
-                points.append((key, value, at, step))
-        return points
-
-    def clear(self) -> None:
-        """The store has them all."""
-        self._path.unlink(missing_ok=True)

@@ -30,6 +30,20 @@ def lock_dir(uri: str, work_dir: str) -> Path:
     ).absolute()
 
 
+def cell_lock(uri: str, work_dir: str, trained: str, timeout: float) -> FileLock:
+    """The lock of a cell's weights, not taken yet.
+
+    Args:
+        uri: the store.
+        work_dir: the work folder.
+        trained: the cell's trained id.
+        timeout: seconds after which taking it is given up.
+    """
+    locks = lock_dir(uri, work_dir)
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{trained[:16]}.lock", timeout=timeout)
+
+
 @contextmanager
 def locked(uri: str) -> Iterator[None]:
     """Holds an SQLite store's lock within the block; any other store has none.

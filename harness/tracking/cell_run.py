@@ -7,9 +7,8 @@ out in synchronous batches, always before a checkpoint that claims them is writt
 
 import math
 import os
-import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,42 +18,36 @@ from harness.config import Config
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
-from harness.tracking import away, process, store
-from harness.tracking.away import Journal
+from harness.tracking import process, store
+from harness.tracking.journal import ENDED, Journal
+from harness.tracking.outbox import BATCH, Outbox, now
 from harness.tracking.provenance import tags as provenance_tags
 
-#: One `log_batch` call takes at most so many metrics (MLflow's own limit is 1,000).
-BATCH = 500
 #: Seconds after which waiting metrics go out, so that the UI follows a running cell.
 FLUSH_SECONDS = 5.0
 #: Seconds between two signs of life.
 HEARTBEAT_SECONDS = 60.0
 _AGAIN = "running the cell again resumes it"
-#: Seconds until a store that was away is tried again, while a cell trains.
-AWAY_SECONDS = 10.0
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
 class CellRun:
     """A run open for writing. Made by `begin`; closed by `finish` or `fail`.
 
-    `resumed` says whether an unfinished run was taken up again: only such a run holds the
-    metrics that came before a checkpoint.
+    `resumed` says whether an unfinished run was taken up again, or may have been, if its store
+    was away: only such a run holds the metrics that came before a checkpoint.
     """
 
     def __init__(
-        self, uri: str, run_id: str, *, resumed: bool = False, journal: Journal | None = None
+        self,
+        uri: str,
+        run_id: str | None = None,
+        *,
+        journal: Journal | None = None,
+        before: Callable[[], None] = lambda: None,
     ):
         self.uri = uri
-        self.run_id = run_id
-        self.resumed = resumed
-        self._client = store.client(uri)
-        self._logged = self._points() if resumed else {}
-        self._waiting: list[Any] = []
-        self._journal = journal
-        self._kept = 0  # of what waits, in the journal
-        self._away_until = 0.0
-        self._take_up_journal()
+        self._outbox = Outbox(uri, journal, run_id, before)
         self._flushed = self._beaten = time.monotonic()
 
     @classmethod
@@ -66,21 +59,26 @@ class CellRun:
         command: str = "harness run",
         name: str = "",
         journal: Journal | None = None,
+        about: Mapping[str, str] | None = None,
+        before: Callable[[], None] = lambda: None,
     ) -> "CellRun":
         """Takes up the cell's unfinished run, or makes it.
 
         The caller holds the cell's lock, so a run that is still marked running belongs to
-        a process that died. In `journal` metrics wait while the store is away; what an earlier
-        process left there is delivered first.
+        a process that died. In `journal` all waits that is written while the store is away, this
+        as well; what an earlier process left there is delivered first.
+
+        Args:
+            config: the cell.
+            cell_id: its id.
+            tags: beside those that say what the cell is and what it runs on.
+            command: what runs it again.
+            name: the run's.
+            journal: None has everything that is written wait for the store.
+            about: what the journal is to say of the cell.
+            before: delivers what has waited for longer than this, once the store is back.
         """
-        uri = config.tracking.uri
-        mlflow_client = store.client(uri)
-        experiment = store.open_experiment(uri, config.tracking.experiment)
-        unfinished = mlflow_client.search_runs(
-            [experiment],
-            f"tags.`harness.cell_id` = '{cell_id}' and tags.`harness.kind` = 'cell'",
-            order_by=["attributes.start_time DESC"],
-        )
+        run = cls(config.tracking.uri, journal=journal, before=before)
         all_tags = {
             **provenance_tags(command),
             **labels(config),
@@ -89,139 +87,83 @@ class CellRun:
             "harness.cell_id": cell_id,
             "harness.complete": "false",
         }
-        if unfinished:
-            run = cls(uri, unfinished[0].info.run_id, resumed=True, journal=journal)
-            mlflow_client.update_run(run.run_id, status="RUNNING")
-            if "harness.failure" in unfinished[0].data.tags:
-                mlflow_client.delete_tag(run.run_id, "harness.failure")
-            run.set_tags({**all_tags, "harness.resumed_on": platform.node()})
-        else:
-            name = name or run_name(config)
-            made = mlflow_client.create_run(experiment, tags=all_tags, run_name=name)
-            if journal is not None:  # of a run that was deleted
-                journal.clear()
-            run = cls(uri, made.info.run_id, journal=journal)
-        run.log_params(params(config))
+        name = name or run_name(config)
+        experiment = config.tracking.experiment
+        run._outbox.describe({"experiment": experiment, "name": name, **(about or {})})
+        run._outbox.begin(experiment=experiment, cell=cell_id, tags=all_tags, name=name)
+        run._outbox.put("params", params=params(config))
+        run.flush()
         return run
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; while its store is away, what becomes it in all that is written to it."""
+        return self._outbox.name
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it may have been begun before."""
+        return self._outbox.resumed or self.is_pending
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for its store to be made or taken up."""
+        return self._outbox.run_id is None
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Sets tags in one call."""
-        from mlflow.entities import RunTag
-
-        entries = [RunTag(key, value[:_TAG_LIMIT]) for key, value in tags.items()]
-        self._client.log_batch(self.run_id, tags=entries)
-
-    def log_params(self, params: Mapping[str, str]) -> None:
-        """Logs parameters; the same ones again change nothing."""
-        from mlflow.entities import Param
-
-        entries = [Param(key, value) for key, value in params.items()]
-        for start in range(0, len(entries), 100):  # MLflow's limit a call
-            self._client.log_batch(self.run_id, params=entries[start : start + 100])
+        self._outbox.put("tags", tags=_short(tags))
+        self.flush()
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Logs metrics at a global step; they go out with the next batch."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self._waiting += [
-            Metric(key, value, now, step)
-            for key, value in ((key, readable(value)) for key, value in metrics.items())
-            if not self._has(key, step, value)
-        ]
+        at = now()
+        filled = self._outbox.put_points(
+            (key, readable(value), at, step) for key, value in metrics.items()
+        )
         late = time.monotonic() - self._flushed > FLUSH_SECONDS
-        if late or len(self._waiting) >= BATCH:
+        if late or filled >= BATCH:
             self.flush()
 
-    def _keep(self, journal: Journal) -> None:
-        """Has in the journal what still waits, and nothing else once nothing does."""
-        if not self._waiting:
-            journal.clear()
-        new = self._waiting[self._kept :]
-        if new:
-            journal.add([(one.key, one.value, one.timestamp, one.step) for one in new])
-        self._kept = len(self._waiting)
-
-    def _take_up_journal(self) -> None:
-        """Has what an earlier process could not deliver wait again, before anything else."""
-        from mlflow.entities import Metric
-
-        for point in self._journal.read() if self._journal is not None else ():
-            if (point[0], point[3]) not in self._logged:
-                self._waiting.append(Metric(*point))
-                self._logged[point[0], point[3]] = point[1]
-        self._kept = len(self._waiting)
-
-    def _points(self) -> dict[tuple[str, int], float]:
-        """What an earlier attempt has logged: MLflow would keep both of a step logged twice."""
-        return {
-            (key, point.step): point.value
-            for key in self._client.get_run(self.run_id).data.metrics
-            for point in self._client.get_metric_history(self.run_id, key)
-        }
-
-    def _has(self, key: str, step: int, value: float) -> bool:
-        """Whether the run has this point: of a finished cell's measures, with the same value."""
-        found = self._logged.get((key, step))
-        return found is not None and (step > 0 or found == value)
-
     def flush(self) -> None:
-        """Sends all waiting metrics; those that a store does not take now, wait on disk."""
+        """Sends all that waits; what a store does not take now, waits on disk."""
         self._flushed = time.monotonic()
-        if self._journal is None:
-            self._send(self._client)
-            return
-        try:
-            if self._flushed >= self._away_until:
-                store.require_free(self.uri)
-                self._send(self._client.at_once)
-        except Exception as error:
-            if not away.is_away(error):
-                raise
-            if not self._away_until:
-                away.tell(f"the store {self.uri} does not answer; training goes on meanwhile")
-            self._away_until = time.monotonic() + AWAY_SECONDS
-        else:
-            if not self._waiting and self._away_until:
-                away.tell(f"the store {self.uri} has taken what was waiting for it")
-                self._away_until = 0.0
-        self._keep(self._journal)
-        if self._flushed - self._beaten > HEARTBEAT_SECONDS and not self._away_until:
-            self._client.set_tag(self.run_id, "harness.heartbeat", str(int(time.time())))
+        if self._flushed - self._beaten > HEARTBEAT_SECONDS and not self._outbox.waits_on_disk:
+            self._outbox.put("tags", tags={"harness.heartbeat": str(int(time.time()))})
             self._beaten = self._flushed
-
-    def _send(self, client: Any) -> None:
-        while self._waiting:
-            batch = self._waiting[:BATCH]
-            client.log_batch(self.run_id, metrics=batch)
-            del self._waiting[: len(batch)]
-            self._kept = max(0, self._kept - len(batch))
+        self._outbox.flush()
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Logs a file as an artifact, under `folder` if given."""
-        self._client.log_artifact(self.run_id, str(path), folder)
+        self._outbox.put("artifact", file=str(path.absolute()), folder=folder)
+        self.flush()
 
-    def log_inputs(self, datasets: list[Any]) -> None:
-        """Logs MLflow dataset inputs; the same ones again change nothing."""
-        store.raced(self.uri, lambda: self._client.log_inputs(self.run_id, datasets))
+    def log_inputs(self, datasets: list[dict[str, Any]]) -> None:
+        """Logs data sets, each its `dataset` and `tags`; the same ones again change nothing."""
+        self._outbox.put("inputs", datasets=datasets)
+        self.flush()
 
-    def _deliver(self) -> None:
-        """Sends all that waits, for as long as it takes a store that is away to come back."""
-        self._send(self._client)
-        if self._journal is not None:
-            self._keep(self._journal)
+    def finish(self, description: str) -> bool:
+        """Closes the run; only from here on does the cell count as done.
 
-    def finish(self, description: str) -> None:
-        """Closes the run; only from here on does the cell count as done."""
-        self._deliver()
-        self.set_tags({"mlflow.note.content": description, "harness.complete": "true"})
-        self._client.set_terminated(self.run_id, "FINISHED")
+        Returns:
+            Whether its store has it all; if not, it waits on disk.
+        """
+        self._outbox.put(
+            "tags", tags=_short({"mlflow.note.content": description, "harness.complete": "true"})
+        )
+        self._outbox.put("end", at=now(), **ENDED)
+        return self._outbox.flush(at_once=True)
 
     def fail(self, reason: str, status: str = "FAILED") -> None:
         """Closes the run as failed (or KILLED); a later attempt takes it up again."""
-        self.flush()
-        self.set_tags({"harness.failure": reason})
-        self._client.set_terminated(self.run_id, status)
+        self._outbox.put("tags", tags=_short({"harness.failure": reason}))
+        self._outbox.put("end", at=now(), status=status)
+        self._outbox.flush(at_once=True)
+
+
+def _short(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value[:_TAG_LIMIT] for key, value in tags.items()}
 
 
 def readable(value: float) -> float:

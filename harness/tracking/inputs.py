@@ -30,21 +30,19 @@ def log_data(
         data: what was loaded, a `harness.data.base.Data` or of that kind.
         sizes: examples in each part of `CONTEXTS`; a part whose size is unknown is left out.
     """
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
     source = json.dumps({"description": data.source, **_source(config)})
     inputs, labels = data.test(1).element_spec
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     schema = json.dumps(_schema(inputs, labels))
     datasets = [
-        DatasetInput(
-            Dataset(
-                name=f"{config.dataset.name} {part}",
-                digest=fingerprint[:_DIGEST],
-                source_type="harness",
-                source=source,
-                schema=schema,
-                profile=json.dumps(
+        {
+            "dataset": {
+                "name": f"{config.dataset.name} {part}",
+                "digest": fingerprint[:_DIGEST],
+                "source_type": "harness",
+                "source": source,
+                "schema": schema,
+                "profile": json.dumps(
                     {
                         "examples": sizes[part],
                         "input_shape": ", ".join(_shown(one) for one in inputs),
@@ -54,9 +52,9 @@ def log_data(
                     },
                     ensure_ascii=False,
                 ),
-            ),
-            [InputTag("mlflow.data.context", CONTEXTS[part])],
-        )
+            },
+            "tags": {"mlflow.data.context": CONTEXTS[part]},
+        }
         for part in CONTEXTS
         if part in sizes
     ]

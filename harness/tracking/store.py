@@ -8,6 +8,7 @@ import base64
 import logging
 import os
 import random
+import socket
 import sqlite3
 import time
 import urllib.error
@@ -26,8 +27,10 @@ from harness.tracking.away import Patient, patiently
 from harness.tracking.beside import ARTIFACTS, SQLITE, locked, sqlite_path
 from harness.tracking.moved import refuse_moved
 
-#: Seconds to wait for a tracking server's answer before calling it unreachable.
+#: Seconds to wait for a server's or a database's answer before calling it unreachable.
 SERVER_TIMEOUT = 5.0
+#: Where databases listen, if their URI does not say so.
+_PORTS = {"postgresql": 5432, "mysql": 3306}
 #: How often a first write that others do at the same time is tried.
 _TRIES = 5
 #: Packages whose errors are of a store.
@@ -46,7 +49,12 @@ def client(uri: str) -> Any:
     # MLflow keeps a store by its URI, and a relative one means another file in another folder
     database = sqlite_path(uri)
     where = f"{SQLITE}{database}" if database else credentials.whole(uri)
-    return Patient(uri, patiently(uri, lambda: MlflowClient(tracking_uri=where)))
+
+    def opened() -> Any:
+        require_answer(uri, writing=False)  # where MLflow would try for minutes, and say nothing
+        return MlflowClient(tracking_uri=where)
+
+    return Patient(uri, patiently(uri, opened))
 
 
 def open_experiment(uri: str, experiment: str) -> str:
@@ -87,8 +95,8 @@ def raced(uri: str, write: Callable[[], T]) -> T:
         try:
             with locked(uri):
                 return write()
-        except (MlflowException, SQLAlchemyError):
-            if attempt == _TRIES - 1:
+        except (MlflowException, SQLAlchemyError) as error:
+            if attempt == _TRIES - 1 or away.is_away(error):
                 raise
             time.sleep(random.uniform(0, 0.2 * 2**attempt))
     raise AssertionError
@@ -109,7 +117,7 @@ def check(uri: str) -> None:
                 f"tracking.uri: received {uri}, which cannot be read ({error.strerror}); accepted: "
                 "a file in a folder that you may write to"
             ) from None
-    elif uri.startswith(("http://", "https://")):
+    elif _is_server(uri):
         _check_server(uri)
 
 
@@ -154,17 +162,43 @@ def read_only(database: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def require_free(uri: str) -> None:
-    """Finds out within a second whether an SQLite file is locked: MLflow waits for twenty.
+def answers(uri: str) -> bool:
+    """Whether a store is there, and takes what is written to it, at this moment."""
+    try:
+        require_answer(uri)
+    except Exception as error:
+        if not away.is_away(error):
+            raise
+        return False
+    return True
+
+
+def require_answer(uri: str, *, writing: bool = True, seconds: float = SERVER_TIMEOUT) -> None:
+    """Finds out within seconds whether a store is there: MLflow's own tries take far longer.
+
+    Args:
+        uri: the store.
+        writing: whether it is to take something, as another process's long write has it not do.
+        seconds: how many; others who write have an SQLite file locked for moments.
 
     Raises:
-        sqlite3.OperationalError: it is.
+        Exception: it is away, as `away.is_away` knows it.
     """
     database = sqlite_path(uri)
     if database is not None:
-        with closing(sqlite3.connect(database, timeout=1.0, isolation_level=None)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
+        if database.exists():
+            with closing(sqlite3.connect(database, timeout=seconds, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+                db.execute(_ANYTHING)
+                db.execute("ROLLBACK")
+    elif _is_server(uri):
+        if writing:  # its client opens nothing
+            _ask_server(uri, seconds)
+    else:
+        parts = urlsplit(uri)
+        port = parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+        if parts.hostname is not None and port is not None:
+            socket.create_connection((parts.hostname, port), seconds).close()
 
 
 def _look(db: sqlite3.Connection, database: Path) -> None:
@@ -207,24 +241,39 @@ def _login(uri: str) -> str:
     return f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}" if user else ""
 
 
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))
+
+
 def _check_server(uri: str) -> None:
+    try:
+        _ask_server(uri)
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", error))
+        if isinstance(error, urllib.error.HTTPError):
+            reason = f"it answered {error.code} {error.reason}"
+        raise away.AwayError(
+            f"tracking.uri: no MLflow server answers at {uri} ({reason}); start it with `mlflow "
+            "server`, or use tracking=local"
+        ) from None
+
+
+def _ask_server(uri: str, seconds: float = SERVER_TIMEOUT) -> None:
+    """Asks a server whether it is there.
+
+    Raises:
+        OSError: it is not.
+        ValueError: it cannot be.
+    """
     request = urllib.request.Request(f"{uri.rstrip('/')}/health")
     login = _login(uri)
     if login:
         request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     try:
-        with urllib.request.urlopen(request, timeout=SERVER_TIMEOUT):
-            return
+        urllib.request.urlopen(request, timeout=seconds).close()
     except urllib.error.HTTPError as error:
-        if error.code in (401, 403, 404):  # a proxy or an older server: let MLflow speak to it
-            return
-        reason = f"it answered {error.code} {error.reason}"
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", error))
-    raise TrackingError(
-        f"tracking.uri: no MLflow server answers at {uri} ({reason}); start it with `mlflow "
-        "server`, or use tracking=local"
-    )
+        if error.code not in (401, 403, 404):  # a proxy or an older server: MLflow speaks to it
+            raise
 
 
 def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:

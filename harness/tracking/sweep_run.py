@@ -24,6 +24,8 @@ class SweepRun:
         self._numbers = ""
         #: How the run is closed: FAILED if one of its cells was not done.
         self.status = "FINISHED"
+        #: Whether its store is waited for to close it: not if it does not answer anyway.
+        self.awaited = True
 
     @classmethod
     def begin(
@@ -112,11 +114,11 @@ class SweepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
+        if kind is None and self.awaited:
             self._client.set_terminated(self.run_id, self.status)
             return
         with suppress(TrackingError), away.patience(0):  # what ended it is told, not that
-            self._client.set_terminated(self.run_id, "KILLED")
+            self._client.set_terminated(self.run_id, "KILLED" if kind else self.status)
 
 
 def _sweeps(client: Any, experiment: str) -> list[Any]:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shlex
+import subprocess
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from harness.cell.description import describe
 from harness.config import cell_id, compose
 from harness.data import fingerprint
 from tests.runs import assert_same_numbers, assert_same_weights, by_sparsity, runs
-from tests.settings import TINY, harness
+from tests.settings import TINY, command, environment, harness
 
 #: The net of tests.settings.TINY: 5×5 convolutions 1→4→8, 7×7×8→16 and 16→10, biases, and
 #: batch normalization over 4 channels with two statistics that are not trained.
@@ -300,3 +302,21 @@ def test_a_cell_runs_over_virtual_devices(store_uri, tmp_path):
     run = by_sparsity(store_uri)["dense"]
     assert run.metrics["test/accuracy"] > 0.3
     assert run.tags["harness.computed"] == "mixed_bfloat16"
+
+
+@pytest.mark.slow
+def test_a_driver_whose_gpu_tensorflow_does_not_see_is_told_once(store_uri, tmp_path):
+    """A GPU that no machine has is asked for, of a driver that says it has one."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho '0, GPU-aa11, A100, 81920'\n")
+    driver.chmod(0o755)
+    told = {
+        **environment(),
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "CUDA_VISIBLE_DEVICES": "99",
+    }
+    cells = command("run", *TINY, "sparsity=random", f"tracking.uri={store_uri}")
+    done = subprocess.run(cells, cwd=tmp_path, env=told, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(by_sparsity(store_uri)) == 2
+    assert (done.stdout + done.stderr).count("make setup GPU=1") == 1

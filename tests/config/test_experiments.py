@@ -38,8 +38,8 @@ WRITTEN_OUT = {
     "ds_cnn_l_fsdd": f"{SMALL_KWS} dataset=fsdd {SOUND}",
     "ds_cnn_l_synthetic": f"{SMALL_KWS} dataset=speech_commands",
     "gnmt_multi30k": "model=gnmt model.layers=2 model.units=256 model.dropout=0.2 "
-    "model.embedding_range=1.0 training=gnmt_small dataset=multi30k export=keras "
-    "dataset.vocabulary_size=6000",
+    "model.embedding_range=1.0 training=gnmt_small dataset=multi30k "
+    "export=translation dataset.vocabulary_size=6000",
     "gnmt_wmt16": "model=gnmt training=gnmt dataset=wmt16 dataset.vocabulary_size=36548 "
     "export=keras scale=full",
 }

@@ -3,31 +3,24 @@
 import numpy as np
 import pytest
 
-from benchmarks.blocks import network, without_blocks
+from benchmarks.blocks import network
 from harness.errors import ExportError
 from harness.export import sparse, tflite
 from harness.export.timing.latency import measure
-from harness.pruning.pattern.block import Block
-
-
-def test_the_benchmark_leaves_out_blocks_as_the_pattern_ranks_them():
-    kernel = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
-    scores = np.asarray(Block((4, 1)).unit_scores(np.abs(kernel), (0, 1)))
-    kept = np.asarray(Block((4, 1)).unit_scores(np.abs(without_blocks(kernel, 0.75)), (0, 1)))
-    np.testing.assert_allclose(kept[scores >= np.quantile(scores, 0.75)] > 0, True)
-    assert np.count_nonzero(kept) == len(scores) // 4
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
-def test_a_recurrent_network_gives_what_its_model_gives_and_its_dense_layer_runs_sparse(
-    share, tmp_path
-):
+def test_a_recurrent_network_gives_what_its_model_gives_and_its_layers_run_sparse(share, tmp_path):
     examples = np.random.default_rng(0).normal(size=(2, 16, 64)).astype(np.float32)
     path = tmp_path / "model.tflite"
     compared = tflite.to_tflite(network(64, 64, share), path, examples, 1e-3, sparse.sparsely)
     assert compared.correlation > 0.999
     (timing,) = measure({"tflite_sparse": path}, threads=[1]).timings
-    assert bool(timing.sparse) == bool(share), timing
+    if share:
+        assert timing.sparse["FULLY_CONNECTED"] > 1, "those in the LSTMs' loops are told, too"
+    else:
+        assert not timing.sparse
+    assert timing.ops["WHILE"] == 2
 
 
 def test_the_benchmark_takes_no_time_of_operations_that_run_dense(monkeypatch):

@@ -136,7 +136,7 @@ def test_they_weigh_less_and_still_tell_the_classes_apart(model, exported):
     assert least["tflite_clustered"] < least["tflite"]
     assert exported["tflite_clustered"].size.bytes == exported["tflite"].size.bytes
     assert evaluate(model, small.data().test(10)).accuracy == 1.0
-    file = tflite.Runner(exported["tflite_clustered"].path.read_bytes())
+    file = tflite.opened(exported["tflite_clustered"].path.read_bytes())
     assert evaluate_function(file, small.data().test(10)).accuracy >= 0.9
     again = load(exported["packed_clustered"].path)
     assert evaluate(again, small.data().test(10)).accuracy >= 0.9
@@ -183,12 +183,10 @@ def test_too_few_or_too_many_values_are_refused(k):
         compose([f"export.clusters={k}"])
 
 
-def test_translations_are_refused():
-    line = r"export\.formats: received tflite_clustered with dataset=multi30k; accepted: "
-    with pytest.raises(ConfigError, match=line):
-        compose(["experiment=gnmt_multi30k", "export.formats=[tflite_clustered]"])
-    given = compose(["experiment=gnmt_multi30k", "export.formats=[packed_clustered]"])
-    assert given.export.chosen()[0].clusters == CLUSTERS
+def test_translations_can_have_both():
+    formats = "export.formats=[tflite_clustered,packed_clustered]"
+    given = compose(["experiment=gnmt_multi30k", formats])
+    assert [each.clusters for each in given.export.chosen()] == [CLUSTERS] * 2
 
 
 def test_how_many_there_are_decides_how_a_cell_is_measured_and_nothing_else():

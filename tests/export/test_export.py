@@ -105,6 +105,25 @@ def test_what_the_converter_refuses_is_told_in_a_line(tmp_path, samples):
     assert "\n" not in str(refused.value)
 
 
+def test_what_is_asked_for_again_of_the_same_model_and_inputs_is_computed_once(model, samples):
+    calls = []
+
+    class Counting:
+        def __call__(self, inputs, training):
+            calls.append(len(inputs))
+            return model(inputs, training=training)
+
+    counting, other = Counting(), samples.copy()
+    with comparison.settled(counting, samples):
+        first = comparison.outputs_of(counting, samples)
+        assert comparison.outputs_of(counting, samples) is first
+        comparison.outputs_of(counting, other)
+        comparison.outputs_of(counting, other)  # nobody said that these stay what they are
+    assert len(calls) == 3
+    comparison.outputs_of(counting, samples)
+    assert len(calls) == 4
+
+
 def test_a_damaged_file_does_not_run(samples):
     with pytest.raises(ExportError, match="does not run"):
         tflite.run(b"TFL3 this is not a model", samples)

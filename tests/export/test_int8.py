@@ -73,7 +73,7 @@ def test_it_is_scored_on_the_test_set_batch_by_batch(files, trained):
     floats = evaluate(trained, small.data().test(10))
     assert floats.accuracy == 1.0
     for size in (10, 4):  # the last batch of 4 is short
-        scores = evaluate_function(tflite.Runner(content), small.data().test(size))
+        scores = evaluate_function(tflite.opened(content), small.data().test(size))
         assert scores.accuracy == floats.accuracy
         assert scores.loss == pytest.approx(floats.loss, abs=0.1)
         assert scores.loss != floats.loss

@@ -95,11 +95,21 @@ def test_on_arm_files_take_turns_and_factors_are_of_a_round(folder):
     order = [re.search(r"/(\w+)\.tflite", call)[1] for call in timed]
     assert order == ["dense", "model", "model_sparse"] * 3 * 2
     assert all("--use_xnnpack=true" in call for call in timed)
+    assert not any("--signature_to_run_for" in call for call in timed), "they have one graph"
     assert [call.split("--num_threads=")[1][0] for call in timed] == ["1"] * 9 + ["4"] * 9
     assert "dense.tflite 1 12.000 1.00×" in lines
     assert "model_sparse.tflite 4 19.000 0.63×" in lines
     assert len((folder / "benchmark_arm.csv").read_text().splitlines()) == 19
     assert "Fully Connected" in (folder / "profile_model.txt").read_text()
+
+
+def test_of_files_that_have_several_graphs_one_is_timed(folder):
+    (folder / "benchmark_model").write_text("the tool")
+    scripts.write(folder, {"tflite": folder / "model.tflite"}, "step")
+    _, calls = run(folder, scripts.ARM, adb=ADB)
+    timed = [call for call in calls if "--graph=" in call]
+    assert timed
+    assert all("--signature_to_run_for=step" in call for call in timed)
 
 
 def test_a_file_that_does_not_run_there_stops_no_other(folder):

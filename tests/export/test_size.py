@@ -1,11 +1,13 @@
 """What files weigh."""
 
 import gzip
+import lzma
 import os
 import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,9 +15,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from harness.errors import ExportError
-from harness.export import size_of, tflite
-from harness.export.size import measure
+from harness.config import compose
+from harness.errors import ConfigError, ExportError
+from harness.export import size, size_of, tflite
+from harness.export.size import Size, measure
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.pruning.small_models import perceptron
 
@@ -28,6 +31,56 @@ def test_sizes_are_those_of_the_file_and_of_its_gzip(tmp_path):
     assert found.bytes == 10_000
     assert 5000 < found.gzip_bytes < 5200
     assert found.gzip_bytes == len(gzip.compress(content, 9))
+
+
+def test_only_the_ways_that_are_asked_for_are_taken(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(random.Random(0).randbytes(5000) + bytes(5000))
+    whole = measure(path)
+    assert whole.least == min(whole.gzip_bytes, whole.zstd_bytes, whole.xz_bytes) < 5100
+    assert measure(path, ["gzip"]) == Size(10_000, whole.gzip_bytes)
+    assert measure(path, ["xz", "gzip"]) == replace(whole, zstd_bytes=None)
+    assert measure(path) == whole
+
+
+@pytest.mark.parametrize("ways", ["[gzip,gzip]", "[xz]", "[]", "[gzip,zip]"])
+def test_gzip_is_always_among_the_ways(ways):
+    with pytest.raises(ConfigError, match=r"^export.compress: received .*; accepted: .*gzip"):
+        compose([f"export.compress={ways}"])
+
+
+def test_many_are_weighed_at_once_and_the_same_content_once(tmp_path, monkeypatch):
+    lengths = []
+    right = lzma.compress
+
+    def counted(content):
+        lengths.append(len(content))
+        return right(content)
+
+    monkeypatch.setitem(size.WAYS, "xz", counted)
+    contents = [random.Random(number).randbytes(3000 + number) for number in range(4)]
+    for number, content in enumerate([*contents, contents[0]]):
+        (tmp_path / str(number)).write_bytes(content)
+    with size.Scales() as scales:
+        waiting = [scales.weigh(tmp_path / str(number)) for number in range(5)]
+        found = [each() for each in waiting]
+    assert sorted(lengths) == [3000, 3001, 3002, 3003]
+    assert found[0] == found[4]
+    assert [each.xz_bytes for each in found[:4]] == [len(right(each)) for each in contents]
+
+
+def test_what_failed_once_is_tried_again(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(random.Random(9).randbytes(999))
+
+    def no_memory(content):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setitem(size.WAYS, "xz", no_memory)
+        with pytest.raises(MemoryError):
+            measure(path)
+    assert measure(path).bytes == 999
 
 
 def test_name_and_time_do_not_count(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from harness.report.layout import grids, latency_grid, size_grid
 from harness.report.plots import draw_plots
 from harness.report.published import PublishedTable
 from harness.report.render import to_html, to_markdown
+from harness.report.render.caption import caption
 from harness.report.tables import build_table
 from harness.tracking.runs import read_runs
 from tests.report.conftest import cells
@@ -42,6 +43,12 @@ def table(tmp_path_factory):
             name, (800_000, 790_000)
         )
         metrics["size/best_quality"] = 0.93
+        metrics |= {"size/tflite_gzip_bytes": 12_000_000, "size/keras_gzip_bytes": 12_500_000}
+        metrics["size/keras_max_error"] = 0.0
+        if name == "random 75%":
+            metrics |= {"size/packed_bytes": 900_000, "size/packed_xz_bytes": 900_100}
+            metrics["size/packed_max_error"] = 0.01
+            metrics["latency/packed_speedup"] = 0.5  # as any format's: none of METRICS names it
         tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
         if name.startswith("block"):
             tags["harness.latency.sparse"] = "tflite_sparse: 1 FULLY_CONNECTED"
@@ -71,8 +78,29 @@ def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
     assert column(grid, "its accuracy (%)") == ["93.00"] * 3
     assert column(grid, "entropy bound") == ["2,800,000", "880,000", "790,000"]
     frame = to_frame(table)
+    # than the dense float32 file: what rounding saves the dense network is among what it saves
+    best = [
+        BYTES.get(name, (800_000, 0))[0] for name in ("dense", "random 75%", "block 1 by 4 80%")
+    ]
+    assert frame["best_reduction"].tolist() == pytest.approx([12e6 / each for each in best])
+    assert "× smaller (best): than the dense baseline's float32 file by gzip" in caption(table)
     assert frame["best_quality"].tolist() == pytest.approx([93.0] * 3)
     assert frame["fastest_speedup"].tolist() == [3.0, 1.01, 2.5]
+
+
+def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
+    grid = next(each for each in grids(table) if each.key == "files")
+    lines = {tuple(place.text for place in line[1:3]): line[3:] for line in grid.lines}
+    assert [each.text for each in lines["random 75%", "packed"]] == [
+        "900,000", "n/a", "n/a", "900,100"
+    ]  # fmt: skip
+    assert ("dense", "packed") not in lines
+    assert lines["dense", "keras"][1].text == "12,500,000"
+    frame = to_frame(table)
+    assert frame["packed_xz_bytes"].tolist()[1] == 900_100
+    assert frame["packed_speedup"].tolist()[1] == 0.5
+    assert column(latency_grid(table), "× packed") == ["n/a", "0.50", "n/a"]
+    assert "packed" in to_html(table)
 
 
 def test_notes_say_where_and_what_gained_nothing_and_what_is_doubtful(table):

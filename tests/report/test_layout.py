@@ -1,6 +1,7 @@
 import pytest
 
-from harness.report.layout import estimate, number
+from harness.report.grid import number
+from harness.report.layout import estimate
 from harness.report.statistics import Estimate
 
 

@@ -122,11 +122,12 @@ def test_a_sweep_says_what_memory_and_how_many_cores(root):
 
 
 FILES = """\
-model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality
-mnist_cnn,dense,export.formats=['tflite'],%,2,2,98.1,n/a,98.0 98.2,12000000,98.1
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,best_bytes,best_quality,\
+best_reduction
+mnist_cnn,dense,export.formats=['tflite'],%,2,2,98.1,n/a,98.0 98.2,12000000,98.1,1.02
 mnist_cnn,random 75%,training.finetune.quantize=int8 export.formats=['tflite_int8'],%,2,2,98.4,\
-n/a,98.3 98.5,600000,98.2
-mnist_cnn,random 90%,n/a,%,0,2,not run,n/a,n/a,n/a,n/a
+n/a,98.3 98.5,600000,98.2,20.4
+mnist_cnn,random 90%,n/a,%,0,2,not run,n/a,n/a,n/a,n/a,n/a
 """
 
 
@@ -134,8 +135,24 @@ def test_rows_by_their_smallest_files(root):
     (root / "results" / "t.csv").write_text(FILES)
     text = fill_pages.filled("<!-- filled: files t -->\n<!-- /filled -->\n", root)
     assert (
-        "| dense | `formats=[tflite]` | 2 of 2 | 98.00, 98.20 | 98.10 | 12,000,000 | 1.00 |" in text
+        "| dense | `formats=[tflite]` | 2 of 2 | 98.00, 98.20 | 98.10 | 12,000,000 | 1.02 |" in text
     )
     row = "| random 75% | `quantize=int8 formats=[tflite_int8]` | 2 of 2 | 98.30, 98.50 | 98.20 |"
-    assert f"{row} 600,000 | 20.00 |" in text
+    assert f"{row} 600,000 | 20.40 |" in text
     assert "random 90%" not in text
+
+
+TIMES = """\
+model,sparsity,variant,unit,seeds,seeds_planned,mean,half_width_95,values,dense_ms,dense_int8_speedup,\
+tflite_speedup,tflite_sparse_speedup,fastest_speedup,packed_speedup
+imdb_lstm,dense,n/a,%,1,1,83.5,n/a,83.5,2.3,n/a,1,n/a,1.9,n/a
+imdb_lstm,block 1 by 4 90%,n/a,%,1,1,83,n/a,83,2.2,n/a,0.99,1.9,1.9,n/a
+"""
+
+
+def test_rows_by_what_their_files_take(root):
+    (root / "results" / "t.csv").write_text(TIMES)
+    text = fill_pages.filled("<!-- filled: latency t -->\n<!-- /filled -->\n", root).splitlines()
+    assert "| sparsity | seeds | the model | dense (ms) | × `tflite` | × `tflite_sparse` |" in text
+    assert "| dense | 1 of 1 | 83.50 | 2.30 | 1.00 | – |" in text
+    assert "| block 1 by 4 90% | 1 of 1 | 83.00 | 2.20 | 0.99 | 1.90 |" in text

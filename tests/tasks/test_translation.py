@@ -1,6 +1,7 @@
 """Translation cells, end to end on files of Multi30k's layout, and what they refuse."""
 
 import csv
+import re
 
 import pytest
 
@@ -24,9 +25,9 @@ CELL = (
     "training.dense.epochs=4",
     "training.finetune.epochs=3",
     "export=keras",
-    "export.formats=[packed]",
+    "export.formats=[packed,tflite,tflite_sparse]",
 )
-SPARSE = ("sparsity=random", "sparsity.target=0.8", "sparsity.schedule.frequency=1")
+SPARSE = ("sparsity=random,block_1x4", "sparsity.target=0.8", "sparsity.schedule.frequency=1")
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,13 @@ def cells(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
     data = write_multi30k(folder / "data", 80)
     where = (f"dataset.data_dir={data}", f"dataset.cache_dir={folder / 'cache'}")
-    done = harness("run", *CELL, *SPARSE, *where, cwd=folder)
+    done = harness("run", *CELL, *SPARSE, *where, "export.latency=true", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")
 
 
 def test_scores_come_with_their_signatures(cells):
-    assert cells.keys() == {"dense", "random"}
+    assert cells.keys() == {"dense", "random", "block_1x4"}
     for run in cells.values():
         for name in ("bleu", "bleu_13a", "chrf"):
             assert 0 <= run.metrics[f"test/{name}"] <= 100
@@ -96,6 +97,7 @@ def test_a_model_in_mixed_precision_trained_by_tokens_is_translated_with(tmp_pat
     data = write_multi30k(tmp_path / "data", 80)
     where = (f"dataset.data_dir={data}", f"dataset.cache_dir={tmp_path / 'cache'}")
     options = ("sparsity=dense", "training.mixed_precision=true", "training.dense.epochs=1")
+    options += ("export.formats=[]",)
     by_tokens = ("dataset.batch_by=tokens", "training.batch_size=100")
     done = harness("run", *CELL, *where, *options, *by_tokens, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -106,6 +108,39 @@ def test_a_model_in_mixed_precision_trained_by_tokens_is_translated_with(tmp_pat
         assert len(list(csv.DictReader(file))) == 13
 
 
-def test_tflite_is_refused_before_anything_runs():
-    with pytest.raises(ConfigError, match=r"received tflite with dataset=multi30k.*export=k"):
-        compose([*CELL, "export.formats=[tflite]"])
+def test_files_of_two_graphs_translate_for_themselves(cells):
+    for run in cells.values():
+        found = run.metrics
+        assert not [tag for tag in run.tags if tag.startswith("harness.export.failed")]
+        for kind in ("tflite", "tflite_sparse"):
+            scored, perplexity = f"test_{kind}", found["test/perplexity"]
+            assert 0 <= found[f"{scored}/bleu"] <= 100
+            difference = found[f"{scored}/bleu"] - found["test/bleu"]
+            assert found[f"{scored}/bleu_difference"] == pytest.approx(difference, abs=1e-4)
+            assert found[f"{scored}/perplexity"] == pytest.approx(perplexity, rel=1e-3)
+    dense, sparse = (cells[name].metrics for name in ("dense", "random"))
+    assert sparse["size/tflite_gzip_bytes"] < dense["size/tflite_gzip_bytes"]
+
+
+def test_a_sentence_and_both_graphs_have_times_beside_the_dense_networks(cells):
+    for run in cells.values():
+        for kind in ("dense", "tflite", "tflite_sparse"):
+            for what in ("ms", "encode_ms", "step_ms", "step_speedup", "speedup"):
+                assert run.metrics[f"latency/{kind}_{what}"] > 0
+        words = run.metrics["latency/tflite_ms"] / run.metrics["latency/tflite_step_ms"]
+        assert words > 25 / 2, "of 25 words"
+    for name in ("random", "block_1x4"):
+        assert cells[name].tags["harness.latency.reference"] == "dense"
+
+
+def test_of_kernels_pruned_in_blocks_stock_kernels_skip_the_zeros(cells):
+    ran = cells["block_1x4"].tags["harness.latency.sparse"]
+    skipping = re.search(r"tflite_sparse: (?:[^;]*, )?(\d+) FULLY_CONNECTED", ran)
+    assert int(skipping[1]) >= 6, "of both graphs, in the encoder's loops, too"
+    assert cells["block_1x4"].metrics["sparsity/prunable"] == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["tflite_int8", "tflite_shrunk", "tflite_waveform"])
+def test_files_for_classifiers_are_refused_before_anything_runs(kind):
+    with pytest.raises(ConfigError, match=rf"received {kind} with dataset=multi30k.*export=k"):
+        compose([*CELL, f"export.formats=[{kind}]"])

@@ -7,16 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from harness.config import compose
 from harness.errors import TrackingError
-from harness.tracking import cell_run
+from harness.tracking import cell_run, outbox
 from harness.tracking.cell_run import CellRun
 from harness.tracking.runs import find_all
 from tests.tracking.test_runs import by_client_only
 
 CELL = "c" * 64
+DIGITS = {
+    "dataset": {
+        "name": "digits", "digest": "d" * 16, "source_type": "harness", "source": "{}",
+        "schema": "{}", "profile": "{}",
+    },
+    "tags": {"mlflow.data.context": "training"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,7 @@ def test_a_run_begins_with_what_it_is(run, config):
 
 def test_metrics_wait_until_a_batch_is_full(run, monkeypatch):
     monkeypatch.setattr(cell_run, "BATCH", 4)
+    monkeypatch.setattr(outbox, "BATCH", 4)
     run.log(1, {"a": 1.0, "b": 2.0, "c": 3.0})
     assert history(run, "a") == []
     run.log(2, {"a": 4.0})
@@ -91,16 +98,15 @@ def test_nothing_is_lost_over_many_batches(run):
 
 
 def test_a_batch_that_is_not_taken_stays_in_the_buffer(run, monkeypatch):
-    send = run._client.log_batch
     run.log(1, {"a": 1.0})
 
     def refuse(*args, **kwargs):
         raise ConnectionError
 
-    monkeypatch.setattr(run._client, "log_batch", refuse)
-    with pytest.raises(ConnectionError):
-        run.flush()
-    monkeypatch.setattr(run._client, "log_batch", send)
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "log_batch", refuse)
+        with pytest.raises(ConnectionError):
+            run.flush()
     run.flush()
     assert history(run, "a") == [(1, 1.0)]
 
@@ -166,14 +172,15 @@ def test_a_data_set_that_another_cell_has_just_logged_is_logged_again(run, monke
 
     calls = []
 
-    def send(run_id, datasets):
+    def send(client, run_id, datasets):
         calls.append((run_id, datasets))
         if len(calls) == 1:
             raise MlflowException("UNIQUE constraint failed: datasets.experiment_id")
 
-    monkeypatch.setattr(run._client, "log_inputs", send)
-    run.log_inputs(["digits"])
-    assert calls == [(run.run_id, ["digits"])] * 2
+    monkeypatch.setattr(MlflowClient, "log_inputs", send)
+    run.log_inputs([DIGITS])
+    assert [run_id for run_id, _ in calls] == [run.run_id] * 2
+    assert [given.dataset.name for _, (given,) in calls] == ["digits"] * 2
 
 
 def test_artifacts_come_back(run, tmp_path):
@@ -247,14 +254,12 @@ def test_where_there_is_no_store_nothing_is_finished_and_nothing_is_made(tmp_pat
 
 def test_eight_cells_log_a_new_data_set_at_once(config):
     """MLflow looks whether it is there, and adds it: of two at once one fails."""
-    dataset = Dataset("digits", "d" * 16, "harness", "{}", schema="{}", profile="{}")
-    given = DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
     cells = [CellRun.begin(config, f"{number:064d}", {}) for number in range(8)]
     together = threading.Barrier(len(cells))
 
     def log(run):
         together.wait()
-        run.log_inputs([given])
+        run.log_inputs([DIGITS])
 
     with ThreadPoolExecutor(len(cells)) as pool:
         list(pool.map(log, cells))

@@ -92,3 +92,12 @@ def test_a_process_that_shares_a_gpu_keeps_to_its_memory(monkeypatch, environmen
 def test_the_device_that_a_cell_was_given_is_told(monkeypatch, gpus, environment, told):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     assert devices.given(environment) == told
+
+
+@pytest.mark.parametrize(("seen", "warned"), [([], True), (["GPU:0"], False)])
+def test_a_driver_is_looked_for_only_where_no_gpu_is_seen(monkeypatch, seen, warned):
+    looked = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: seen)
+    monkeypatch.setattr(devices.gpus, "has_driver", lambda: looked.append(True) or True)
+    assert (devices.unseen() is not None) == bool(looked) == warned

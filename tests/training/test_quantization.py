@@ -112,7 +112,7 @@ def test_it_learns_and_so_does_its_file():
         phase, recipe = small.phase(30), small.recipe()
         loop.fit(model, small.data(), phase, recipe, seed=3, pruner=pruned(model))
     examples = next(small.data().train(40, 0).as_numpy_iterator())[0]
-    file = tflite.Runner(int8.convert(plain(model), examples))
+    file = tflite.opened(int8.convert(plain(model), examples))
     assert evaluate(model, small.data().test(10)).accuracy >= 0.9
     assert evaluate_function(file, small.data().test(10)).accuracy >= 0.9
 

@@ -6,7 +6,6 @@ the processes take turns, so that what else the machine does meets all alike.
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +110,7 @@ class _Child:
     """A process with one file, warm."""
 
     def __init__(self, path: Path, threads: int):
-        self.turns: list[list[float]] = []
+        self.turns: list[np.ndarray] = []
         self._name = path.name
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.export.timing.child", str(path), str(threads)],
@@ -123,7 +122,7 @@ class _Child:
         try:
             self.told = self._answer()
             self._count = 1
-            warm = float(np.min(self._run(_WARM_UP)))
+            warm = float(np.min(self._run(_WARM_UP).sum(axis=1)))
         except BaseException:
             self.end()
             raise
@@ -138,14 +137,15 @@ class _Child:
         self._process.kill()
         self._process.communicate()
 
-    def _run(self, count: int) -> list[float]:
+    def _run(self, count: int) -> np.ndarray:
+        """Milliseconds, [runs, parts of a run]."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{count}\n")
             self._process.stdin.flush()
         except OSError:
             pass  # it died: its answer says how
-        return list(self._answer())
+        return np.asarray(self._answer())
 
     def _answer(self) -> Any:
         """A line of JSON; remarks of the runtime before it are passed over."""
@@ -172,12 +172,14 @@ class _Child:
 
 
 def _timing(kind: str, threads: int, child: _Child) -> Timing:
-    times = [time for turn in child.turns for time in turn]
+    runs, told = np.concatenate(child.turns), child.told
+    times, counts = runs.sum(axis=1), told.get("parts", {})
     low, median, high = map(float, np.percentile(times, [25, 50, 75]))
-    rounds = [round(statistics.median(turn), 5) for turn in child.turns]
-    told = child.told
+    rounds = [round(float(np.median(turn.sum(axis=1))), 5) for turn in child.turns]
+    parts = dict(zip(counts, np.median(runs, axis=0) / [*counts.values()], strict=True))
     return Timing(
-        kind, threads, median, low, high, len(times), rounds, told["ops"], told["sparse"]
+        kind, threads, median, low, high, len(times), rounds, told["ops"], told["sparse"],
+        {name: round(float(each), 5) for name, each in parts.items()},
     )  # fmt: skip
 
 

@@ -24,12 +24,14 @@ _ARM = """\
 #   ./benchmark_arm.sh
 #   THREADS="1 4" ROUNDS=9 MASK=f0 ./benchmark_arm.sh    # MASK: the cores, as taskset has them
 #   TOOL=./benchmark_model ./benchmark_arm.sh            # one's own build instead of the nightly
+#   SIGNATURE=encode ./benchmark_arm.sh                  # another graph of files that have several
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 FILES=(@FILES@)
 THREADS="${THREADS:-1 4}" ROUNDS="${ROUNDS:-5}" MASK="${MASK:-}" TOOL="${TOOL:-benchmark_model}"
 URL=https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest/android_aarch64_benchmark_model
+SIGNATURE="${SIGNATURE:-@SIGNATURE@}"
 THERE=/data/local/tmp/sparsity_harness TIMES=benchmark_arm.csv
 
 [ -f "$TOOL" ] || curl --fail --location --output "$TOOL" "$URL"
@@ -42,7 +44,8 @@ run() { # FILE THREADS FLAG…
   local file=$1 threads=$2
   shift 2
   adb shell ${MASK:+taskset "$MASK"} "$THERE/benchmark_model" "--graph=$THERE/$file" \\
-    "--num_threads=$threads" --use_xnnpack=true "$@" </dev/null 2>&1
+    "--num_threads=$threads" --use_xnnpack=true ${SIGNATURE:+"--signature_to_run_for=$SIGNATURE"} \\
+    "$@" </dev/null 2>&1
 }
 
 echo "threads,round,file,ms" >"$TIMES"
@@ -116,12 +119,13 @@ done
 """
 
 
-def write(folder: Path, files: Mapping[str, Path]) -> list[str]:
+def write(folder: Path, files: Mapping[str, Path], signature: str = "") -> list[str]:
     """Writes the scripts that files can be timed by.
 
     Args:
         folder: takes the scripts; holds the files.
         files: format (or `DENSE`, …) -> file, the one first that others are compared with.
+        signature: the graph to be timed, of TensorFlow Lite files that have several.
 
     Returns:
         What to say: which scripts there are, and why another is not.
@@ -130,7 +134,7 @@ def write(folder: Path, files: Mapping[str, Path]) -> list[str]:
     given = next((files[kind].name for kind in _FOR_GPU if kind in files), None)
     told = []
     for name, text, wanted in (
-        (ARM, _arm(lite) if lite else None, "a TensorFlow Lite file, such as tflite"),
+        (ARM, _arm(lite, signature) if lite else None, "a TensorFlow Lite file, such as tflite"),
         (GPU, None if given is None else _gpu(given), f"one of {', '.join(_FOR_GPU)}"),
     ):
         path = folder / name
@@ -144,8 +148,9 @@ def write(folder: Path, files: Mapping[str, Path]) -> list[str]:
     return told
 
 
-def _arm(files: list[str]) -> str:
-    return _ARM.replace("@FILES@", " ".join(map(shlex.quote, files)))
+def _arm(files: list[str], signature: str) -> str:
+    text = _ARM.replace("@SIGNATURE@", signature)
+    return text.replace("@FILES@", " ".join(map(shlex.quote, files)))
 
 
 def _gpu(given: str) -> str:

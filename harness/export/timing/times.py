@@ -6,7 +6,7 @@ run (`harness.export.timing.latency`), round by round.
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,8 +15,9 @@ DENSE, DENSE_INT8 = "dense", "dense_int8"
 _OWN = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
 #: A file this much faster than the dense one gains something.
 GAIN = 1.05
-#: What is said of a sparse file that does not.
+#: What is said of a sparse file that does not: of one that is run dense, and of one that is not.
 NO_GAIN = "no gain: stock kernels do not skip these zeros"
+NO_GAIN_SPARSE = "no gain: kernels that skip these zeros are no faster here"
 BUSY = "BUSY MACHINE"
 
 
@@ -27,13 +28,15 @@ class Timing:
     Attributes:
         kind: the format, or `DENSE`, `DENSE_INT8`.
         threads: of the interpreter.
-        median_ms: of an example, batch 1.
+        median_ms: of an example, batch 1; of a translation model a sentence of 25 words to 25.
         low_ms: a quarter of the runs took no longer.
         high_ms: a quarter took longer.
         runs: how many there were.
         rounds: the median of each turn, milliseconds.
         ops: operations in the file, by name.
         sparse: those of them that take weights without their zeros.
+        parts: of a translation model, the median milliseconds of each graph: a sentence encoded
+            (`encode`), one step of its decoder (`step`).
     """
 
     kind: str
@@ -45,6 +48,7 @@ class Timing:
     rounds: Sequence[float]
     ops: Mapping[str, int]
     sparse: Mapping[str, int]
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def spread(self) -> float:
@@ -107,15 +111,27 @@ class Latency:
 
     def speedup(self, one: Timing) -> Speedup | None:
         """A file beside the reference with as many threads; None where that was not timed."""
-        for base in self.timings:
-            if (base.kind, base.threads) == (self.reference, one.threads):
-                factors = np.divide(base.rounds, one.rounds)
-                return Speedup(*map(float, np.percentile(factors, [50, 25, 75])))
-        return None
+        base = self._base(one)
+        if base is None:
+            return None
+        factors = np.divide(base.rounds, one.rounds)
+        return Speedup(*map(float, np.percentile(factors, [50, 25, 75])))
+
+    def _base(self, one: Timing) -> Timing | None:
+        """The reference with as many threads."""
+        wanted = self.reference, one.threads
+        return next((base for base in self.timings if (base.kind, base.threads) == wanted), None)
+
+    def _of_parts(self, one: Timing) -> dict[str, float]:
+        """How many times as fast as the reference's each graph of a translation model is."""
+        base = self._base(one)
+        found = {} if base is None else base.parts
+        return {part: found[part] / ms for part, ms in one.parts.items() if part in found}
 
     def metrics(self) -> dict[str, float]:
         """Milliseconds with quartiles, and factors: `latency/tflite_ms`, `…_speedup` and so on.
 
+        Of a translation model's graphs likewise: `latency/tflite_step_ms`, `…_step_speedup`.
         `all_threads_` stands in the names of those by all threads. The dense network's are
         `latency/dense_…`, whosever file that is.
         """
@@ -128,8 +144,11 @@ class Latency:
                     f"{prefix}low_ms": round(one.low_ms, 4),
                     f"{prefix}high_ms": round(one.high_ms, 4),
                 }
+                found |= {f"{prefix}{part}_ms": round(ms, 4) for part, ms in one.parts.items()}
                 if speedup is not None:
                     found[f"{prefix}speedup"] = round(speedup.median, 4)
+                for part, factor in self._of_parts(one).items():
+                    found[f"{prefix}{part}_speedup"] = round(factor, 4)
         return found
 
     def _dense_prefix(self, one: Timing) -> str:
@@ -164,9 +183,10 @@ class Latency:
 
     def _line(self, one: Timing) -> str:
         speedup = self.speedup(one)
-        notes = [f"sparse: {_counted(one.sparse)}"] if one.sparse else []
+        notes = [f"{part} {ms:.3f} ms" for part, ms in one.parts.items()]
+        notes += [f"sparse: {_counted(one.sparse)}"] if one.sparse else []
         if one.kind.endswith("_sparse") and speedup is not None and speedup.median < GAIN:
-            notes.append(NO_GAIN)
+            notes.append(NO_GAIN_SPARSE if one.sparse else NO_GAIN)
         threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
         times = f"{one.median_ms:.3f} ms ({one.low_ms:.3f}-{one.high_ms:.3f})"
         against = ""

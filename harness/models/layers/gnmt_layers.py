@@ -21,7 +21,7 @@ from harness.models.layers.recurrence import (
 )
 
 PAD, BOS, EOS = 0, 2, 3  # as every text data set has them
-_ABSENT = -1e4  # added to a score, leaves nothing of its weight; small enough for float16
+ABSENT = -1e4  # added to a score, leaves nothing of its weight; small enough for float16
 
 _register = keras.saving.register_keras_serializable(package="harness")
 
@@ -180,7 +180,7 @@ class Attention(keras.layers.Layer):
         """What to attend to: encoder outputs [time, batch, units] of source ids [batch, time]."""
         values = tf.transpose(values, [1, 0, 2])
         keys = times(values, _value(self.memory_kernel)) + _value(self.b)
-        bias = tf.where(source == PAD, tf.cast(_ABSENT, values.dtype), tf.cast(0, values.dtype))
+        bias = tf.where(source == PAD, tf.cast(ABSENT, values.dtype), tf.cast(0, values.dtype))
         return Memory(values, keys, bias)
 
     def direction(self) -> Any:

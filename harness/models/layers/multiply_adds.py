@@ -20,11 +20,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from harness.models.gnmt import WORDS
 from harness.models.layers.gnmt_layers import AtTokens, Decoder, Encoder, Lstm
 
 L = keras.layers
-#: Words of a sentence (either side), where a model takes any number of them.
-WORDS = 25
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from harness.pruning.pattern.base import MisfitError
 from harness.pruning.pattern.n_m import NM
 from harness.pruning.permutation.channel_graph import Binding, ChannelGraph, Space
 from harness.pruning.permutation.permutation_search import search_permutation
-from harness.pruning.same_function import difference, outputs_of, sample_for, tolerance
+from harness.pruning.same_function import all_outputs, difference, sample_for, tolerance
 from harness.pruning.scope.all_kernels import AllKernels
 from harness.pruning.scope.base import Scope
 
@@ -111,7 +111,7 @@ def permute_channels(
     """
     kernels = _checked(model, pattern, AllKernels() if scope is None else scope)
     inputs = sample_for(model) if sample is None else sample
-    before = outputs_of(model, inputs)
+    before = all_outputs(model, inputs)
     backup = model.get_weights()
 
     graph = ChannelGraph(model)
@@ -122,7 +122,7 @@ def permute_channels(
     ]
     kept_after = _kept(kernels, pattern)
 
-    worst = difference(before, outputs_of(model, inputs))
+    worst = difference(before, all_outputs(model, inputs))
     if not worst <= tolerance(model):
         model.set_weights(backup)
         raise PruningError(

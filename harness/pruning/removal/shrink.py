@@ -11,7 +11,7 @@ import numpy as np
 from harness.pruning.errors import PruningError
 from harness.pruning.permutation.channel_graph import Binding, Space
 from harness.pruning.removal.vanishing import GATES, VanishingGraph, kept_width
-from harness.pruning.same_function import difference, outputs_of, sample_for, tolerance
+from harness.pruning.same_function import all_outputs, difference, sample_for, tolerance
 
 #: What layers call the number of their channels.
 _WIDTHS = ("filters", "units", "output_dim")
@@ -80,7 +80,7 @@ def shrink(model: Any, sample: Any = None) -> Shrunk:
         )
     small = _narrower(model, graph, kept)
     inputs = sample_for(model) if sample is None else sample
-    worst = difference(outputs_of(model, inputs), outputs_of(small, inputs))
+    worst = difference(all_outputs(model, inputs), all_outputs(small, inputs))
     if not worst <= tolerance(model):
         raise PruningError(
             f"removing channels of model {model.name!r} changed its outputs by {worst:.2g} of "

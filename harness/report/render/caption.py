@@ -38,6 +38,7 @@ def sentences(table: Table) -> list[str]:
     ]
     if files := _files(table):
         parts.append(f"Bytes are of {files}.")
+    parts += _against(table)
     if any(entry.values.get("time/train_seconds") for entry in table.entries):
         parts.append(
             "Training is the seconds in a run's own steps: a sparse run's dense baseline is not "
@@ -118,6 +119,17 @@ def _files(table: Table) -> str:
     if len(models) < 2:
         return "".join(models)
     return ", of ".join(f"{file} ({', '.join(names)})" for file, names in models.items())
+
+
+def _against(table: Table) -> list[str]:
+    """Says what ratios are to that are not to the dense baseline's own value of the same metric."""
+    return [
+        f"{metric.ratio[0]}: than the dense baseline's float32 file by gzip, "
+        f"{', or else '.join(metrics.find(name).file for name in metric.against)}."
+        for metric in metrics.shown(metrics.SIZE)
+        if metric.ratio and metric.against
+        if any(metric.name in entry.reductions for entry in table.entries)
+    ]
 
 
 def _denominators(table: Table, metric: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.report.escape import escape_spreadsheet
 from harness.report.frame import to_frame
-from harness.report.layout import NOT_AVAILABLE, NOT_RUN
+from harness.report.grid import NOT_AVAILABLE, NOT_RUN
 from harness.report.tables import Table
 
 #: Columns of what is known of a row before it was run.

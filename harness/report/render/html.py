@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 import harness
 from harness.report.escape import escape_html
-from harness.report.layout import Column, Grid, grids
+from harness.report.grid import Column, Grid
+from harness.report.layout import grids
 from harness.report.notes import CONFLICT
 from harness.report.render.caption import sentences
 from harness.report.render.markdown import plot_title

@@ -2,7 +2,8 @@
 
 from harness.errors import one_line
 from harness.report.escape import escape_latex
-from harness.report.layout import Column, Grid, Place, grids
+from harness.report.grid import Column, Grid, Place
+from harness.report.layout import grids
 from harness.report.render.caption import caption
 from harness.report.tables import Table
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from harness.report.escape import escape_markdown, markdown_code
-from harness.report.layout import NOT_AVAILABLE, Grid, grids
+from harness.report.grid import NOT_AVAILABLE, Grid
+from harness.report.layout import grids
 from harness.report.published import Published
 from harness.report.render.caption import caption
 from harness.report.tables import Table

@@ -1,4 +1,4 @@
-"""Beam search over GNMT, in one graph, for a batch of sentences at once.
+"""Beam search, in one graph, for a batch of sentences at once, over GNMT or a file of it.
 
 Hypotheses are ranked by log-probability / ((5 + words) / 6) ** length penalty, the end of the
 sentence not counted among the words, those that ended and those that go on together, as
@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from harness.models.gnmt import Decoding
 from harness.models.layers.gnmt_layers import BOS, EOS, PAD
-from harness.models.layers.plain import plain
 from harness.models.layers.recurrence import Memory
+from harness.tasks.scores.steps import Steps
 
 SENTENCES = 32  # searched for at once; decides nothing but the pace
 _NEVER = -np.inf
@@ -37,17 +37,16 @@ class Translation(NamedTuple):
 
 
 def translate(
-    model: Any, decoding: Decoding, sources: Sequence[Sequence[int]]
+    steps: Steps, decoding: Decoding, sources: Sequence[Sequence[int]]
 ) -> list[Translation]:
     """The best translation of each sentence, by batches of about one length.
 
     Args:
-        model: from `harness.models.gnmt`; what is searched is its copy in float32, as `plain`
-            stores it, whatever it was trained in.
+        steps: of a model, or of a file (`harness.tasks.scores.steps`).
         decoding: beam, length penalty, longest translation.
         sources: ids of each sentence, without padding.
     """
-    search = Search(plain(model), decoding)
+    search = Search(steps, decoding)
     order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
     found: dict[int, Translation] = {}
     for first in range(0, len(order), SENTENCES):
@@ -111,18 +110,15 @@ class Search:
     """The search as one TensorFlow function, traced once for all lengths and batch sizes.
 
     Args:
-        model: from `harness.models.gnmt`, in float32.
+        steps: of what is searched.
         decoding: beam, length penalty, longest translation.
 
     Example:
-        >>> ids, lengths, scores, rows = Search(model, decoding)(source)
+        >>> ids, lengths, scores, rows = Search(ModelSteps(model), decoding)(source)
     """
 
-    def __init__(self, model: Any, decoding: Decoding):
-        layer = model.get_layer
-        self._embed_source, self._encoder = layer("source_embedding"), layer("encoder")
-        self._embed, self._decoder = layer("target_embedding"), layer("decoder")
-        self._projection = layer("projection")
+    def __init__(self, steps: Steps, decoding: Decoding):
+        self._steps = steps
         self._decoding, self._beam = decoding, decoding.beam
         signature = [tf.TensorSpec([None, None], tf.int32)]
         self._graph = tf.function(self._search, input_signature=signature, autograph=False)
@@ -169,8 +165,7 @@ class Search:
         return (*_spell(tree, best[1]), best[0], counts.stack())
 
     def _begin(self, source: Any) -> tuple[Memory, _Rows]:
-        values, *states = self._encoder(self._embed_source(source), source, training=False)
-        memory = self._decoder.attention.memory(values, source)
+        memory, states = self._steps.begin(source)
         batch = tf.shape(source)[0]
         zero = tf.zeros([batch], tf.int32)
         return memory, _Rows(
@@ -189,13 +184,13 @@ class Search:
         """Lets every row say one more word, or end."""
         beam, width = self._beam, self._beam + 3
         sentence = tf.gather(beams.sentence, rows.group)
-        said, states, context = self._decoder.step(
-            self._embed.look_up(rows.word),
+        logits, states, context = self._steps.step(
+            rows.word,
             Memory(*(tf.gather(part, sentence) for part in memory)),
             rows.states,
             rows.context,
         )
-        words, going, ending = self._continuations(said)
+        words, going, ending = self._continuations(logits)
         going, ending = going + rows.logp[:, tf.newaxis], ending + rows.logp
         scores = tf.concat(
             [going / self._penalty(t + 1), ending[:, tf.newaxis] / self._penalty(t)], axis=1
@@ -252,13 +247,12 @@ class Search:
         beams = _Beams(*(tf.boolean_mask(x, alive) for x in (beams.sentence, final, at)))
         return rows, beams, tree, best
 
-    def _continuations(self, said: Any) -> tuple[Any, Any, Any]:
+    def _continuations(self, logits: Any) -> tuple[Any, Any, Any]:
         """The likeliest words after each row, and how likely they and the end are.
 
         One more than the beam, for the end of the sentence may be among them: it competes with
         another penalty.
         """
-        logits = tf.cast(tf.matmul(said, tf.convert_to_tensor(self._projection.kernel)), tf.float32)
         total = tf.reduce_logsumexp(logits, axis=-1)
         largest, words = tf.math.top_k(logits, self._beam + 1)
         going = tf.where(words == EOS, _NEVER, largest - total[:, tf.newaxis])

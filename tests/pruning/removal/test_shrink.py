@@ -10,7 +10,7 @@ from harness.models import MODELS, build
 from harness.models.layers.multiply_adds import count
 from harness.models.layers.plain import plain
 from harness.pruning import OneShot, Pruner, PruningError, TiedChannels, shrink
-from harness.pruning.same_function import difference, outputs_of
+from harness.pruning.same_function import all_outputs, difference
 
 L = keras.layers
 SMALL = {
@@ -59,7 +59,7 @@ def test_every_model_becomes_smaller_and_does_what_it_did(name):
     before = [value.copy() for value in model.get_weights()]
     inputs = inputs_of(model)
     found = shrink(model, inputs)
-    assert difference(outputs_of(model, inputs), outputs_of(found.model, inputs)) < 1e-4
+    assert difference(all_outputs(model, inputs), all_outputs(found.model, inputs)) < 1e-4
     assert found.removed == pytest.approx(0.4 * found.channels, rel=0.05)
     assert found.parameters == model.count_params()
     assert found.model.count_params() < 0.75 * found.parameters
@@ -77,7 +77,7 @@ def test_what_is_saved_loads_as_an_ordinary_model(tmp_path):
     small.save(tmp_path / "small.keras")
     again = keras.saving.load_model(tmp_path / "small.keras")
     inputs = inputs_of(model)
-    np.testing.assert_array_equal(outputs_of(again, inputs)[0], outputs_of(small, inputs)[0])
+    np.testing.assert_array_equal(all_outputs(again, inputs)[0], all_outputs(small, inputs)[0])
 
 
 # --- graphs of all kinds ----------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_any_graph_does_what_it_did(drawn):
     inputs = inputs_of(model)
     found = shrink(model, inputs)
     assert found.removed > 0
-    assert difference(outputs_of(model, inputs), outputs_of(found.model, inputs)) < 1e-4
+    assert difference(all_outputs(model, inputs), all_outputs(found.model, inputs)) < 1e-4
 
 
 def test_channels_that_nothing_reads_go_and_take_others_with_them():

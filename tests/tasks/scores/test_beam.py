@@ -5,6 +5,7 @@ import pytest
 
 from harness.models.gnmt import Decoding
 from harness.tasks.scores.beam import Search, translate
+from harness.tasks.scores.steps import ModelSteps
 from tests.models.gnmt_reference import EOS, Reference
 from tests.models.test_gnmt import padded, sentences, small
 
@@ -29,7 +30,7 @@ def test_finds_what_the_reference_finds(beam, penalty, ratio):
     sources = sentences(12, seed=4)
     lengths = set()
     for model in (small(3), brief(small(3))):
-        found = translate(model, Decoding(beam, penalty, ratio), sources)
+        found = translate(ModelSteps(model), Decoding(beam, penalty, ratio), sources)
         reference = Reference(model, 3)
         for source, ours in zip(sources, found, strict=True):
             words, score = reference.search(source, beam, penalty, ratio)
@@ -43,18 +44,20 @@ def test_finds_what_the_reference_finds(beam, penalty, ratio):
 def test_the_batch_does_not_matter():
     model, decoding = small(2), Decoding(beam=3)
     sources = sentences(9, seed=5)
-    together = translate(model, decoding, sources)
-    apart = translate(model, decoding, sources[:1]) + translate(model, decoding, sources[1:])
+    together = translate(ModelSteps(model), decoding, sources)
+    apart = translate(ModelSteps(model), decoding, sources[:1]) + translate(
+        ModelSteps(model), decoding, sources[1:]
+    )
     assert [one.ids for one in apart] == [one.ids for one in together]
     for one, other in zip(apart, together, strict=True):
         assert one.score == pytest.approx(other.score, rel=1e-4)
-    assert translate(model, decoding, []) == []
+    assert translate(ModelSteps(model), decoding, []) == []
 
 
 def test_what_has_ended_costs_nothing():
     """The model runs on the hypotheses that are left, and on no more because of others."""
     model, beam, sources = brief(small(3)), 6, sentences(8, seed=4)
-    search = Search(model, Decoding(beam=beam))
+    search = Search(ModelSteps(model), Decoding(beam=beam))
     rows = np.asarray(search(padded(sources, 6))[-1])
     alone = [np.asarray(search(padded([source], 6))[-1]) for source in sources]
     for one, source in zip(alone, sources, strict=True):

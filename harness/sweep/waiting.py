@@ -1,0 +1,71 @@
+"""What waits for a store, seen from the commands: delivered first, delivered last, and told of."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+
+from harness.cell import delivery
+from harness.cell.cell import Cell
+from harness.cell.delivery import Left
+from harness.errors import WAITING
+from harness.tracking import store
+
+
+def deliver(console: Console, cells: Sequence[Cell]) -> list[Left]:
+    """Delivers what waits in the work folders of cells for their store; says how that went."""
+    tracking = cells[0].config.tracking
+    work_dirs = [cell.config.work_dir for cell in cells]
+    if not any(delivery.journals(work_dir, tracking.uri) for work_dir in set(work_dirs)):
+        return []
+    with console.status("delivering what has waited"):
+        left = delivery.deliver(work_dirs, of=tracking.uri, done=lambda name: say(console, name))
+    tell(console, left)
+    return left
+
+
+def deliver_first(console: Console, cells: Sequence[Cell]) -> None:
+    """Delivers what earlier commands left, so that no cell of it is run again.
+
+    Raises:
+        TrackingError: the store does not answer, so nothing is begun.
+    """
+    store.check(cells[0].config.tracking.uri)
+    deliver(console, cells)
+
+
+def deliver_all(console: Console, work_dir: str, uri: str | None) -> int:
+    """What `harness deliver` does.
+
+    Args:
+        console: takes a line a cell.
+        work_dir: the work folder.
+        uri: the store's address, if it has another one now.
+
+    Returns:
+        The exit code: 0 all delivered, 3 something still waits.
+    """
+    if not delivery.journals(work_dir):
+        console.print(f"Nothing waits in {work_dir}.", markup=False, soft_wrap=True)
+        return 0
+    left = delivery.deliver([work_dir], to=uri, done=lambda name: say(console, name))
+    tell(console, left)
+    return WAITING if delivery.journals(work_dir) else 0
+
+
+def tell_of(console: Console, cells: Sequence[Cell], reason: str) -> None:
+    """Says what waits, where nothing is delivered any more."""
+    uri = cells[0].config.tracking.uri
+    for work_dir in dict.fromkeys(cell.config.work_dir for cell in cells):
+        for journal in delivery.journals(work_dir, uri):
+            tell(console, [Left(journal.about()["name"], journal.folder, reason, True)])
+
+
+def say(console: Console, name: str) -> None:
+    """A cell whose journal its store has taken."""
+    console.print(f"delivered: {name}", markup=False, soft_wrap=True)
+
+
+def tell(console: Console, left: Iterable[Left]) -> None:
+    """A line for each cell that could not be delivered."""
+    for one in left:
+        console.print(f"not delivered: {one}", markup=False, soft_wrap=True)

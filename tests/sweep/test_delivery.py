@@ -1,0 +1,202 @@
+"""Stores that go away under a sweep: it goes on, nothing is lost, and nothing is there twice."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from harness.cell import delivery
+from harness.errors import WAITING
+from tests.conftest import SWEEP
+from tests.runs import Run, assert_same_numbers, assert_same_weights, by_sparsity, locked, runs
+from tests.servers import Server
+from tests.settings import TINY, command, environment, harness
+
+SECONDS = 300.0
+
+
+def has_loaded_data(database: Path, seed: str = "1") -> bool:
+    """Whether a cell is about to build its model and train."""
+    query = """
+        SELECT count(*) FROM tags JOIN params USING (run_uuid)
+        WHERE tags.key = 'harness.data' AND params.key = 'seed' AND params.value = ?
+    """
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+            return bool(db.execute(query, (seed,)).fetchone()[0])
+    except sqlite3.OperationalError:  # not all tables are made
+        return False
+
+
+def has_points(database: Path) -> bool:
+    """Whether a cell has told of its training."""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+            query = "SELECT count(*) FROM metrics WHERE key = 'train/loss'"
+            return bool(db.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
+        return False
+
+
+def finished_waiting(folder: Path) -> int:
+    """How many cells have ended with all that they wrote on disk."""
+    return sum(one.is_finished() for one in delivery.journals(str(folder / "work")))
+
+
+def wait_for(found: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not found():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def then(found: Callable[[], object], act: Callable[[], object]) -> threading.Thread:
+    """Acts as soon as something is so, while the test goes on."""
+
+    def watch() -> None:
+        wait_for(found)
+        act()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    return watching
+
+
+def assert_as_undisturbed(found: dict[str, Run], undisturbed: dict[str, Run]) -> None:
+    assert found.keys() == undisturbed.keys()
+    for name, run in found.items():
+        assert run.status == "FINISHED"
+        assert run.tags["harness.complete"] == "true"
+        assert_same_numbers(run, undisturbed[name])
+        assert_same_weights(run, undisturbed[name])
+        assert run.files() == undisturbed[name].files()
+        for key in run.metrics:
+            steps = [step for step, _ in run.history(key)]
+            assert len(steps) == len(set(steps)), f"{name}: {key} has steps twice"
+        model = run.path("model/MLmodel").read_text()
+        assert run.id in model, "a run's model names its run"
+    assert found["random"].tags["harness.dense_run_id"] == found["dense"].id
+
+
+@pytest.fixture
+def server(tmp_path):
+    made = Server(tmp_path).start()
+    yield made
+    made.kill()
+
+
+def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
+    """The sweep trains on and ends; what waits goes to where the server is later."""
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    monkeypatch.setenv("HARNESS_PATIENCE", "1")
+    killing = then(lambda: has_loaded_data(tmp_path / "server.db"), server.kill)
+    done = harness("sweep", "tiny.yaml", f"tracking.uri={server.uri}", cwd=tmp_path)
+    killing.join()
+    assert (done.returncode, done.stderr) == (WAITING, ""), done.stdout
+    said = [line for line in done.stdout.splitlines() if "does not answer" in line]
+    where = "training goes on, and what it logs waits in"
+    assert [where in line for line in said] == [True, False], "once, for all cells"
+    assert said[1].endswith("does not answer; waiting for it")
+    assert done.stdout.count("✓") == 3
+    waiting = [line for line in done.stdout.splitlines() if line.startswith("not delivered: ")]
+    assert len(waiting) == 3
+    for line in waiting:
+        assert f"/journal (the store {server.uri} does not answer); to deliver it: " in line
+        assert line.endswith(": harness deliver work")
+    assert finished_waiting(tmp_path) == 3
+
+    refused = harness("sweep", "tiny.yaml", f"tracking.uri={server.uri}", cwd=tmp_path)
+    assert refused.returncode == 2, "it is away from the start"
+    assert "no MLflow server answers" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+    later = Server(tmp_path).start()
+    try:
+        delivered = harness("deliver", "--uri", later.uri, cwd=tmp_path)
+        assert (delivered.returncode, delivered.stderr) == (0, ""), delivered.stdout
+        names = [line for line in delivered.stdout.splitlines() if line.startswith("delivered: ")]
+        assert [name.split(" · ")[1] for name in names] == ["dense", "random 75%", "2 by 4"]
+        assert_as_undisturbed(by_sparsity(later.uri), by_sparsity(swept.uri))
+        assert not list((tmp_path / "work" / "cells").iterdir())
+        again = harness("deliver", cwd=tmp_path)
+        assert (again.returncode, again.stdout.strip()) == (0, "Nothing waits in work.")
+    finally:
+        later.kill()
+
+
+def test_killed_while_things_wait_for_a_locked_store(swept, tmp_path):
+    """The same command delivers what the killed one left, and runs what it had not."""
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    process = subprocess.Popen(
+        command("sweep", "tiny.yaml"), cwd=tmp_path, env=environment(), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    wait_for(lambda: has_loaded_data(tmp_path / "mlflow.db"))
+    with locked(uri):
+        wait_for(lambda: finished_waiting(tmp_path) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
+        os.killpg(process.pid, signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+    assert "does not answer; training goes on" in out
+    done = harness("sweep", "tiny.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "delivered: mnist_cnn · dense" in done.stdout
+    assert "1 of 3 cells are finished already" in done.stdout, "the dense one is not run again"
+    assert_as_undisturbed(by_sparsity(uri), by_sparsity(swept.uri))
+    (parent,) = runs(uri, "sweep")
+    assert parent.status == "FINISHED"
+    assert not list((tmp_path / "work" / "cells").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [25, 50])
+def test_a_store_locked_for_long_in_mid_sweep(swept, tmp_path, seconds):
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+    def lock() -> None:
+        with locked(uri):
+            time.sleep(seconds)
+
+    locking = then(lambda: has_loaded_data(tmp_path / "mlflow.db"), lock)
+    done = harness("sweep", "tiny.yaml", cwd=tmp_path)
+    locking.join()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "training goes on, and what it logs waits in" in done.stdout
+    assert "not delivered" not in done.stdout
+    assert_as_undisturbed(by_sparsity(uri), by_sparsity(swept.uri))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
+    """A cell of some minutes, of which its store is away for one."""
+    cell = (*TINY, "training.dense.steps=4000", "training.log_every=5", "export.formats=[]")
+    (tmp_path / "undisturbed").mkdir()
+    whole = harness("run", *cell, cwd=tmp_path / "undisturbed")
+    assert whole.returncode == 0, whole.stdout
+
+    def restart() -> None:
+        server.kill()
+        time.sleep(60)
+        server.start()
+
+    restarting = then(lambda: has_points(tmp_path / "server.db"), restart)
+    done = harness("run", *cell, f"tracking.uri={server.uri}", cwd=tmp_path)
+    restarting.join()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "does not answer; training goes on" in done.stdout
+    undisturbed = by_sparsity(f"sqlite:///{tmp_path / 'undisturbed' / 'mlflow.db'}")
+    (run,) = runs(server.uri)
+    assert run.status == "FINISHED"
+    assert_same_numbers(run, undisturbed["dense"])
+    assert_same_weights(run, undisturbed["dense"])
+    steps = [one.step for one in run.client.get_metric_history(run.id, "train/loss")]
+    assert steps == list(range(5, 4001, 5)), "in order, each once"
