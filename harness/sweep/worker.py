@@ -28,7 +28,7 @@ from harness.errors import FULL, HarnessError, full
 from harness.sweep.scratch import folder
 
 #: What the server imports before its first fork.
-PRELOAD = ("harness.cell.preloaded",)
+PRELOAD = ("harness.cell.preloaded", "harness.cell.stages", "harness.cell.shipping", __name__)
 #: Seconds that a job gets to checkpoint and tidy up before it is killed: `docker stop` kills
 #: all of them after 10.
 STOP_SECONDS = 8.0
