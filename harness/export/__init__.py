@@ -66,7 +66,10 @@ def export(
     path = directory / keras_file.FILE
     failures: list[Failure] = []
     # each is weighed while the next one is converted
-    with settled(shipped, given.inputs, *given.more.values()), size.Scales() as scales:
+    with (
+        settled(shipped, given.inputs, *given.more.values()),
+        size.Scales(options.compress) as scales,
+    ):
         on_format(_KERAS)
         compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
         made: list[Any] = [(_KERAS, path, scales.weigh(path), compared, {})]

@@ -13,6 +13,7 @@ from harness.cell.lock import is_held
 from harness.cell.stages import close_abandoned, run_cell
 from harness.errors import FULL, HarnessError, full
 from harness.sweep import worker
+from harness.sweep.cores import Cores
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.sweep.trailing import Trailing
@@ -51,8 +52,8 @@ def execute(
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
-    On CPUs a cell that has been trained and evaluated lets the next one start while its files
-    are written and weighed.
+    On CPUs cells that train at once share the cores out among them, and one that has been trained
+    and evaluated lets the next one start while its files are written and weighed.
 
     Args:
         cells: in an order in which they can run.
@@ -72,7 +73,8 @@ def execute(
     waiting = [cell for cell in cells if cell.id not in finished]
     not_before: dict[str, float] = {}
     running: dict[int, tuple[worker.Job, Cell, Place]] = {}
-    devices, starved, trailing = devices or Devices(), Starved(), Trailing(jobs)
+    devices, cores = devices or Devices(), Cores()
+    starved, trailing = Starved(), Trailing(jobs)
     try:
         while waiting or running:
             _refuse_orphans(waiting, outcomes, listener)
@@ -97,7 +99,7 @@ def execute(
                     waiting.insert(0, cell)
                     break
                 listener.started(cell)
-                given = place.environment()
+                given = place.environment() if place.gpus else cores.environment()
                 try:
                     job = worker.start(run, (cell, parent_run), log_path(cell), given)
                 except OSError as error:  # its folders cannot be written; others have their own
@@ -109,6 +111,10 @@ def execute(
             if not running:
                 time.sleep(0.1)
                 continue
+            train = [each for each in running.values() if trailing.trains(each[1])]
+            cores.share([job.process.pid for job, _, place in train if not place.gpus])
+            if train:
+                trailing.give_way()
             for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
                 _, cell, place = running[id(job)]
                 if isinstance(news, dict):

@@ -52,7 +52,7 @@ def launch(
 
     Args:
         configs: validated configs with the overrides that composed them.
-        jobs: cells at once; None for as many as the GPUs hold.
+        jobs: cells at once; None for as many as the GPUs hold, or suit the cores.
         per_device: cells at once on each GPU.
         further: whether to end with what to do next.
         program: what takes the overrides, if not `harness run`.
