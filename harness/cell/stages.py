@@ -19,7 +19,7 @@ from harness.cell.lock import held
 from harness.config import Config, is_dense
 from harness.config.identity import FORMAT
 from harness.errors import HarnessError
-from harness.tracking import artifacts, away, cell_run, describe, inputs, store
+from harness.tracking import artifacts, away, cell_run, describe, inputs
 from harness.tracking.cell_run import CellRun
 from harness.tracking.dense import dense_run
 from harness.training.options import TrainingOptions
@@ -50,7 +50,6 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         Busy: another process holds the cell's lock.
         HarnessError: input that can only be refused now.
     """
-    tracking = cell.config.tracking
     away.tell = lambda line: emit({"kind": "warning", "text": line})
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
@@ -61,10 +60,7 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
                 delivery.send(waiting)
         if waiting.is_finished():
             return {"run_id": waiting.about().get("run"), "metrics": {}, "waits": True}
-        answers = store.answers(tracking.uri)
-        if answers:
-            _deliver_others(cell)
-        finished = cell_run.find_finished(tracking, cell.id) if answers else None
+        answers, finished = _ask(cell)
         if finished:
             tidy(cell)
             return {"run_id": finished, "metrics": {}}
@@ -100,10 +96,23 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     return value if delivered else {**value, "waits": True}
 
 
+def _ask(cell: Cell) -> tuple[bool, str | None]:
+    """Whether the store answers now, and the run of the cell if it is finished already."""
+    with suppress(away.AwayError), away.patience(0):
+        _deliver_others(cell)
+        return True, cell_run.find_finished(cell.config.tracking, cell.id)
+    return False, None
+
+
 def _deliver_others(cell: Cell) -> None:
-    """Delivers what other cells left, before this one's: a sparse run names its dense one."""
-    with away.patience(0):
-        delivery.deliver([cell.config.work_dir], of=cell.config.tracking.uri)
+    """Delivers what other cells left, before this one's: a sparse run names its dense one.
+
+    Raises:
+        AwayError: the store does not answer.
+    """
+    tracking = cell.config.tracking
+    if any(one.away for one in delivery.deliver([cell.config.work_dir], of=tracking.uri)):
+        raise away.AwayError(f"the store {tracking.uri} does not answer")
 
 
 def tidy(cell: Cell) -> None:

@@ -193,17 +193,6 @@ def read_only(database: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def answers(uri: str) -> bool:
-    """Whether a store is there, and takes what is written to it, at this moment."""
-    try:
-        require_answer(uri)
-    except Exception as error:
-        if not away.is_away(error):
-            raise
-        return False
-    return True
-
-
 def require_answer(uri: str, *, writing: bool = True, seconds: float = SERVER_TIMEOUT) -> None:
     """Finds out within seconds whether a store is there: MLflow's own tries take far longer.
 
