@@ -11,7 +11,7 @@ from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Outcome
 from harness.cell.lock import is_held
 from harness.cell.stages import close_abandoned, run_cell
-from harness.errors import HarnessError
+from harness.errors import FULL, HarnessError, full
 from harness.sweep import worker
 from harness.sweep.cores import Cores
 from harness.sweep.gpu_places import Devices, Place
@@ -100,7 +100,13 @@ def execute(
                     break
                 listener.started(cell)
                 given = place.environment() if place.gpus else cores.environment()
-                job = worker.start(run, (cell, parent_run), log_path(cell), given)
+                try:
+                    job = worker.start(run, (cell, parent_run), log_path(cell), given)
+                except OSError as error:  # its folders cannot be written; others have their own
+                    devices.give_back(place)
+                    outcomes[cell.id] = Outcome("failed", message=_line_of(error))
+                    listener.ended(cell, outcomes[cell.id])
+                    continue
                 running[id(job)] = (job, cell, place)
             if not running:
                 time.sleep(0.1)
@@ -149,6 +155,10 @@ def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:
     """
     with suppress(HarnessError), away.patience(0), store.told(cell.config.tracking.uri):
         close_abandoned(cell, reason, status)
+
+
+def _line_of(error: OSError) -> str:
+    return full(error) if error.errno in FULL else f"{type(error).__name__}: {error}"
 
 
 def _ended_elsewhere(cell: Cell) -> Outcome | None:

@@ -143,7 +143,7 @@ class Outbox:
             if not self._away_until:
                 away.tell(
                     f"the store {self.uri} does not answer; training goes on, and what it logs "
-                    f"waits in {self._journal.folder}"
+                    f"waits in {self._journal.folder.parents[1]}"
                 )
             self._away_until = time.monotonic() + AWAY_SECONDS
         else:

@@ -12,6 +12,7 @@ from harness.models.layers.standard import BatchNorm, Conv2D, Dropout
 from harness.pruning import OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
+from harness.training.optimizer.adam import AdamOptions
 from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import StrategyOptions
 from harness.training.replicated import by_whole_gradients
@@ -65,8 +66,8 @@ def train(config, checkpoint=None, stop_at=None):
 def pruned(config, mixed=False, parts=None):
     """History and weights of the image net, pruned: on the way in float64, or mixed, at its start.
 
-    By SGD: Adam's first steps are as long whatever the gradient, and of one that is nearly zero
-    a rounding decides the way. So it would which of two weights a later mask keeps.
+    In mixed precision a rounding would decide which of two weights a later mask keeps. In parts by
+    SGD, clipped at each step: Adam's steps are as long whatever the gradient is divided by.
     """
     keras.config.set_floatx("float32" if mixed else "float64")  # of losses
     seeds.seed_everything(4)
@@ -77,7 +78,9 @@ def pruned(config, mixed=False, parts=None):
         pruner = Pruner(Unstructured(), OneShot(0.5) if mixed else gradual).attach(model)
         untrained = model.get_weights()
         phase = small.phase(epochs=1 if mixed else 2)
-        phase.optimizer = SGDOptions(learning_rate=0.3, clip_norm=0.5)
+        phase.optimizer = AdamOptions(learning_rate=0.02)
+        if parts is not None:
+            phase.optimizer = SGDOptions(learning_rate=0.3, clip_norm=0.5)
         training = small.recipe(l2=1e-3, gradient_accumulation=parts)
         result = loop.fit(model, small.data(), phase, training, seed=6, pruner=pruner)
     return result.history, model.get_weights(), difference(model.get_weights(), untrained)
@@ -172,4 +175,5 @@ def after(optimizer, gradients):
     tf.function(lambda: distribution.run(update))()
     copies = distribution.experimental_local_results(weight.value)
     scale = getattr(optimizer, "dynamic_scale", None)
-    return [copy.numpy().tolist() for copy in copies], None if scale is None else float(scale)
+    scale = None if scale is None else float(tf.convert_to_tensor(scale.value))
+    return [copy.numpy().tolist() for copy in copies], scale

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.data.base import ArrayData, Split
 from harness.models import MODELS, build
@@ -19,6 +20,7 @@ from harness.models.layers.standard import BatchNorm, Dropout
 from harness.pruning import NM, OneShot, Polynomial, Pruner, Unstructured
 from harness.training import loop, recipe, seeds, strategy
 from harness.training.checkpoint import Checkpoint
+from harness.training.optimizer.adam import AdamOptions
 from harness.training.optimizer.sgd import SGDOptions
 from harness.training.options import StrategyOptions
 from harness.training.requests import Requests
@@ -109,12 +111,16 @@ def main(
             pruner.attach(model)
         short = exact and model_kind != "small"
         phase = small.phase(epochs=None, steps=3) if short else small.phase(epochs=2)
-        phase.optimizer = SGDOptions(learning_rate=1e-3 if short else 1e-2, clip_norm=0.5)
+        phase.optimizer = AdamOptions(learning_rate=1e-3 if short else 1e-2)
+        if parts is not None:
+            phase.optimizer = SGDOptions(learning_rate=0.3, clip_norm=0.5)
         chief = strategy.is_chief(config)
         checkpoint = folder and Checkpoint(folder / "state.npz", writes=chief)
         asked = None
         if ask_at is not None and not chief:
-            asked = Asked(ask_at, lambda: int(np.asarray(model.optimizer.iterations)))
+            asked = Asked(
+                ask_at, lambda: int(tf.convert_to_tensor(model.optimizer.iterations.value))
+            )
         try:
             result = loop.fit(
                 model, photographs(), phase, small.recipe(l2=1e-3, gradient_accumulation=parts),
