@@ -30,6 +30,10 @@ def fail(emit):
     raise RuntimeError("it went wrong\nand further down")
 
 
+def fill(emit):
+    Path("/dev/full").write_text("a checkpoint")
+
+
 def refuse(emit):
     raise ConfigError("key: received x; accepted: y")
 

@@ -20,7 +20,7 @@ BATCH = 500
 #: Seconds until a store that was away is tried again, while a cell trains.
 AWAY_SECONDS = 10.0
 #: Seconds for which a store that answered is not asked again.
-_FRESH_SECONDS = 2.0
+_FRESH_SECONDS = 0.5
 #: Seconds that it has to answer in: at first, and while it is away, for training stands still.
 _FIRST, _AGAIN = 3.0, 1.0
 #: Key, value, time in milliseconds, step.
