@@ -71,7 +71,7 @@ def ratios(quick: bool = False) -> dict[float, float]:
 
     Raises:
         ExportError: a file gives other outputs than its model, does not run, or no operation of it
-            takes weights without their zeros (those inside the LSTMs' loops are not listed).
+            takes weights without their zeros.
     """
     units, outputs = _SMALL if quick else _FULL
     examples = np.random.default_rng(0).normal(size=(2, STEPS, units)).astype(np.float32)

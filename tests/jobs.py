@@ -30,6 +30,10 @@ def fail(emit):
     raise RuntimeError("it went wrong\nand further down")
 
 
+def fill(emit):
+    Path("/dev/full").write_text("a checkpoint")
+
+
 def refuse(emit):
     raise ConfigError("key: received x; accepted: y")
 
@@ -157,3 +161,18 @@ def tell_devices(cell, parent_run, emit):
     time.sleep(0.5)  # long enough for the others to start meanwhile
     told = {name: os.environ.get(name) for name in names}
     return {"run_id": cell.name, "told": told, "looked": looked}
+
+
+def tell_cores(cell, parent_run, emit):
+    """The cores that the cell's process has, once they are others or all are the last one's."""
+    folder = Path(cell.config.work_dir)
+    with (folder / "begun").open("a") as file:
+        file.write(f"{cell.name}\n")
+    usable, last = os.cpu_count(), _begun(folder).index(cell.name) == 2
+    end = time.time() + 20
+    while (len(os.sched_getaffinity(0)) == usable) != last and time.time() < end:
+        time.sleep(0.02)
+    told = sorted(os.sched_getaffinity(0))
+    time.sleep(0.5)  # long enough for the other to look, too
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return {"run_id": cell.name, "cores": told, "threads": [os.environ.get(n) for n in names]}

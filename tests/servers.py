@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import suppress
@@ -40,7 +41,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> "Server":
-        words = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        words = [sys.executable, "-m", "mlflow", "server"]
+        words += ["--host", "127.0.0.1", "--port", str(self.port)]
         words += ["--backend-store-uri", self._backend, "--workers", "1", "--serve-artifacts"]
         words += ["--artifacts-destination", (self._folder / "artifacts").as_uri()]
         with (self._folder / "server.txt").open("ab") as log:

@@ -94,7 +94,9 @@ def deliver(
             except Timeout:
                 continue
             except HarnessError as error:
-                left.append(Left(name, journal.folder, str(error), away.is_away(error)))
+                gone = away.is_away(error)
+                reason = f"the store {uri} does not answer" if gone else str(error)
+                left.append(Left(name, journal.folder, reason, gone))
     return left
 
 

@@ -37,7 +37,7 @@ def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> s
         rows.append(
             [
                 kind,
-                *(f"{size:,.0f}" for size in sizes),
+                *("-" if size is None else f"{size:,.0f}" for size in found),
                 "-" if against is None else f"{against / min(sizes):.2f}×",
                 f"{min(sizes) / bound:.2f}",
                 "-" if score is None else f"{score:.4f}",

@@ -53,7 +53,9 @@ def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
     found: dict[str, float] = {}
     for artifact in artifacts:
         for field in dataclasses.fields(artifact.size):
-            found[metrics.size(artifact.kind, field.name)] = getattr(artifact.size, field.name)
+            length = getattr(artifact.size, field.name)
+            if length is not None:
+                found[metrics.size(artifact.kind, field.name)] = length
         for name, value in artifact.details.items():
             found[metrics.size(artifact.kind, name)] = value
         compared = artifact.compared

@@ -62,6 +62,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if waiting.is_finished():
             return {"run_id": waiting.about().get("run"), "metrics": {}, "waits": True}
         answers = store.answers(tracking.uri)
+        if answers:
+            _deliver_others(cell)
         finished = cell_run.find_finished(tracking, cell.id) if answers else None
         if finished:
             tidy(cell)
@@ -100,7 +102,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
 
 def _deliver_others(cell: Cell) -> None:
     """Delivers what other cells left, before this one's: a sparse run names its dense one."""
-    delivery.deliver([cell.config.work_dir], of=cell.config.tracking.uri)
+    with away.patience(0):
+        delivery.deliver([cell.config.work_dir], of=cell.config.tracking.uri)
 
 
 def tidy(cell: Cell) -> None:

@@ -74,7 +74,8 @@ def jobs(parser: argparse.ArgumentParser) -> None:
         type=_at_once,
         default=1,
         metavar="N",
-        help="cells at once, each on a GPU of its own if there are any; auto: one a GPU",
+        help="cells at once, each on a GPU of its own if there are any, or on its share of the"
+        " cores; auto: one a GPU, or two, or one for every four cores",
     )
     parser.add_argument(
         "--jobs-per-device",

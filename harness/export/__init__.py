@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 _KERAS = "keras"
-#: What comes after all formats: their bytes, compressed.
+#: What comes after all formats: `SIZES of KIND`, each compressed.
 SIZES = "sizes"
 
 
@@ -46,7 +46,7 @@ def export(
         options: Formats, and how far a converted model may differ.
         directory: Where the files go; made if missing.
         samples: Inputs to compare outputs on, and what some formats need besides.
-        on_format: Hears which format comes next, and of `SIZES` when only those are waited for.
+        on_format: Hears which format comes next, and in the end whose `SIZES` are waited for.
 
     Returns:
         The `model.keras` artifact, then one a format, in order; and the formats that failed,
@@ -66,7 +66,10 @@ def export(
     path = directory / keras_file.FILE
     failures: list[Failure] = []
     # each is weighed while the next one is converted
-    with settled(shipped, given.inputs, *given.more.values()), size.Scales() as scales:
+    with (
+        settled(shipped, given.inputs, *given.more.values()),
+        size.Scales(options.compress) as scales,
+    ):
         on_format(_KERAS)
         compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
         made: list[Any] = [(_KERAS, path, scales.weigh(path), compared, {})]
@@ -81,11 +84,10 @@ def export(
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
                 made.append((each.kind, path, scales.weigh(path), compared, each.details(path)))
-        on_format(SIZES)
-        artifacts = [
-            Artifact(kind, path, weighed(), compared, details)
-            for kind, path, weighed, compared, details in made
-        ]
+        artifacts = []
+        for kind, path, weighed, compared, details in made:
+            on_format(f"{SIZES} of {kind}")
+            artifacts.append(Artifact(kind, path, weighed(), compared, details))
     return Exported(artifacts, failures)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from harness.errors import ConfigError
 from harness.export.clustering import CLUSTERS, MOST
 from harness.export.comparison import Comparison
-from harness.export.size import Size
+from harness.export.size import WAYS, Size
 from harness.options import (
     MEASUREMENT,
     NOTHING,
@@ -169,6 +169,10 @@ class ExportOptions(Options):
     scores, and the format has no file, no bytes and a line that says why. Files of rounded
     weights have a check of their own (`harness.export.comparison.agree`).
 
+    `compress` names the ways by which files are weighed (null: `gzip`, `zstd` and `xz`). gzip is
+    always among them; the others take twenty times as long, and `size/best_bytes` is the least by
+    those that were taken.
+
     `clusters` is how many values a kernel of a clustered format has beside zero (null: 16).
     With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set
     is false, lest cells that were never timed are others than they were.
@@ -178,6 +182,7 @@ class ExportOptions(Options):
     formats: list[str] = decides(MEASUREMENT, default_factory=lambda: ["tflite"])
     tolerance: float = decides(MEASUREMENT, 1e-3)
     clusters: int | None = decides(MEASUREMENT, None)
+    compress: list[str] | None = decides(MEASUREMENT, None)
     latency: bool | None = decides(MEASUREMENT, None)
 
     def __post_init__(self) -> None:
@@ -197,6 +202,11 @@ class ExportOptions(Options):
         formats = list(self.formats)
         need("export.formats", formats, len(set(formats)) == len(formats), "each format once")
         need("export.tolerance", self.tolerance, self.tolerance > 0, "a number above 0")
+        ways = WAYS if self.compress is None else self.compress
+        for way in ways:
+            one_of("export.compress", way, list(WAYS))
+        fits = "gzip" in ways and len(set(ways)) == len(ways)
+        need("export.compress", self.compress, fits, "gzip and any of zstd and xz, each once")
         few, fits = self.clusters, self.clusters is None or 2 <= self.clusters <= MOST
         need(
             "export.clusters", few, fits, f"a whole number from 2 to {MOST}, or null for {CLUSTERS}"

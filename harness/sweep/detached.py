@@ -106,8 +106,7 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
         out=None if out is None else str(out.absolute()),
         folder=file.with_suffix(""),
     )
-    submitted = engine.submit(order)
-    write_json(file, {"engine": on, "jobs": submitted})
+    engine.submit(order, lambda taken: write_json(file, {"engine": on, "jobs": {**taken}}))
     _console.print(
         f"{len(to_submit)} of {len(cells)} cells are submitted to {on}; {len(live)} are under "
         f"way, {len(cells) - len(left)} finished.\nTo look further:",

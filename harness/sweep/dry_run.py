@@ -13,6 +13,7 @@ from harness.config.folders import command
 from harness.sweep.forecast import FINISHED, MEASURED, RESUMES, TRAINS, Forecast, forecast
 from harness.sweep.launch import finished
 from harness.sweep.plan import plan
+from harness.sweep.progress import clock
 from harness.sweep.simulate import makespan
 from harness.sweep.spec import Sweep
 from harness.tracking.costs import read_costs
@@ -148,21 +149,6 @@ def _costs(each: Forecast) -> tuple[str, str]:
         "?" if estimate.seconds is None else clock(estimate.seconds),
         "?" if estimate.disk_bytes is None else size(estimate.disk_bytes),
     )
-
-
-def clock(seconds: float) -> str:
-    """A time as people say it.
-
-    Example:
-        >>> clock(8), clock(754), clock(93_784)
-        ('8 s', '12 min 34 s', '26 h 3 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
 def size(count: float) -> str:

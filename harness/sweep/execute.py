@@ -13,6 +13,7 @@ from harness.cell.lock import is_held
 from harness.cell.stages import close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
+from harness.sweep.cores import Cores
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.sweep.trailing import Trailing
@@ -51,8 +52,8 @@ def execute(
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
-    On CPUs a cell that has been trained and evaluated lets the next one start while its files
-    are written and weighed.
+    On CPUs cells that train at once share the cores out among them, and one that has been trained
+    and evaluated lets the next one start while its files are written and weighed.
 
     Args:
         cells: in an order in which they can run.
@@ -68,72 +69,135 @@ def execute(
     Returns:
         Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
     """
-    outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
-    waiting = [cell for cell in cells if cell.id not in finished]
-    not_before: dict[str, float] = {}
-    running: dict[int, tuple[worker.Job, Cell, Place]] = {}
-    devices, starved, trailing = devices or Devices(), Starved(), Trailing(jobs)
+    under_way = _UnderWay(cells, finished, listener, jobs, devices or Devices(), busy_wait)
     try:
-        while waiting or running:
-            _refuse_orphans(waiting, outcomes, listener)
-            under_way = {cell.trained for _, cell, _ in running.values()}
-            room = trailing.room(running)
-            for cell in _ready(waiting, outcomes, not_before, under_way)[:room]:
-                others = [each for _, each, _ in running.values()]
-                if not (starved.may_start(cell, others) and trailing.may_start(cell)):
-                    break
-                if is_held(cell):
-                    if cell.id not in not_before:
-                        listener.waiting(cell)
-                    not_before[cell.id] = time.monotonic() + busy_wait
-                    continue
-                waiting.remove(cell)
-                if cell.id in not_before and (ended := _ended_elsewhere(cell)):
-                    outcomes[cell.id] = ended
-                    listener.ended(cell, ended)
-                    continue
-                place = devices.take(cell.config.strategy)
-                if place is None:  # the first in line waits for its devices; none overtakes it
-                    waiting.insert(0, cell)
-                    break
-                listener.started(cell)
-                given = place.environment()
-                job = worker.start(run, (cell, parent_run), log_path(cell), given)
-                running[id(job)] = (job, cell, place)
-            if not running:
+        while under_way.waiting or under_way.running:
+            under_way.start(
+                lambda cell, given: worker.start(run, (cell, parent_run), log_path(cell), given)
+            )
+            if under_way.running:
+                under_way.share_cores()
+                under_way.listen()
+            else:
                 time.sleep(0.1)
-                continue
-            for job, news in worker.poll([job for job, *_ in running.values()], timeout=1.0):
-                _, cell, place = running[id(job)]
-                if isinstance(news, dict):
-                    pid = job.process.pid
-                    if not (starved.heard(cell, news) or trailing.heard(cell, news, place, pid)):
-                        listener.event(cell, news)
-                    continue
-                del running[id(job)]
-                trailing.ended(cell)
-                devices.give_back(place)
-                if news.status == "busy":
-                    listener.waiting(cell)
-                    not_before[cell.id] = time.monotonic() + busy_wait
-                    waiting.insert(0, cell)
-                    continue
-                if news.status == "failed":
-                    beside, news = bool(running), starved.told(cell, news)
-                    _close(cell, news.message)
-                    if starved.tried_alone(cell, beside):
-                        note = "out of memory beside others; it runs again alone"
-                        listener.event(cell, {"kind": "stage", "stage": note})
-                        waiting.insert(0, cell)
-                        continue
-                outcomes[cell.id] = news
-                listener.ended(cell, news)
     finally:
-        worker.stop([job for job, *_ in running.values()])
-        for job, cell, _ in running.values():
+        under_way.stop()
+    return under_way.outcomes
+
+
+class _UnderWay:
+    """The cells of a plan: those that wait, those that run, and what became of the others.
+
+    Attributes:
+        waiting: in an order in which they can run.
+        running: by job, each with its cell and the devices that it has.
+        outcomes: by cell id.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        finished: dict[str, str],
+        listener: Listener,
+        jobs: int,
+        devices: Devices,
+        busy_wait: float,
+    ) -> None:
+        self.outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
+        self.waiting = [cell for cell in cells if cell.id not in finished]
+        self.running: dict[worker.Job, tuple[Cell, Place]] = {}
+        self._listener, self._devices, self._busy_wait = listener, devices, busy_wait
+        self._not_before: dict[str, float] = {}
+        self._starved, self._trailing, self._cores = Starved(), Trailing(jobs), Cores()
+
+    def start(self, begin: Callable[[Cell, dict[str, str]], worker.Job]) -> None:
+        """Starts what may start now.
+
+        Args:
+            begin: starts a cell's job, with these variables in its environment.
+        """
+        _refuse_orphans(self.waiting, self.outcomes, self._listener)
+        under_way = {cell.trained for cell, _ in self.running.values()}
+        room = self._trailing.room(self.running)
+        for cell in _ready(self.waiting, self.outcomes, self._not_before, under_way)[:room]:
+            others = [each for each, _ in self.running.values()]
+            if not (self._starved.may_start(cell, others) and self._trailing.may_start(cell)):
+                break
+            if is_held(cell):
+                self._put_off(cell, said=cell.id in self._not_before)
+                continue
+            if cell.id in self._not_before and (ended := _ended_elsewhere(cell)):
+                self.waiting.remove(cell)
+                self._end(cell, ended)
+                continue
+            place = self._devices.take(cell.config.strategy)
+            if place is None:  # the first in line waits for its devices; none overtakes it
+                self.waiting.remove(cell)
+                self.waiting.insert(0, cell)
+                break
+            self.waiting.remove(cell)
+            self._listener.started(cell)
+            given = place.environment() if place.gpus else self._cores.environment()
+            try:
+                self.running[begin(cell, given)] = cell, place
+            except OSError as error:  # its folders cannot be written; others have their own
+                self._devices.give_back(place)
+                self._end(cell, Outcome("failed", message=worker.line_of(error)))
+
+    def share_cores(self) -> None:
+        """Has the cells that train share the cores out, and the others give way to them."""
+        train = [job for job, (cell, _) in self.running.items() if self._trailing.trains(cell)]
+        self._cores.share([job.process.pid for job in train if not self.running[job][1].gpus])
+        if train:
+            self._trailing.give_way()
+
+    def listen(self) -> None:
+        """Hears for a second what the jobs say, and puts away those that have ended."""
+        for job, news in worker.poll(list(self.running), timeout=1.0):
+            cell, place = self.running[job]
+            if isinstance(news, Outcome):
+                del self.running[job]
+                self._trailing.ended(cell)
+                self._devices.give_back(place)
+                self._ended(cell, news)
+            elif not (
+                self._starved.heard(cell, news)
+                or self._trailing.heard(cell, news, place, job.process.pid)
+            ):
+                self._listener.event(cell, news)
+
+    def stop(self) -> None:
+        """Ends the jobs that are still running."""
+        worker.stop(list(self.running))
+        for job, (cell, _) in self.running.items():
             if job.process.exitcode == -signal.SIGKILL:  # it had no time to say so itself
                 _close(cell, INTERRUPTED_RUN, "KILLED")
-    return outcomes
+
+    def _ended(self, cell: Cell, outcome: Outcome) -> None:
+        """Takes down how a cell's job ended, or has the cell wait for another one."""
+        if outcome.status == "busy":
+            self.waiting.insert(0, cell)
+            self._put_off(cell)
+            return
+        if outcome.status == "failed":
+            outcome = self._starved.told(cell, outcome)
+            _close(cell, outcome.message)
+            if self._starved.tried_alone(cell, beside=bool(self.running)):
+                note = "out of memory beside others; it runs again alone"
+                self._listener.event(cell, {"kind": "stage", "stage": note})
+                self.waiting.insert(0, cell)
+                return
+        self._end(cell, outcome)
+
+    def _end(self, cell: Cell, outcome: Outcome) -> None:
+        self.outcomes[cell.id] = outcome
+        self._listener.ended(cell, outcome)
+
+    def _put_off(self, cell: Cell, said: bool = False) -> None:
+        """Has a cell that another process is running looked at again later."""
+        if not said:
+            self._listener.waiting(cell)
+        self._not_before[cell.id] = time.monotonic() + self._busy_wait
 
 
 def _close(cell: Cell, reason: str, status: str = "FAILED") -> None:

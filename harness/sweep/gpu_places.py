@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.errors import ConfigError
+from harness.sweep import cores
 from harness.training.gpus import MEMORY, VISIBLE, Gpu, installed, visible
 from harness.training.options import StrategyOptions
 
@@ -66,10 +67,10 @@ class Devices:
         """How many cells may run at once.
 
         Args:
-            asked: `--jobs`, None for `auto`: as many as the GPUs hold.
+            asked: `--jobs`, None for `auto`: as many as the GPUs hold, or suit the cores.
 
         Raises:
-            ConfigError: more than they hold, or as many as GPUs hold that there are not.
+            ConfigError: more than they hold, or several a GPU without one.
         """
         room = len(self.gpus) * self.per_device
         if not room:
@@ -78,12 +79,7 @@ class Devices:
                     f"--jobs-per-device: received {self.per_device} on a machine without a GPU "
                     "that it may use; accepted: leave it out, and say --jobs N"
                 )
-            if asked is None:
-                raise ConfigError(
-                    "--jobs: received auto on a machine without a GPU that it may use; accepted: "
-                    "how many cells to run at once"
-                )
-            return asked
+            return cores.at_once() if asked is None else asked
         if asked is not None and asked > room:
             on = "1 GPU" if len(self.gpus) == 1 else f"{len(self.gpus)} GPUs"
             share = -(-asked // len(self.gpus))

@@ -22,7 +22,7 @@ from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.plan import plan, training
 from harness.sweep.preflight import preflight
-from harness.sweep.progress import ProgressView
+from harness.sweep.progress import ProgressView, clock
 from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
@@ -52,7 +52,7 @@ def launch(
 
     Args:
         configs: validated configs with the overrides that composed them.
-        jobs: cells at once; None for as many as the GPUs hold.
+        jobs: cells at once; None for as many as the GPUs hold, or suit the cores.
         per_device: cells at once on each GPU.
         further: whether to end with what to do next.
         program: what takes the overrides, if not `harness run`.
@@ -149,9 +149,8 @@ def launch_sweep(
     else:
         code = _run_below_parent(sweep, configs, cells, known, extra, at_once, devices, out)
         ran = sum(cell.id not in known.cells for cell in cells)
-        minutes, seconds = divmod(round(time.monotonic() - began), 60)
         noun = "cell" if ran == 1 else "cells"
-        took = f"{ran} {noun} in {minutes} min {seconds} s. " if ran else ""
+        took = f"{ran} {noun} in {clock(time.monotonic() - began)}. " if ran else ""
     if code == 0:
         _console.print(f"\n{took}To look further:")
         again = report_of_sweep(sweep.file, extra, out)

@@ -130,11 +130,8 @@ class ProgressView:
         left = sum(self._length.values()) - done
         if done == 0 or left <= 0:
             return ""
-        seconds = int((time.monotonic() - self._began) / done * left)
-        minutes, seconds = divmod(seconds, 60)
-        hours, minutes = divmod(minutes, 60)
-        clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-        return f"[cyan]about {clock} left"
+        seconds = (time.monotonic() - self._began) / done * left
+        return f"[cyan]about {clock(seconds)} left"
 
 
 def length(config: Config) -> float:
@@ -143,3 +140,18 @@ def length(config: Config) -> float:
         return MEASURED
     phase = config.training.dense if is_dense(config) else config.training.finetune
     return float(phase.epochs or phase.steps or 1)
+
+
+def clock(seconds: float) -> str:
+    """A time as people say it.
+
+    Example:
+        >>> clock(8), clock(754), clock(93_784)
+        ('8 s', '12 min 34 s', '26 h 3 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

@@ -1,7 +1,7 @@
 """Temporary folders of processes that may be killed before they can remove them.
 
 All of a process's lie in one, named after it, so that the next command finds those whose
-process is gone. Python's own for the fork server's socket (`pymp-*`) is among them.
+process is gone. Python's own for the fork server's socket (`pymp-*`) is among them, or named there.
 """
 
 import functools
@@ -17,6 +17,8 @@ from harness.tracking import process
 _PREFIX = "harness-of-"
 #: Characters that a socket's path may have, less those of `pymp-…/listener-…`.
 _SOCKET = 108 - 34
+#: The file that names the folder of that socket, where it cannot lie within.
+_BESIDE = "beside"
 
 
 def folder() -> Path:
@@ -47,6 +49,8 @@ def _made(pid: int) -> Path:
         before, tempfile.tempdir = tempfile.tempdir, str(made)
         util.get_temp_dir()
         tempfile.tempdir = before
+    else:
+        (made / _BESIDE).write_text(util.get_temp_dir())
     return made
 
 
@@ -58,4 +62,6 @@ def _remove_left() -> None:
         except OSError:  # somebody else's, or being made
             continue
         if dead:
+            if (left / _BESIDE).exists():
+                shutil.rmtree((left / _BESIDE).read_text(), ignore_errors=True)
             shutil.rmtree(left, ignore_errors=True)

@@ -29,6 +29,7 @@ class Trailing:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._bytes: dict[str, int] = {}
+        self._pids: dict[str, int] = {}  # of those that have not given way yet
 
     def heard(self, cell: Cell, event: Mapping[str, Any], place: Place, pid: int) -> bool:
         """Whether an event is word that a cell trains no more, which is then taken down.
@@ -40,12 +41,26 @@ class Trailing:
             return False
         if not place.gpus and cell.config.strategy.name != "multi_worker":
             self._bytes[cell.id] = event["bytes"]
-            give_way(pid)
+            self._pids[cell.id] = pid
         return True
+
+    def trains(self, cell: Cell) -> bool:
+        """Whether a running cell has more to do than files."""
+        return cell.id not in self._bytes
 
     def ended(self, cell: Cell) -> None:
         """Forgets a cell whose process has ended."""
         self._bytes.pop(cell.id, None)
+        self._pids.pop(cell.id, None)
+
+    def give_way(self) -> None:
+        """Has those that trail give way, for one trains beside them; none can take that back.
+
+        Where none does, some may wait for one that trails, which is not to be slow on a machine
+        that others use.
+        """
+        while self._pids:
+            give_way(self._pids.popitem()[1])
 
     def may_start(self, cell: Cell) -> bool:
         """Whether a cell may start beside those that trail: one that times its files waits."""

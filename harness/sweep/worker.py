@@ -15,6 +15,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +24,11 @@ from typing import Any
 from harness.cell.job import Busy, Outcome, signals
 from harness.config import credentials
 from harness.config.folders import VARIABLE
-from harness.errors import HarnessError
+from harness.errors import FULL, HarnessError, full
 from harness.sweep.scratch import folder
 
 #: What the server imports before its first fork.
-PRELOAD = ("harness.cell.preloaded",)
+PRELOAD = ("harness.cell.preloaded", "harness.cell.stages", "harness.cell.shipping", __name__)
 #: Seconds that a job gets to checkpoint and tidy up before it is killed: `docker stop` kills
 #: all of them after 10.
 STOP_SECONDS = 8.0
@@ -187,11 +188,18 @@ def _child(
     except KeyboardInterrupt:
         outcome = Outcome("interrupted", message="interrupted")
     except BaseException as error:
-        print(credentials.hidden(traceback.format_exc()), file=sys.stderr)  # noqa: T201
-        line = credentials.hidden(f"{type(error).__name__}: {error}").splitlines()[0]
-        outcome = Outcome("failed", message=line)
+        with suppress(OSError):  # the log's disk may be the one that is full
+            print(credentials.hidden(traceback.format_exc()), file=sys.stderr, flush=True)  # noqa: T201
+        outcome = Outcome("failed", message=line_of(error))
     pipe.send(("outcome", outcome))
     pipe.close()
+
+
+def line_of(error: BaseException) -> str:
+    """An error in one line; of a full disk, what to do."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return full(error)
+    return credentials.hidden(f"{type(error).__name__}: {error}").splitlines()[0]
 
 
 def _die_with_parent() -> None:

@@ -20,7 +20,7 @@ BATCH = 500
 #: Seconds until a store that was away is tried again, while a cell trains.
 AWAY_SECONDS = 10.0
 #: Seconds for which a store that answered is not asked again.
-_FRESH_SECONDS = 2.0
+_FRESH_SECONDS = 0.5
 #: Seconds that it has to answer in: at first, and while it is away, for training stands still.
 _FIRST, _AGAIN = 3.0, 1.0
 #: Key, value, time in milliseconds, step.
@@ -143,7 +143,7 @@ class Outbox:
             if not self._away_until:
                 away.tell(
                     f"the store {self.uri} does not answer; training goes on, and what it logs "
-                    f"waits in {self._journal.folder}"
+                    f"waits in {self._journal.folder.parents[1]}"
                 )
             self._away_until = time.monotonic() + AWAY_SECONDS
         else:

@@ -48,6 +48,9 @@ def client(uri: str) -> Any:
     _quiet()
     # MLflow keeps a store by its URI, and a relative one means another file in another folder
     database = sqlite_path(uri)
+    if database is not None and not _is_made(database):
+        with locked(uri):  # a client would make it, in others' way
+            _make(uri, database)
     where = f"{SQLITE}{database}" if database else credentials.whole(uri)
 
     def opened() -> Any:
@@ -74,7 +77,35 @@ def open_experiment(uri: str, experiment: str) -> str:
     with locked(uri):
         _refuse_foreign_database(uri, database)
         artifacts = database.parent / ARTIFACTS / experiment
+        _make(uri, database)
         return _experiment_id(uri, experiment, artifacts.as_uri())
+
+
+def _make(uri: str, database: Path) -> None:
+    """Has MLflow make its tables in a file of another name, which becomes the store's once whole.
+
+    It commits them one change after another, and can neither use nor mend a file in which a
+    kill or a full disk has left a part of them. The caller holds the store's lock.
+
+    Raises:
+        TrackingError: it cannot be made.
+    """
+    from mlflow import MlflowClient
+
+    if _is_made(database):
+        return
+    _quiet()
+    made = database.resolve()
+    partial = made.with_name(f"{made.name}.partial")
+    for left in made.parent.glob(f"{partial.name}*"):  # and its journal
+        left.unlink()
+    with _usable(uri):
+        MlflowClient(tracking_uri=f"{SQLITE}{partial}").search_experiments(max_results=1)
+    partial.replace(made)
+
+
+def _is_made(database: Path) -> bool:
+    return database.exists() and database.stat().st_size > 0
 
 
 def raced(uri: str, write: Callable[[], T]) -> T:
@@ -277,19 +308,11 @@ def _ask_server(uri: str, seconds: float = SERVER_TIMEOUT) -> None:
 
 
 def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
+    with _usable(uri):
         mlflow_client = client(uri)
-        from mlflow.exceptions import MlflowException
-
         found = mlflow_client.get_experiment_by_name(name)
         if found is None:
             return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
-    except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
-        raise TrackingError(
-            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
-        ) from None
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
@@ -299,6 +322,24 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
     if database is not None:
         refuse_moved(uri, database, name, found.artifact_location)
     return str(found.experiment_id)
+
+
+@contextmanager
+def _usable(uri: str) -> Iterator[None]:
+    """Makes a line of what MLflow says, within the block, of a store that it cannot use.
+
+    Raises:
+        TrackingError: with that line.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, MlflowException, sqlite3.Error, OSError, ImportError) as error:
+        raise TrackingError(
+            f"tracking.uri: received {uri}, which MLflow cannot use: {line_of(error)}"
+        ) from None
 
 
 def line_of(error: BaseException) -> str:

@@ -41,8 +41,8 @@ class SweepRun:
             variant: the overrides that make its cells others than the file's; there is one run
                 for each in an experiment.
         """
-        client = store.client(tracking.uri)
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
+        client = store.client(tracking.uri)
         tags = {
             **provenance_tags(command),
             "harness.kind": "sweep",
@@ -51,22 +51,25 @@ class SweepRun:
         }
         heading = f"**{title}**\n\n`{command}`"
         with store.locked(tracking.uri):  # sweeps started at once share one run
-            run_id = next(
+            earlier = next(
                 (
-                    run.info.run_id
+                    run
                     for run in _sweeps(client, experiment)
                     if run.data.tags.get("harness.sweep") == name
                     and run.data.tags.get("harness.variant", "") == variant
                 ),
                 None,
             )
-            if run_id is None:
+            if earlier is None:
                 run_name = " · ".join(filter(None, ("sweep", name, variant)))
                 made = client.create_run(experiment, run_name=run_name, tags=tags)
                 sweep = cls(client, experiment, made.info.run_id, heading)
                 sweep._describe()
                 return sweep
+        run_id = earlier.info.run_id
         client.update_run(run_id, status="RUNNING")
+        if "harness.failure" in earlier.data.tags:
+            client.delete_tag(run_id, "harness.failure")
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
         return cls(client, experiment, run_id, heading)

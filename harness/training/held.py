@@ -272,7 +272,10 @@ def _function(graph: Any, attribute: Any) -> Any:
 
 
 def _order(graph: Any) -> tuple[list[Any], Counter[str]]:
-    """The operations that outputs and effects need, in an order to run, and each one's readers."""
+    """What outputs and effects need, in the order in which it was traced, and how often it is read.
+
+    Tracing puts what a loop leaves for its gradient behind the loop, so what is read goes first.
+    """
     wanted, given = {}, {tensor.op.name for tensor in graph.inputs}
     todo = [tensor.op for tensor in graph.outputs]
     todo.extend(each for each in graph.get_operations() if each.op_def.is_stateful)
@@ -291,17 +294,13 @@ def _order(graph: Any) -> tuple[list[Any], Counter[str]]:
     ready = [(places[name], name) for name, count in waiting.items() if not count]
     heapify(ready)
     operations = []
-    import os
-
-    clock = len(places)
     while ready:
         _, name = heappop(ready)
         operations.append(wanted[name])
-        for each in sorted(after[name], key=places.__getitem__):
+        for each in after[name]:
             waiting[each] -= 1
             if not waiting[each]:
-                clock += 1
-                heappush(ready, (clock if os.environ.get("HELD_FIFO") else places[each], each))
+                heappush(ready, (places[each], each))
     reads = Counter(tensor.name for operation in operations for tensor in operation.inputs)
     reads.update(tensor.name for tensor in graph.outputs)
     return operations, reads

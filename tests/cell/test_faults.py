@@ -252,14 +252,14 @@ def test_it_ends_with_the_numbers_that_it_would_have_had(ordeal, undisturbed):
     assert "time/step_ms" in run.metrics
 
 
-def test_two_sweeps_started_at_once_share_the_cells(tmp_path):
+def test_four_sweeps_started_at_once_share_the_cells(tmp_path):
     (tmp_path / "pair.yaml").write_text(
         "title: A pair\nscale: small\nblocks:\n"
         f"  - overrides: [{', '.join(repr(each) for each in (*TINY, 'export.formats=[]'))}]\n"
         "    cells: [sparsity=dense, sparsity=random]\n"
     )
-    both = [start(tmp_path, "sweep", "pair.yaml") for _ in range(2)]
-    for process in both:
+    all_four = [start(tmp_path, "sweep", "pair.yaml") for _ in range(4)]
+    for process in all_four:
         out, err = process.communicate(timeout=300)
         assert (process.returncode, err) == (0, ""), out
         assert "random 50%" in out

@@ -154,7 +154,16 @@ def fetch(url):
     return None
 
 
-def test_the_interface_serves_the_runs(swept):
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_the_interface_serves_the_runs_and_leaves_no_server(swept, number, code):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -180,9 +189,11 @@ def test_the_interface_serves_the_runs(swept):
         )
         answered = json.loads(found)["experiment"]["name"]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.wait(120)
     assert answered == "tiny"
-    assert process.returncode == 130
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server lives on"
+    assert process.returncode == code
+    end = time.monotonic() + 60  # a kill leaves it to another process to end the server
+    while listens(port) and number == signal.SIGKILL and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not listens(port), "the server lives on"

@@ -84,6 +84,7 @@ NOTHING = {
 MEASURED = {
     "scale",
     "export.clusters",
+    "export.compress",
     "export.formats",
     "export.tolerance",
     "export.latency",

@@ -10,15 +10,17 @@ from harness.export.timing.latency import measure
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
-def test_a_recurrent_network_gives_what_its_model_gives_and_its_dense_layer_runs_sparse(
-    share, tmp_path
-):
+def test_a_recurrent_network_gives_what_its_model_gives_and_its_layers_run_sparse(share, tmp_path):
     examples = np.random.default_rng(0).normal(size=(2, 16, 64)).astype(np.float32)
     path = tmp_path / "model.tflite"
     compared = tflite.to_tflite(network(64, 64, share), path, examples, 1e-3, sparse.sparsely)
     assert compared.correlation > 0.999
     (timing,) = measure({"tflite_sparse": path}, threads=[1]).timings
-    assert bool(timing.sparse) == bool(share), timing
+    if share:
+        assert timing.sparse["FULLY_CONNECTED"] > 1, "those in the LSTMs' loops are told, too"
+    else:
+        assert not timing.sparse
+    assert timing.ops["WHILE"] == 2
 
 
 def test_the_benchmark_takes_no_time_of_operations_that_run_dense(monkeypatch):

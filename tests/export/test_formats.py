@@ -158,7 +158,9 @@ def test_without_training_examples_only_what_needs_them_fails(tmp_path, model, s
     options = ExportOptions(formats=["tflite_int8", "tflite"])
     config = SimpleNamespace(export=options, seed=1)
     given = tasks.TASKS.find("classification")().samples(NoneToTrainOn(), config)
-    found = export(model, options, tmp_path, given)
+    heard = []
+    found = export(model, options, tmp_path, given, heard.append)
+    assert heard == ["keras", "tflite_int8", "tflite", "sizes of keras", "sizes of tflite"]
     (failure,) = found.failures
     assert failure.kind == "tflite_int8"
     assert failure.reason.startswith("tflite_int8: no training examples to calibrate on; accepted")

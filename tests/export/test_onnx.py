@@ -60,7 +60,7 @@ def test_a_file_that_does_not_load_is_told(tmp_path):
 #: Each small, but of every kind of layer that its full size has.
 NETWORKS = {
     "mnist_cnn": ({}, (28, 28, 1), 10),
-    "mobilenet_v1": ({"alpha": 0.25}, (64, 64, 3), 10),
+    "mobilenet_v1": ({"width": 0.25}, (64, 64, 3), 10),
     "ds_cnn_l": ({}, (49, 10, 1), 12),
     "imdb_lstm": ({"vocabulary_size": 50, "units": 8, "embedding": 8}, (20,), 2),
 }

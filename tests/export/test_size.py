@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from harness.errors import ExportError
+from harness.config import compose
+from harness.errors import ConfigError, ExportError
 from harness.export import size, size_of, tflite
-from harness.export.size import measure
+from harness.export.size import Size, measure
 from harness.pruning import OneShot, Pruner, Unstructured
 from tests.pruning.small_models import perceptron
 
@@ -31,6 +33,22 @@ def test_sizes_are_those_of_the_file_and_of_its_gzip(tmp_path):
     assert found.gzip_bytes == len(gzip.compress(content, 9))
 
 
+def test_only_the_ways_that_are_asked_for_are_taken(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(random.Random(0).randbytes(5000) + bytes(5000))
+    whole = measure(path)
+    assert whole.least == min(whole.gzip_bytes, whole.zstd_bytes, whole.xz_bytes) < 5100
+    assert measure(path, ["gzip"]) == Size(10_000, whole.gzip_bytes)
+    assert measure(path, ["xz", "gzip"]) == replace(whole, zstd_bytes=None)
+    assert measure(path) == whole
+
+
+@pytest.mark.parametrize("ways", ["[gzip,gzip]", "[xz]", "[]", "[gzip,zip]"])
+def test_gzip_is_always_among_the_ways(ways):
+    with pytest.raises(ConfigError, match=r"^export.compress: received .*; accepted: .*gzip"):
+        compose([f"export.compress={ways}"])
+
+
 def test_many_are_weighed_at_once_and_the_same_content_once(tmp_path, monkeypatch):
     lengths = []
     right = lzma.compress
@@ -39,7 +57,7 @@ def test_many_are_weighed_at_once_and_the_same_content_once(tmp_path, monkeypatc
         lengths.append(len(content))
         return right(content)
 
-    monkeypatch.setitem(size._WAYS, "xz_bytes", counted)
+    monkeypatch.setitem(size.WAYS, "xz", counted)
     contents = [random.Random(number).randbytes(3000 + number) for number in range(4)]
     for number, content in enumerate([*contents, contents[0]]):
         (tmp_path / str(number)).write_bytes(content)
@@ -59,7 +77,7 @@ def test_what_failed_once_is_tried_again(tmp_path, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setitem(size._WAYS, "xz_bytes", no_memory)
+        patched.setitem(size.WAYS, "xz", no_memory)
         with pytest.raises(MemoryError):
             measure(path)
     assert measure(path).bytes == 999

@@ -101,13 +101,15 @@ def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
     killing.join()
     assert (done.returncode, done.stderr) == (WAITING, ""), done.stdout
     said = [line for line in done.stdout.splitlines() if "does not answer" in line]
-    assert "training goes on, and what it logs waits in" in said[0]
+    where = "training goes on, and what it logs waits in"
+    assert [where in line for line in said] == [True, False], "once, for all cells"
+    assert said[1].endswith("does not answer; waiting for it")
     assert done.stdout.count("✓") == 3
     waiting = [line for line in done.stdout.splitlines() if line.startswith("not delivered: ")]
     assert len(waiting) == 3
     for line in waiting:
-        assert "/journal (the store" in line
-        assert line.endswith("to deliver it: harness deliver work")
+        assert f"/journal (the store {server.uri} does not answer); to deliver it: " in line
+        assert line.endswith(": harness deliver work")
     assert finished_waiting(tmp_path) == 3
 
     refused = harness("sweep", "tiny.yaml", f"tracking.uri={server.uri}", cwd=tmp_path)
@@ -120,7 +122,7 @@ def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
         delivered = harness("deliver", "--uri", later.uri, cwd=tmp_path)
         assert (delivered.returncode, delivered.stderr) == (0, ""), delivered.stdout
         names = [line for line in delivered.stdout.splitlines() if line.startswith("delivered: ")]
-        assert [name.split(" · ")[1] for name in names] == ["dense", "random 75%", "2:4"]
+        assert [name.split(" · ")[1] for name in names] == ["dense", "random 75%", "2 by 4"]
         assert_as_undisturbed(by_sparsity(later.uri), by_sparsity(swept.uri))
         assert not list((tmp_path / "work" / "cells").iterdir())
         again = harness("deliver", cwd=tmp_path)

@@ -30,10 +30,10 @@ class Held(Engine):
     orders: ClassVar[list] = []
     state: ClassVar[str] = WAITING
 
-    def submit(self, order):
+    def submit(self, order, note):
         Held.orders.append(order)
         jobs = {work.cell: f"job{len(Held.orders)}" for work in order.works}
-        return {**order.running, **jobs, "table": "table"}
+        note({**order.running, **jobs, "table": "table"})
 
     def states(self, jobs, folder):
         return dict.fromkeys(jobs, Held.state)
@@ -130,6 +130,35 @@ def test_slurm_s_words_are_those_of_all_engines(monkeypatch, tmp_path):
     assert Slurm().states(jobs, tmp_path) == {
         "a": ENDED, "b": "cancelled", "c": FAILED, "d": WAITING
     }  # fmt: skip
+
+
+#: Stands for SLURM's programs: takes as many jobs as `room` says, and starts none.
+PROGRAMS = {
+    "sbatch": 'echo x >> jobs; n=$(wc -l < jobs); if [ "$n" -gt "$(cat room)" ]; then\n'
+    'echo "sbatch: error: Unable to contact slurm controller" >&2; exit 1; fi\n'
+    "echo Submitted batch job $n",
+    "squeue": 'for n in 1 2 3 4 5 6; do echo "$n|PENDING"; done',
+    "sacct": "exit 1",
+    "srun": "exit 1",
+}
+
+
+def test_what_slurm_took_before_it_refused_is_under_way(swept, tmp_path, monkeypatch):
+    copy = copied(swept.folder, tmp_path / "copy")
+    for name, lines in PROGRAMS.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    asked = ("sweep", "tiny.yaml", "export=keras", "--on", "slurm")
+    (tmp_path / "room").write_text("2")
+    done = harness(*asked, cwd=copy)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "SLURM took 2 of 3 cells (sbatch: error: Unable to contact slurm controller)" in line
+    (tmp_path / "room").write_text("9")
+    done = harness(*asked, cwd=copy)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 of 3 cells are submitted to slurm; 2 are under way")
 
 
 def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):

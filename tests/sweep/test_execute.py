@@ -1,5 +1,6 @@
 """Executing a plan: order, what failed cells do to others, and several at once."""
 
+import dataclasses
 import functools
 import multiprocessing
 
@@ -14,6 +15,7 @@ from harness.sweep.plan import plan
 from harness.tracking import cell_run
 from harness.tracking.cell_run import CellRun
 from tests import jobs
+from tests.runs import locked
 
 
 class Listener:
@@ -121,6 +123,25 @@ def test_a_failed_baseline_takes_its_sparse_cells_with_it_unrun(planned):
         assert ("started", name) not in heard
         assert ("refused", name) in heard
     assert outcomes[OTHER].status == "done"
+
+
+def test_a_failed_cell_whose_run_cannot_be_closed_leaves_the_others_alone(planned):
+    with locked(planned[0].config.tracking.uri):
+        outcomes, _ = run(planned, orders={HALF: "raise"})
+    assert (outcomes[HALF].status, outcomes[HALF].message) == ("failed", "RuntimeError: on purpose")
+    assert {outcomes[name].status for name in (DENSE, MOST, OTHER)} == {"done"}
+
+
+def test_a_cell_whose_log_cannot_be_written_leaves_the_others_alone(planned, tmp_path):
+    mine = tmp_path / "a file"
+    mine.touch()
+    half = next(cell for cell in planned if cell.name == HALF)
+    away = dataclasses.replace(half, config=dataclasses.replace(half.config, work_dir=str(mine)))
+    given = [away if cell is half else cell for cell in planned]
+    outcomes, _ = run(given)
+    assert outcomes[HALF].status == "failed"
+    assert "Not a directory" in outcomes[HALF].message or "File exists" in outcomes[HALF].message
+    assert {outcomes[name].status for name in (DENSE, MOST, OTHER)} == {"done"}
 
 
 def test_a_refused_cell_is_told_apart(planned):

@@ -6,7 +6,7 @@ import pytest
 
 from harness.config import compose
 from harness.errors import ConfigError
-from harness.sweep import gpu_places, worker
+from harness.sweep import cores, gpu_places, worker
 from harness.sweep.execute import execute
 from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
@@ -65,6 +65,7 @@ def test_jobs_are_as_many_as_the_gpus_hold():
     assert Devices(FOUR, per_device=2).jobs(None) == 8
     assert Devices(FOUR).jobs(3) == 3
     assert Devices().jobs(3) == 3
+    assert Devices().jobs(None) == cores.at_once()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,6 @@ def test_jobs_are_as_many_as_the_gpus_hold():
     [
         (Devices(FOUR), 6, r"--jobs: received 6 with 4 GPUs; accepted: up to 4, .*device 2"),
         (Devices(FOUR[:1]), 2, "--jobs: received 2 with 1 GPU; "),
-        (Devices(), None, "--jobs: received auto on a machine without a GPU"),
         (Devices(per_device=2), 2, "--jobs-per-device: received 2 on a machine without a GPU"),
     ],
 )

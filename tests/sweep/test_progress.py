@@ -46,4 +46,4 @@ def test_a_cell_that_is_only_measured_weighs_little(monkeypatch):
     with ProgressView(cells, Console(file=text, width=160), cells[:1]) as view:
         view._done["one"] = 0.5
         # six of twelve epochs took a minute; six are left, and an evaluation
-        assert view._time_left() == "[cyan]about 1:01 left"
+        assert view._time_left() == "[cyan]about 1 min 1 s left"

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from harness.config.searched import Axis, axes
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.sweep.search import _objectives, search
 from tests.runs import runs
 from tests.settings import TINY, shell
@@ -126,3 +126,16 @@ def test_cells_that_share_no_gpu_are_refused_before_a_trial(tmp_path, monkeypatc
     with pytest.raises(ConfigError, match="--jobs-per-device: received 2"):
         search("shared", ["experiment=mnist_cnn"], trials=1, per_device=2)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_space_of_which_every_cell_is_refused_is_given_up(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    space = ["experiment=mnist_cnn", "sparsity=random", "sparsity.target=interval(0.5,0.95)"]
+    nowhere = "tracking.uri=sqlite:///nowhere/mlflow.db"
+    with pytest.raises(HarnessError, match="the last 5 trials were refused or failed") as caught:
+        search("nowhere", [*space, nowhere], trials=9)
+    assert "\n" not in str(caught.value)
+    printed = capsys.readouterr().out
+    assert printed.count("refused: tracking.uri: received") == 5
+    assert not (tmp_path / "results").exists()

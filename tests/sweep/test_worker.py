@@ -73,6 +73,13 @@ def test_other_ends(tmp_path, function, arguments, status, message):
     assert outcome == Outcome(status, message=message)
 
 
+@pytest.mark.parametrize("log", ["log.txt", "/dev/full"])
+def test_a_full_disk_is_a_line_that_says_what_to_do(tmp_path, log):
+    _, outcome = run(jobs.fill, log=tmp_path / log)  # that of the log, too
+    line = "No space left on device: free some, or choose other folders; then the same command"
+    assert outcome == Outcome("failed", message=line)
+
+
 def test_the_traceback_is_in_the_log(tmp_path):
     run(jobs.fail, log=tmp_path / "log.txt")
     text = (tmp_path / "log.txt").read_text()

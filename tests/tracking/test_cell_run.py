@@ -12,7 +12,10 @@ from harness.config import compose
 from harness.errors import TrackingError
 from harness.tracking import cell_run, outbox
 from harness.tracking.cell_run import CellRun
+from harness.tracking.journal import Journal
 from harness.tracking.runs import find_all
+from tests.forked import begin, result
+from tests.runs import runs
 from tests.tracking.test_runs import by_client_only
 
 CELL = "c" * 64
@@ -266,3 +269,33 @@ def test_eight_cells_log_a_new_data_set_at_once(config):
     for run in cells:
         (found,) = data(run).inputs.dataset_inputs
         assert found.dataset.name == "digits"
+
+
+STEPS = 200
+
+
+def write(folder, number):
+    """A cell's run from its beginning to its end, as the cell's process writes it."""
+    config = compose([f"tracking.uri=sqlite:///{folder / 'mlflow.db'}", f"seed={number}"])
+    journal = Journal(folder / str(number))
+    run = CellRun.begin(config, f"{number:064d}", {}, journal=journal)
+    for step in range(1, STEPS + 1):
+        run.log(step, {"train/loss": number * STEPS + step})
+        if step % 20 == 0:
+            run.flush()
+    run.finish("written")
+    assert not journal.exists()
+    return run.run_id
+
+
+def test_eight_processes_write_to_a_fresh_store_at_once(tmp_path):
+    numbers = range(1, 9)
+    writers = [begin(write, tmp_path, each, log=tmp_path / f"{each}.txt") for each in numbers]
+    written = {result(writer): number for number, writer in zip(numbers, writers, strict=True)}
+    found = runs(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert {run.id for run in found} == set(written)
+    for run in found:
+        assert run.status == "FINISHED"
+        first = written[run.id] * STEPS
+        expected = [(step, first + step) for step in range(1, STEPS + 1)]
+        assert run.history("train/loss") == expected

@@ -30,7 +30,7 @@ def config(store_uri):
 
 @pytest.fixture
 def journal(tmp_path):
-    return Journal(tmp_path / "work" / "journal")
+    return Journal(tmp_path / "work" / "cells" / "mine" / "journal")
 
 
 @pytest.fixture(autouse=True)

@@ -203,6 +203,34 @@ def test_reads_a_store_that_is_being_written_in_wal_mode(tmp_path):
     assert list(found["run_id"]) == [run.info.run_id]
 
 
+#: Changes every run, and dies when pages of the change have gone to the file.
+DYING = """
+import os, signal, sqlite3
+db = sqlite3.connect("mlflow.db", isolation_level=None)
+db.execute("PRAGMA cache_size=1")
+db.execute("BEGIN IMMEDIATE")
+db.execute("UPDATE runs SET status = 'FAILED'")
+(run,) = db.execute("SELECT run_uuid FROM runs LIMIT 1").fetchone()
+for step in range(3000):
+    db.execute("INSERT INTO metrics VALUES ('loss', 1.0, ?, ?, ?, 0)", (step, run, step))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_is_rolled_back(tmp_path):
+    path = tmp_path / "mlflow.db"
+    client = MlflowClient(tracking_uri=f"sqlite:///{path}")
+    run = client.create_run(client.create_experiment("demo")).info.run_id
+    client.log_metric(run, "loss", 0.5)
+    done = subprocess.run([sys.executable, "-c", DYING], cwd=tmp_path)
+    assert done.returncode == -signal.SIGKILL
+    journal = path.with_name("mlflow.db-journal")
+    assert journal.exists(), "nothing is to be rolled back"
+    found = read_runs(f"sqlite:///{path}", "demo")
+    assert list(found["status"]) == ["RUNNING"]
+    assert not journal.exists()
+
+
 @pytest.mark.slow
 def test_a_real_server_gives_the_same_frame(store, tmp_path):
     with socket.socket() as free:

@@ -64,6 +64,46 @@ def test_processes_that_open_an_empty_store_at_once_all_succeed(tmp_path):
     assert all(err == "" for _, err in results), "the terminal is for the user"
 
 
+#: Makes a store, and does at one of MLflow's first commits what is put in.
+MAKING = """
+import os, resource, signal
+from sqlalchemy.engine.default import DefaultDialect
+from harness.tracking import store
+commit, calls = DefaultDialect.do_commit, []
+def committed(*given):
+    calls.append(given)
+    if len(calls) == 20:
+        {}
+    return commit(*given)
+DefaultDialect.do_commit = committed
+store.open_experiment("sqlite:///mlflow.db", "demo")
+"""
+
+
+@pytest.mark.parametrize(
+    ("happens", "code", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9, ""),
+        ("resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))", 1, "MLflow cannot use: "),
+    ],
+    ids=["a kill", "no more room"],
+)
+def test_a_store_that_was_not_made_whole_is_made_again(tmp_path, happens, code, said):
+    done = subprocess.run(
+        [sys.executable, "-c", MAKING.format(happens)],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert store.open_experiment(uri, "demo") == store.open_experiment(uri, "demo")
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.db.locks"}
+
+
 def test_a_missing_folder(tmp_path):
     assert "does not exist; make it" in refusal(f"sqlite:///{tmp_path}/no/mlflow.db")
     assert not list(tmp_path.iterdir())
@@ -119,6 +159,20 @@ def test_an_unreachable_server():
     line = refusal(f"http://127.0.0.1:{port}")
     assert "no MLflow server answers" in line
     assert "tracking=local" in line
+
+
+@pytest.mark.parametrize(
+    ("uri", "module", "package"),
+    [
+        ("postgresql+psycopg2://localhost/none", "psycopg2", "psycopg2-binary"),
+        ("postgresql://localhost/none", "psycopg", "psycopg"),
+        ("mysql://localhost/none", "MySQLdb", "mysqlclient"),
+    ],
+)
+def test_a_database_without_its_driver_says_what_to_install(monkeypatch, uri, module, package):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    line = refusal(uri)
+    assert f"the package {module} is not installed: pip install {package}" in line
 
 
 def test_a_deleted_experiment(store_uri):

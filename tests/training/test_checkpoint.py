@@ -1,5 +1,8 @@
 """Checkpoints: whole or absent, and told apart."""
 
+import io
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -59,6 +62,58 @@ def test_pickles_are_not_read(tmp_path):
         np.savez(file, notes=np.array([object()], dtype=object))
     with pytest.raises(TrainingError, match="damaged checkpoint"):
         Checkpoint(path).load()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"notes": "[1]"},
+        {"notes": '{"step": 1}'},
+        {"notes": '{"stp": 1}', "variable/0": np.ones(2)},
+        {"notes": '{"step": 0, "history": []}', "variable/0": np.ones(2)},
+        {"notes": '{"step": 1}', "variable/1": np.ones(2)},
+        {"notes": '{"step": 1, "segment": {"begun": 0}}', "variable/0": np.ones(2)},
+        {"notes": '{"step": 1}', "variable/0": np.ones(2), "else": np.ones(2)},
+    ],
+)
+def test_something_else_is_refused(tmp_path, arrays):
+    path = tmp_path / "state"
+    with path.open("wb") as file:
+        np.savez(file, **{name: np.array(value) for name, value in arrays.items()})
+    with pytest.raises(TrainingError, match=r"damaged checkpoint \(.+\); delete it"):
+        Checkpoint(path).load()
+
+
+def test_another_format_is_refused(tmp_path):
+    path = tmp_path / "state"
+    for content in (io.BytesIO(), io.BytesIO(pickle.dumps([1]))):
+        if not content.getvalue():
+            np.save(content, np.ones(3))
+        path.write_bytes(content.getvalue())
+        with pytest.raises(TrainingError, match="damaged checkpoint"):
+            Checkpoint(path).load()
+
+
+def test_no_flipped_bit_is_more_than_a_line(tmp_path):
+    """Archives hold a sum of every array; what a flip leaves of the rest is read or refused."""
+    checkpoint = Checkpoint(tmp_path / "state")
+    checkpoint.save(state())
+    good = checkpoint.path.read_bytes()
+    refused = 0
+    for place in range(0, len(good), 3):
+        content = bytearray(good)
+        content[place] ^= 1 << place % 8
+        checkpoint.path.write_bytes(content)
+        try:
+            found = checkpoint.load()
+        except TrainingError as error:
+            refused += "damaged checkpoint" in str(error) and "\n" not in str(error)
+            continue
+        refused += 1
+        for loaded, saved in zip(found.variables, state().variables, strict=True):
+            np.testing.assert_array_equal(loaded, saved)
+    assert refused == len(range(0, len(good), 3))
 
 
 def test_delete_is_harmless_twice(tmp_path):

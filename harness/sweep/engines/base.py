@@ -6,7 +6,7 @@ An engine is one file of this folder: a dataclass below `Engine`, announced by
 
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,11 +86,16 @@ class Engine(Options):
                 f"`pip install 'sparsity-harness[{self.extra}]'`"
             )
 
-    def submit(self, order: Order) -> dict[str, str]:
+    def submit(self, order: Order, note: Callable[[Mapping[str, str]], None]) -> None:
         """Takes the cells' jobs, and a last one that writes the table.
 
-        Returns:
-            Cell id -> job id; the table's job under `table`.
+        Args:
+            order: the cells.
+            note: takes all jobs that there are, cell id -> job id, the table's under `table`;
+                called as soon as there is one more, for this may be ended at any moment.
+
+        Raises:
+            ConfigError: it takes no more.
         """
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -48,7 +48,7 @@ class Ray(Engine):
 
     name: str = "ray"
 
-    def submit(self, order: Order) -> dict[str, str]:
+    def submit(self, order: Order, note: Callable[[Mapping[str, str]], None]) -> None:
         """As `Engine`: starts the driver, whose process id is that of all its jobs."""
         content = {**asdict(order), "folder": str(order.folder), "here": os.getcwd()}
         write_json(order.folder / _ORDER, content)
@@ -68,7 +68,7 @@ class Ray(Engine):
                 start_new_session=True,
             )
         number = _described(driver.pid)
-        return {**dict.fromkeys([work.cell for work in order.works], number), "table": number}
+        note({**dict.fromkeys([work.cell for work in order.works], number), "table": number})
 
     def states(self, jobs: Mapping[str, str], folder: Path) -> dict[str, str]:
         """As `Engine`; what a driver that is gone had under way has failed."""

@@ -5,10 +5,12 @@ fails (`kill-on-invalid-dep`); a job that is preempted or reaches its time limit
 and goes on from its cell's checkpoint (submitit, https://github.com/facebookincubator/submitit).
 """
 
+import io
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -53,25 +55,36 @@ class Slurm(Engine):
                 "--on slurm: sbatch is not found; accepted: a machine that SLURM takes jobs from"
             )
 
-    def submit(self, order: Order) -> dict[str, str]:
+    def submit(self, order: Order, note: Callable[[Mapping[str, str]], None]) -> None:
         """As `Engine`."""
-        import submitit
+        from submitit.core.utils import FailedJobError
 
         jobs = dict(order.running)
+        try:
+            with redirect_stderr(io.StringIO()):  # where submitit repeats what the error says
+                self._submit(order, jobs, note)
+        except FailedJobError as error:  # of sbatch
+            taken = len(jobs) - len(order.running)
+            line = " ".join(str(error).split())
+            raise ConfigError(
+                f"--on slurm: SLURM took {taken} of {len(order.works)} cells ({line}); the same "
+                "command submits the others"
+            ) from None
+
+    def _submit(
+        self, order: Order, jobs: dict[str, str], note: Callable[[Mapping[str, str]], None]
+    ) -> None:
         here = os.getcwd()
         for work in order.works:
             after = [jobs[work.needs]] if work.needs in jobs else []
             executor = _executor(order.folder, work.name, work.resources, "afterok", after)
             job = _CellJob(here, work.cell, work.overrides, order.parent_run)
             jobs[work.cell] = str(executor.submit(job).job_id)
+            note(jobs)
         last = EngineOptions(partition=order.works[0].resources.partition)
-        every = [each for key, each in jobs.items() if key != "table"]
-        executor = _executor(order.folder, "table", last, "afterany", every)
-        table = submitit.helpers.DelayedSubmission(
-            _write_table, here, order.sweep, order.extra, order.out
-        )
-        jobs["table"] = str(executor.submit(table.function, *table.args).job_id)
-        return jobs
+        executor = _executor(order.folder, "table", last, "afterany", list(jobs.values()))
+        table = executor.submit(_write_table, here, order.sweep, order.extra, order.out)
+        note({**jobs, "table": str(table.job_id)})
 
     def states(self, jobs: Mapping[str, str], folder: Path) -> dict[str, str]:
         """As `Engine`; from the accounting, or where there is none from the queue."""

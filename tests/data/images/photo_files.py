@@ -1,7 +1,9 @@
 """Tiny ImageNets in the layouts of the real one, of the same few photographs."""
 
 import io
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,19 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     content = io.BytesIO()
     image.save(content, kind, **options)
     return content.getvalue()
+
+
+def bomb(side: int = 30_000) -> bytes:
+    """A whole PNG of a hundred kilobytes that says it has `side`² pixels, all of them black."""
+    rows = zlib.compress(bytes((1 + side // 8) * side), 1)
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", rows))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in (*parts, (b"IEND", b""))
+    )
 
 
 def training() -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from harness import data
 from harness.data.images.base import CropOptions
 from harness.data.images.image_folder import ImageFolder
 from harness.errors import DataError
-from tests.data.images.photo_files import encoded, jpeg, picture
+from tests.data.images.photo_files import bomb, encoded, jpeg, picture
 
 CLASSES = ("cat", "dog", "train")
 
@@ -135,6 +135,7 @@ class TestRefusals:
             (b"", "an empty file; fetch it again"),
             (jpeg(1)[:700], r"truncated or damaged after 700 bytes"),
             (encoded(picture(1), "PNG")[:-30], "truncated or damaged"),
+            (bomb(), r"Image size \(900000000 pixels\) exceeds limit.*remove it"),
             (encoded(picture(1), "GIF"), r"no photograph \(a GIF\); accepted: JPEG, PNG"),
             (encoded(picture(1), "WEBP"), r"no photograph \(a WebP\)"),
             (b"<html></html>", "no photograph .starts with 3c 68 74 6d"),
