@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.text import parallel_text
 from harness.data.text.corpora import pair_files, pairs, words
 from harness.data.text.parallel_text import ParallelText
 
@@ -164,13 +163,13 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     print(f"{options.pairs:,} pairs, {size / 1e9:.2f} GB of text, {workers} workers", flush=True)
     memory = Memory()
     with memory.stage("check", options.pairs):
-        parallel_text.check(config)
+        config.require()
     with memory.stage("tokenise, sort out, count", options.pairs):
         pair_files._words(config)
     with memory.stage("learn the vocabulary", options.pairs):
-        parallel_text.fingerprint(config)
+        config.fingerprint()
     with memory.stage("encode", options.pairs):
-        data = parallel_text.load(config)
+        data = config.load()
     print(data.source, flush=True)
     import tensorflow as tf
 
