@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.blocks import without_blocks
+from benchmarks.blocks import in_blocks
 from harness.errors import ExportError
 from harness.export.base import FORMATS, Samples
 from harness.export.timing import latency
@@ -46,15 +46,7 @@ def network(sizes: tuple[int, int, int], sparsity: float) -> Any:
     layers, units, vocabulary = sizes
     keras.utils.set_random_seed(0)
     model = plain(build(Gnmt("gnmt", layers, units), (None,), vocabulary))
-    for weight in model.trainable_weights if sparsity else ():
-        value = weight.numpy()
-        if value.ndim != 2 or "attention" in weight.path:
-            continue
-        if "embedding" in weight.path:  # rows are words: what a layer takes lies in a row
-            weight.assign(without_blocks(value.T, sparsity).T)
-        else:
-            weight.assign(without_blocks(value, sparsity))
-    return model
+    return in_blocks(model, sparsity)
 
 
 def measured(quick: bool = False) -> Latency:

@@ -360,19 +360,23 @@ _EMPTY = {("FusedBatchNormV3", 5)}
 def _again(operation: Any, inputs: Sequence[Any]) -> list[Any]:
     """An operation's outputs for other inputs."""
     raw = getattr(tf.raw_ops, operation.type)
-    left, given, arguments = list(inputs), {}, {}
+    left, given = list(inputs), {}
     for each in operation.op_def.input_arg:
         several = each.number_attr or each.type_list_attr
         of = operation.get_attr(several) if several else 1
         count = of if isinstance(of, int) else len(of)
         given[each.name], left = left[:count] if several else left[0], left[count:]
-    attributes = {each.name for each in operation.op_def.attr}
     names = [name for name in inspect.signature(raw).parameters if name != "name"]
-    for name in (each for each in names if each in given):
-        arguments[name] = given.pop(name)
+    arguments = {name: given.pop(name) for name in names if name in given}
+    attributes = {each.name: each.type for each in operation.op_def.attr}
+    unnamed = (each for each, kind in attributes.items() if kind != "type" and each not in names)
     for name in (each for each in names if each not in arguments):
-        # Python has other names for some inputs: the axis of a sum.
-        known = name in attributes
-        arguments[name] = operation.get_attr(name) if known else given.pop(next(iter(given)))
+        # Python has other names for some inputs and attributes: the axis of a sum.
+        if name in attributes:
+            arguments[name] = operation.get_attr(name)
+        elif given:
+            arguments[name] = given.pop(next(iter(given)))
+        else:
+            arguments[name] = operation.get_attr(next(unnamed))
     found = raw(**arguments)
     return list(found) if isinstance(found, list | tuple) else [found]

@@ -110,7 +110,7 @@ def test_a_format_that_fails_is_told_and_ends_in_1(folder, run):
         ((*CELL, "seed=99"), "has these weights; train it first: harness run"),
         (
             (*CELL, "--formats", "tflit"),
-            "received 'tflit'; accepted: keras_shrunk, packed, packed_clustered",
+            "received 'tflit'; accepted: keras_shrunk, onnx, packed, packed_clustered",
         ),
         (("broken.keras", *CELL), "broken.keras: Keras cannot read it: "),
         (("broken.packed", *CELL), "broken.packed: no container of a packed model"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -160,6 +161,27 @@ def test_a_gain_and_no_gain_are_said():
     assert "2.00× (2.00-2.00)" in lines[3]
     assert lines[4].endswith("sparse: 2 FULLY_CONNECTED")
     assert "BUSY" not in lines[-1]
+
+
+def test_what_gained_nothing_though_kernels_skip_zeros_says_so():
+    found = Latency(
+        [timing("tflite", 2.0), timing("tflite_sparse", 2.0, sparse={"FULLY_CONNECTED": 3})],
+        {}, "x", [],
+    )  # fmt: skip
+    assert NO_GAIN not in str(found)
+    assert str(found).endswith("no gain: kernels that skip these zeros are no faster here")
+
+
+def test_the_graphs_of_a_translation_model_have_times_and_factors():
+    both = [timing("dense", 60.0), timing("tflite_sparse", 20.0)]
+    parts = {"encode": 10.0, "step": 2.0}, {"encode": 7.5, "step": 0.5}
+    found = Latency([replace(one, parts=told) for one, told in zip(both, parts, strict=True)],
+                    {}, "x", [])  # fmt: skip
+    told = found.metrics()
+    assert (told["latency/dense_step_ms"], told["latency/tflite_sparse_step_ms"]) == (2.0, 0.5)
+    assert told["latency/tflite_sparse_step_speedup"] == 4.0
+    assert told["latency/tflite_sparse_encode_speedup"] == 1.3333
+    assert "encode 7.500 ms; step 0.500 ms" in str(found)
 
 
 def test_a_busy_machine_is_flagged():

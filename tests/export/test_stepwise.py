@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.blocks import without_blocks
+from benchmarks.blocks import in_blocks
 from harness.data.base import DATASETS
 from harness.errors import ConfigError, ExportError
 from harness.export import FORMATS, ExportOptions, Samples, export, size_of, stepwise, tflite
@@ -26,14 +26,11 @@ KINDS = ["tflite", "tflite_sparse", "tflite_float16", "tflite_dynamic", "tflite_
 @pytest.fixture(scope="module")
 def model():
     """Nine tenths of its blocks of 1×4 are zeros."""
-    found = small(3, UNITS)
+    found = plain(small(3, UNITS))
     for weight in found.trainable_weights:
         if len(weight.shape) == 2 and "attention" not in weight.path:
-            value = weight.numpy() / np.sqrt(UNITS)
-            table = "embedding" in weight.path  # whose rows are words
-            value = without_blocks(value.T if table else value, PRUNED)
-            weight.assign(value.T if table else value)
-    return plain(found)
+            weight.assign(weight.numpy() / np.sqrt(UNITS))
+    return in_blocks(found, PRUNED)
 
 
 @pytest.fixture(scope="module")

@@ -283,19 +283,19 @@ def write(folder, number):
         run.log(step, {"train/loss": number * STEPS + step})
         if step % 20 == 0:
             run.flush()
-    run.finish("written")
-    assert not journal.exists()
-    return run.run_id
+    if not run.finish("written"):  # the others had the store for longer than a cell waits
+        outbox.deliver(journal)
 
 
 def test_eight_processes_write_to_a_fresh_store_at_once(tmp_path):
     numbers = range(1, 9)
     writers = [begin(write, tmp_path, each, log=tmp_path / f"{each}.txt") for each in numbers]
-    written = {result(writer): number for number, writer in zip(numbers, writers, strict=True)}
+    for writer in writers:
+        result(writer)
     found = runs(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    assert {run.id for run in found} == set(written)
+    assert sorted(int(run.tags["harness.cell_id"]) for run in found) == list(numbers)
     for run in found:
         assert run.status == "FINISHED"
-        first = written[run.id] * STEPS
+        first = int(run.tags["harness.cell_id"]) * STEPS
         expected = [(step, first + step) for step in range(1, STEPS + 1)]
         assert run.history("train/loss") == expected

@@ -136,9 +136,15 @@ def share() -> dict[str, object]:
         "exact": compare(pruned(MIRRORED), alone),
         "apart": compare(pruned(APART), alone),
         "mixed": compare(pruned(MIRRORED, mixed=True), mixed),
-        "parts": compare(pruned(MIRRORED, parts=2), pruned(SINGLE, parts=2)),
         "mixed_apart": compare(pruned(APART, mixed=True), mixed),
     }
+
+
+def in_parts() -> dict[str, object]:
+    """Two devices against one, a batch in two parts."""
+    with strategy.scope(MIRRORED, batch_size=8):
+        pass
+    return compare(pruned(MIRRORED, parts=2), pruned(SINGLE, parts=2))
 
 
 def updates() -> dict[str, object]:
