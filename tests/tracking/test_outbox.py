@@ -63,10 +63,8 @@ def test_metrics_wait_on_disk_while_the_store_is_locked(config, journal, told, m
             assert time.monotonic() - began < 2, "training waited for the store"
         assert [point[3] for one in journal.read() for point in one["points"]] == [2, 3]
         assert len(told) == 1, "it is told once"
-        assert (
-            f"does not answer; training goes on, and what it logs waits in {journal.folder}"
-            in (told[0])
-        )
+        assert "does not answer; training goes on, and what it logs waits in" in told[0]
+        assert told[0].endswith(str(journal.folder.parents[1]))
 
     monkeypatch.setattr(outbox, "AWAY_SECONDS", 0.0)
     again = begin(config, journal)  # the first process was killed
