@@ -138,7 +138,8 @@ class Ordeal:
 def _numbers(table: Path) -> list[list[str]]:
     """A table's rows, without the ids of runs and without times."""
     header, *rows = csv.reader(table.read_text().splitlines())
-    kept = [i for i, name in enumerate(header) if "run" not in name and "time" not in name]
+    told = ("_seconds", "_ms")
+    kept = [i for i, name in enumerate(header) if "run" not in name and not name.endswith(told)]
     return [[row[i] for i in kept] for row in (header, *rows)]
 
 

@@ -137,7 +137,7 @@ def test_overrides_and_a_block_of_another_shape_are_called_by_what_they_are(fold
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["nothing"], "table 'nothing' does not exist; accepted: compression, demo"),
+        (["nothing"], "table 'nothing' does not exist; accepted: blocks, compression, demo"),
         (["demo", "--format", "pdf"], "formats=pdf: accepted: md, csv, tex, html"),
         (["demo", "--filter", "seed"], "--filter: received 'seed'"),
         (["demo", "--since", "soon"], "--since: received 'soon'"),
