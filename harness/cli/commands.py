@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"harness: {hidden(str(error))}", file=sys.stderr)  # noqa: T201
         return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -52,9 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = str(stopped) or "interrupted; the same command goes on from here"
         print(f"harness: {line}", file=sys.stderr)  # noqa: T201
         return getattr(stopped, "code", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     finally:  # a program that calls several commands
         os.environ["HARNESS_CONFIG_DIR"] = folder or ""
 

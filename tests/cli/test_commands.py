@@ -98,6 +98,14 @@ def test_describe_prints_json_and_nothing_else(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_reader_who_has_enough_ends_it_without_a_word(tmp_path):
+    words = command("sweep", "demo", "--dry-run", "--json")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=tmp_path, env=environment(), **pipes) as running:
+        running.stdout.close()
+        assert (running.stderr.read(), running.wait()) == (b"", 0)
+
+
 def test_data(tmp_path):
     done = harness("data", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
