@@ -19,7 +19,7 @@ def test_classifiers_have_an_8_bit_form():
 @pytest.mark.parametrize(
     ("overrides", "complaint"),
     [
-        (["export.formats=[onnx]"], "accepted: .*tflite, .*tflite_int8, .*tflite_waveform"),
+        (["export.formats=[torch]"], "accepted: .*tflite, .*tflite_int8, .*tflite_waveform"),
         (["export.formats=[tflite,tflite]"], "each format once"),
         (
             ["export.formats=[tflite_waveform]"],

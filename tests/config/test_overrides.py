@@ -77,8 +77,8 @@ def test_every_text_key_of_the_schema_is_found():
     }  # fmt: skip
     lists = {key for key in keys() if is_texts(key)}
     assert lists == {
-        "dataset.words", "export.formats", "sparsity.scope.include", "sparsity.scope.exclude",
-        "sparsity.scope.types",
+        "dataset.words", "export.compress", "export.formats", "sparsity.scope.include",
+        "sparsity.scope.exclude", "sparsity.scope.types",
     }  # fmt: skip
     assert not texts & lists
     assert not is_text("model.filters")

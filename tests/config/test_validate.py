@@ -202,7 +202,7 @@ CASES = [
         "'always' with strategy=mirrored",
         "auto, never",
     ),
-    ("export.formats=[onnx]", "export.formats", "'onnx'", "tflite"),
+    ("export.formats=[torch]", "export.formats", "'torch'", "tflite"),
     ("export.formats=[tflite,tflite]", "export.formats", ".*", "each format once"),
     ("export.tolerance=0", "export.tolerance", "0.0", "a number above 0"),
     ("tracking.experiment=../up", "tracking.experiment", "'../up'", "letters"),

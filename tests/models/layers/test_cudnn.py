@@ -135,7 +135,8 @@ def gnmt():
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
         values = rng.normal(size=variable.shape) * 0.5
-        variable.assign(values * (np.abs(values) > 0.3))
+        # The attention's one number scales all its scores: none of it would learn by a zero.
+        variable.assign(values * (np.abs(values) > 0.3) if np.ndim(values) else 1.0)
     return model
 
 
