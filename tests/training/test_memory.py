@@ -86,7 +86,7 @@ def test_foreseeing_trains_nothing():
     ("overrides", "size"),
     [
         (["experiment=ds_cnn_l_speech_commands"], 400),
-        (["experiment=imdb_lstm"], 1024),
+        pytest.param(["experiment=imdb_lstm"], 1024, marks=pytest.mark.slow),
         pytest.param(
             ["experiment=mobilenet_v1_imagenet", "dataset.size=128"], 64, marks=pytest.mark.slow
         ),
