@@ -49,8 +49,8 @@ def measure(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     """
     from harness import data, tasks
     from harness.config import compose
-    from harness.tracking.away import Journal
     from harness.tracking.cell_run import CellRun
+    from harness.tracking.journal import Journal
     from harness.training import loop
     from harness.training.checkpoint import Checkpoint
 
@@ -78,7 +78,7 @@ def measure(rounds: int, steps: int) -> tuple[list[float], list[float]]:
             return whole, clocked.seconds / (steps * (fitted.step_ms or 0) / 1e3)
 
         for turn in range(rounds + 1):
-            journal = Journal(Path(folder, f"{turn}.jsonl"))
+            journal = Journal(Path(folder, f"journal{turn}"))
             run = CellRun.begin(config, f"{turn}", {}, journal=journal)
             both = {}
             for logs in (True, False) if turn % 2 else (False, True):
