@@ -75,39 +75,38 @@ def ratios(quick: bool = False) -> dict[float, float]:
     """
     units, outputs = _SMALL if quick else _FULL
     examples = np.random.default_rng(0).normal(size=(2, STEPS, units)).astype(np.float32)
-    found = timed(lambda share: network(units, outputs, share), examples)
-    for one in found.timings:
-        if one.kind != "tflite" and not one.sparse:
-            raise ExportError(f"{one.kind}: all operations run dense: {one.ops}")
-    return _against_dense(found)
+    return _against_dense(timed(lambda share: network(units, outputs, share), examples))
 
 
 def review_ratios(units: int) -> dict[float, float]:
-    """The same of the IMDB example's network, whose LSTM's loop does not list its operations.
-
-    Raises:
-        ExportError: a file gives other outputs than its model, or does not run.
-    """
+    """The same of the IMDB example's network."""
     vocabulary = MODELS.find("imdb_lstm")().vocabulary_size
     examples = np.random.default_rng(0).integers(0, vocabulary, (2, WORDS)).astype(np.int32)
     return _against_dense(timed(lambda share: reviewer(units, share), examples))
 
 
 def timed(make: Callable[[float], Any], examples: np.ndarray) -> Latency:
-    """Times the dense network and each sparsity's, in turns.
-
-    Raises:
-        ExportError: a file gives other outputs than its model, or does not run.
-    """
+    """Times the dense network and each sparsity's, in turns; raises as `ratios`."""
     with tempfile.TemporaryDirectory() as folder:
         files = {"tflite": Path(folder) / "dense.tflite"}
         tflite.to_tflite(make(0.0), files["tflite"], examples, TOLERANCE)
         for share in TARGETS:
             path = files[f"{share:g}"] = Path(folder) / f"{share:g}.tflite"
             tflite.to_tflite(make(share), path, examples, TOLERANCE, sparse.sparsely)
-        found = latency.measure(files, threads=[1])
+        return sparsely_run(latency.measure(files, threads=[1]))
+
+
+def sparsely_run(found: Latency) -> Latency:
+    """The times of files, if all of them run, and the pruned ones, named by their share, sparsely.
+
+    Raises:
+        ExportError: one does not.
+    """
     for kind, reason in found.failures.items():
         raise ExportError(f"{kind}: {reason}")
+    for one in found.timings:
+        if one.kind in map("{:g}".format, TARGETS) and not one.sparse:
+            raise ExportError(f"{one.kind}: all operations run dense: {one.ops}")
     return found
 
 

@@ -80,7 +80,12 @@ def stepper(
     pruner = VARIANTS[variant]()
     if pruner is not None:
         pruner.attach(model)
-    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
+    return trainer(model, x, y)
+
+
+def trainer(model: keras.Model, inputs: Any, labels: Any) -> Callable[[], float]:
+    """A call of a compiled model's training function on one batch, after its first calls."""
+    batches = iter(tf.data.Dataset.from_tensors((inputs, labels)).repeat())
     model.make_train_function()
 
     def step() -> float:

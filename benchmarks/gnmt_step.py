@@ -10,20 +10,17 @@ hypothesis, one thread, all files in turns in one run. Each file is compared wit
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.blocks import in_blocks
-from harness.errors import ExportError
+from benchmarks.blocks import TARGETS, in_blocks, sparsely_run
 from harness.export.base import FORMATS, Samples
 from harness.export.timing import latency
 from harness.export.timing.times import Latency
 
-#: Share of zeros -> how many times as fast it should be, as for other LSTMs (`benchmarks.blocks`).
-TARGETS: Mapping[float, float] = {0.8: 2.0, 0.9: 4.0, 0.95: 6.0}
 TOLERANCE = 1e-3
 #: Layers, units and subwords.
 _FULL, _SMALL = (4, 1024, 36_548), (2, 128, 1000)
@@ -73,13 +70,7 @@ def measured(quick: bool = False) -> Latency:
             model = network(sizes, share)
             FORMATS.find("tflite_sparse")().write(model, path, samples, TOLERANCE)
         del model
-        found = latency.measure(files, threads=[1])
-    for kind, reason in found.failures.items():
-        raise ExportError(f"{kind}: {reason}")
-    for one in found.timings:
-        if one.kind not in ("tflite", "tflite_dynamic") and not one.sparse:
-            raise ExportError(f"{one.kind}: all operations run dense: {one.ops}")
-    return found
+        return sparsely_run(latency.measure(files, threads=[1]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

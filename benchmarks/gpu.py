@@ -21,7 +21,6 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from benchmarks.compiled_step import REFRESHED, Setting, stepper
+from benchmarks.compiled_step import REFRESHED, Setting, stepper, trainer
 from benchmarks.gnmt import batch
 from benchmarks.timing import Block, interleave, ratio, steps
 from harness.models import build
@@ -140,19 +139,6 @@ def recurrent(size: tuple[int, int, int, int, int], rounds: int, count: int) -> 
     ]
     between = round(ratio(times, "cuDNN", "by hand"), 3)
     return {**found, "cuDNN / by hand": between, "furthest_apart": max(apart)}
-
-
-def trainer(model: keras.Model, inputs: Any, labels: Any) -> Callable[[], float]:
-    """A call of one training step, after its first ones."""
-    batches = iter(tf.data.Dataset.from_tensors((inputs, labels)).repeat())
-    model.make_train_function()
-
-    def step() -> float:
-        return float(model.train_function(batches)["loss"])
-
-    for _ in range(3):
-        step()
-    return step
 
 
 def learned(model: keras.Model, inputs: Any, labels: Any) -> list[Any]:

@@ -8,7 +8,7 @@ other weights after 40 steps by one thread than by two). So a cell ends with the
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,5 +70,14 @@ def shares(cores: Sequence[int], parts: int) -> list[list[int]]:
 def pin(pid: int, cores: Sequence[int]) -> None:
     """Keeps a process, its threads and those that they will start to cores, where Linux runs."""
     with suppress(OSError):  # it ends meanwhile
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), cores)
+        for thread in threads(pid):
+            os.sched_setaffinity(thread, cores)
+
+
+def threads(pid: int) -> Iterator[int]:
+    """The threads of a process, where Linux runs.
+
+    Raises:
+        OSError: none are to be seen.
+    """
+    return (int(each.name) for each in Path(f"/proc/{pid}/task").iterdir())

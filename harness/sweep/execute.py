@@ -126,16 +126,14 @@ class _UnderWay:
             if is_held(cell):
                 self._put_off(cell, said=cell.id in self._not_before)
                 continue
+            self.waiting.remove(cell)
             if cell.id in self._not_before and (ended := _ended_elsewhere(cell)):
-                self.waiting.remove(cell)
                 self._end(cell, ended)
                 continue
             place = self._devices.take(cell.config.strategy)
             if place is None:  # the first in line waits for its devices; none overtakes it
-                self.waiting.remove(cell)
                 self.waiting.insert(0, cell)
                 break
-            self.waiting.remove(cell)
             self._listener.started(cell)
             given = place.environment() if place.gpus else self._cores.environment()
             try:

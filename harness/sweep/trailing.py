@@ -8,11 +8,11 @@ get the processors that the cells that train leave them, which keep their pace (
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from harness.cell import memory
 from harness.cell.cell import Cell
+from harness.sweep.cores import threads
 from harness.sweep.gpu_places import Place
 
 #: How much a cell that trails gives way: beside one that trains it gets a seventieth of a core.
@@ -84,5 +84,5 @@ def give_way(pid: int) -> None:
     Linux keeps a niceness for each thread; where there is none to be seen, nothing is done.
     """
     with suppress(OSError):  # it ends meanwhile
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
+        for thread in threads(pid):
+            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)

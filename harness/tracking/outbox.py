@@ -87,11 +87,6 @@ class Outbox:
         return begun[-1] if begun else self.run_id or self._stand_in
 
     @property
-    def waits(self) -> bool:
-        """Whether something has not been sent."""
-        return bool(self._operations)
-
-    @property
     def waits_on_disk(self) -> bool:
         """Whether some of it is in the journal: its store is away."""
         return bool(self._kept)

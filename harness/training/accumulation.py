@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from harness.training.options import TrainingOptions
+from harness.training.replicated import place
 
 
 @keras.saving.register_keras_serializable("harness")
@@ -117,10 +118,9 @@ def in_parts_of_steps(model: keras.Model, parts: int) -> Iterator[None]:
     if parts == 1:
         yield
         return
-    # Not through Keras' __setattr__, which would track them as parts of the model.
     gathered = _Gathered(model.optimizer.apply_gradients, parts)
-    object.__setattr__(model.optimizer, "apply_gradients", gathered)
-    object.__setattr__(model, "train_step", _stepping(model.train_step, gathered, parts))
+    place(model.optimizer, "apply_gradients", gathered)
+    place(model, "train_step", _stepping(model.train_step, gathered, parts))
     try:
         yield
     finally:

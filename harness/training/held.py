@@ -215,13 +215,10 @@ class _Run:
     def _new(self, shape: tuple[int, ...], dtype: Any, known: Any = None) -> _Value:
         if dtype == tf.variant:
             return _Value(_List())
-        return _Value(self.take(_bytes(shape, dtype)), shape, known)
-
-    def take(self, size: int) -> _Buffer:
-        """New memory."""
+        size = _bytes(shape, dtype)
         self.held += size
         self.peak = max(self.peak, self.held)
-        return _Buffer(size)
+        return _Value(_Buffer(size), shape, known)
 
     def _hold(self, buffer: _Buffer, times: int = 1) -> None:
         buffer.holders += times
@@ -313,11 +310,7 @@ def _before(operation: Any) -> list[Any]:
 
 def _inferred(operation: Any, given: list[_Value]) -> list[tuple[tuple[int, ...], Any]]:
     """Shape of each output, and its numbers where it is a few integers that follow."""
-    shapes = tuple(value.shape for value in given)
-    return _outcome(operation, shapes, [value.known for value in given])
-
-
-def _outcome(operation: Any, shapes: Any, known: list[Any]) -> list[tuple[tuple[int, ...], Any]]:
+    shapes, known = [value.shape for value in given], [value.known for value in given]
     outputs = operation.outputs
     followed = [
         each.dtype in (tf.int32, tf.int64, tf.bool)

@@ -21,16 +21,16 @@ def by_whole_gradients(optimizer: Any) -> None:
             shell or not.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        _place(optimizer, "check_finite", _finite_in_all(optimizer.check_finite))
+        place(optimizer, "check_finite", _finite_in_all(optimizer.check_finite))
         optimizer = optimizer.inner_optimizer
     if optimizer.global_clipnorm:
-        _place(optimizer, "_clip_gradients", _clipped_when_whole(optimizer._clip_gradients))
-        _place(optimizer, "_all_reduce_sum_gradients", list)  # that has been done by then
+        place(optimizer, "_clip_gradients", _clipped_when_whole(optimizer._clip_gradients))
+        place(optimizer, "_all_reduce_sum_gradients", list)  # that has been done by then
 
 
-def _place(optimizer: Any, name: str, function: Any) -> None:
-    # Not through Keras' __setattr__, which would track it as part of the optimizer.
-    object.__setattr__(optimizer, name, function)
+def place(owner: Any, name: str, function: Any) -> None:
+    """Puts a function in a method's place, past Keras, which would track it as a part."""
+    object.__setattr__(owner, name, function)
 
 
 def _summed(values: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.export.stepwise import takes_turns
 from harness.models.gnmt import ENCODE, STEP, WORDS
 
 
@@ -56,7 +57,7 @@ def _opened(path: str, threads: int) -> tuple[list[tuple[Callable[[], None], int
     ops, sparse = _operations(Path(path).read_bytes(), schema)
     told: dict[str, Any] = {"runtime": runtime, "ops": ops, "sparse": sparse}
     interpreter = Interpreter(model_path=path, num_threads=threads)
-    if not {ENCODE, STEP} <= interpreter.get_signature_list().keys():
+    if not takes_turns(interpreter):
         (run,) = _ready(interpreter, {0: interpreter.get_input_details()})
         return [(run, 1)], told
     counts = {ENCODE: 1, STEP: WORDS}
