@@ -19,6 +19,7 @@ from tests.training import small
 @pytest.fixture(autouse=True)
 def exact():
     """Losses in float64, too."""
+    keras.config.dtype_policy()  # asked for the first time below, it would stay of float64
     keras.config.set_floatx("float64")
     yield
     keras.config.set_floatx("float32")
