@@ -87,6 +87,14 @@ class Signals(Requests):
             KeyboardInterrupt: the checkpoint was wanted to end here.
         """
         self._wanted = False
+        self.heed()
+
+    def heed(self) -> None:
+        """Ends here, if it was asked for while that was deferred.
+
+        Raises:
+            KeyboardInterrupt: it was.
+        """
         if self.interrupts:
             raise KeyboardInterrupt
 

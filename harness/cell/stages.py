@@ -64,19 +64,21 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if finished:
             tidy(cell)
             return {"run_id": finished, "metrics": {}}
-        run = CellRun.begin(
-            cell.config,
-            cell.id,
-            _tags(cell, parent_run, answers),
-            cell.command,
-            cell.name,
-            waiting,
-            {"cell": cell.id, "trained": cell.trained},
-            lambda: _deliver_others(cell),
-        )
-        if not run.resumed:  # the run that a checkpoint belongs to was deleted
-            checkpoint_file(cell).unlink(missing_ok=True)
+        with signals.deferred():  # a run that was made is closed, too
+            run = CellRun.begin(
+                cell.config,
+                cell.id,
+                _tags(cell, parent_run, answers),
+                cell.command,
+                cell.name,
+                waiting,
+                {"cell": cell.id, "trained": cell.trained},
+                lambda: _deliver_others(cell),
+            )
+            if not run.resumed:  # the run that a checkpoint belongs to was deleted
+                checkpoint_file(cell).unlink(missing_ok=True)
         try:
+            signals.heed()
             with as_interrupted(), memory.watched(emit):
                 metrics, description = _measure(cell, run, emit)
         except KeyboardInterrupt:
