@@ -72,9 +72,9 @@ format: setup ## format the code
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --upgrade --extra demo --extra imdb --extra latency --extra packed \
-		--extra search --extra slurm --extra speech --extra text --extra tfds --extra dev \
-		--strip-extras \
+	$(BIN)/pip-compile --quiet --upgrade --extra demo --extra imdb --extra latency --extra onnx \
+		--extra packed --extra postgres --extra search --extra slurm --extra speech --extra text \
+		--extra tfds --extra dev --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate \
 		--no-header --output-file requirements.lock pyproject.toml
 
