@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ AGREEMENT = 0.9
 TIE = 0.05
 #: So many input values go through a model at once: some fourteen pictures of 299×299.
 VALUES = 4_000_000
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _Settled:
 
     model: Any
     inputs: Sequence[Any]
-    found: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    found: dict[Any, Any] = field(default_factory=dict)
 
 
 _settled: list[_Settled] = []
@@ -68,15 +69,23 @@ def once(function: Callable[[Any, Any], np.ndarray]) -> Callable[[Any, Any], np.
 
     @wraps(function)
     def remembering(model: Any, inputs: Any) -> np.ndarray:
-        for one in _settled[-1:]:
-            if model is one.model and any(inputs is each for each in one.inputs):
-                key = (function.__qualname__, id(inputs))
-                if key not in one.found:
-                    one.found[key] = function(model, inputs)
-                return one.found[key]
+        if any(inputs is each for one in _settled[-1:] for each in one.inputs):
+            key = (function.__qualname__, id(inputs))
+            return kept(model, key, lambda: function(model, inputs))
         return function(model, inputs)
 
     return remembering
+
+
+def kept(model: Any, key: Any, make: Callable[[], Result]) -> Result:
+    """What `make` gives; for a model that is `settled`, made once for all that ask by the key."""
+    for one in _settled[-1:]:
+        if model is one.model:
+            if key not in one.found:
+                one.found[key] = make()
+            found: Result = one.found[key]
+            return found
+    return make()
 
 
 @once

@@ -130,19 +130,31 @@ def convert(
 
     import tensorflow as tf
 
-    def examples() -> Iterator[list[np.ndarray]]:
-        for example in calibration:
-            yield [example[np.newaxis]]
-
     def quantize(converter: Any) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = examples
+        converter.representative_dataset = _OneByOne(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
         more(converter)
 
     return tflite.convert(model, name, quantize)
+
+
+class _OneByOne:
+    """Examples as the converter takes them; the same ones are equal."""
+
+    def __init__(self, examples: np.ndarray):
+        self._examples = examples
+
+    def __call__(self) -> Iterator[list[np.ndarray]]:
+        return ([example[np.newaxis]] for example in self._examples)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _OneByOne) and self._examples is other._examples
+
+    def __hash__(self) -> int:
+        return id(self._examples)
 
 
 @once

@@ -17,7 +17,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export import stepwise
 from harness.export.base import Format, Samples, refusal
-from harness.export.comparison import Comparison, compare, outputs_of
+from harness.export.comparison import Comparison, compare, kept, outputs_of
 from harness.export.timing import latency
 from harness.options import choice
 from harness.quiet import captured
@@ -134,9 +134,11 @@ def convert(
             interpreter in a process of its own dies of what is stored without zeros.
     """
     import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_sparsify
 
     from harness.models.layers.front_end import takes_waveforms
 
+    sparse = tf.lite.Optimize.EXPERIMENTAL_SPARSITY
     with captured() as written, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it does by default
         try:
@@ -144,15 +146,30 @@ def convert(
                 # The runtimes bring the front end's operations, as custom ones.
                 converter.allow_custom_ops = takes_waveforms(model)
                 options(converter)
-                content: bytes = converter.convert()
-                sparse = tf.lite.Optimize.EXPERIMENTAL_SPARSITY in converter.optimizations
+                asked = converter.optimizations
+                # The converter's last step, here by itself: the rest takes most of the time, and
+                # a file with zeros and one without them have it in common.
+                converter.optimizations = [each for each in asked if each != sparse]
+                content: bytes = kept(model, _settings(converter), converter.convert)
+                if sparse in asked:
+                    content = mlir_sparsify(content)
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
-    if sparse:  # of which runtimes have died
+    if sparse in asked:  # of which runtimes have died
         latency.require_survival(content, name)
     return content
+
+
+def _settings(converter: Any) -> tuple[Any, ...]:
+    """What formats set of a converter: two alike make the same file of a model."""
+    target = converter.target_spec
+    return (
+        *(tuple(map(str, each)) for each in (target.supported_ops, target.supported_types)),
+        *(tuple(map(str, converter.optimizations)), converter.representative_dataset),
+        *(converter.inference_input_type, converter.inference_output_type),
+    )
 
 
 def with_inputs(model: "keras.Model", inputs: Any = None) -> "keras.Model":
