@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,8 @@ def send(journal: Journal, uri: str | None = None) -> None:
     else:
         tracking = TrackingOptions(uri=uri or about["uri"], experiment=about["experiment"])
         cell_run.close_abandoned(tracking, about["cell"], INTERRUPTED_RUN, "KILLED")
+        with suppress(OSError):  # a sweep's run has nothing else there
+            journal.folder.parent.rmdir()
 
 
 def tidy(folder: Path) -> None:

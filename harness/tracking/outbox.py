@@ -145,7 +145,7 @@ class Outbox:
             if not self._operations and self._away_until:
                 away.tell(f"the store {self.uri} has taken what was waiting for it")
                 self._away_until = 0.0
-        self._keep(self._journal)
+        self.keep()
         return not self._operations
 
     def send(self) -> None:
@@ -204,8 +204,10 @@ class Outbox:
         self._kept -= len(kept)
         del self._operations[:count]
 
-    def _keep(self, journal: Journal) -> None:
+    def keep(self) -> None:
         """Has in the journal what still waits, and nothing at all once nothing does."""
+        journal = self._journal
+        assert journal is not None
         if not self._operations:
             if journal.exists():
                 journal.clear()

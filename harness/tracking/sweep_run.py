@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
 from harness.tracking import away, store
+from harness.tracking.journal import FOLDER, Journal
+from harness.tracking.outbox import Outbox, now
 from harness.tracking.provenance import tags as provenance_tags
 
 
 class SweepRun:
     """A sweep's run, taken up again whenever the sweep is; a context manager that closes it."""
 
-    def __init__(self, client: Any, experiment: str, run_id: str, heading: str):
-        self._client = client
+    def __init__(self, tracking: TrackingOptions, experiment: str, run_id: str, heading: str):
+        self._tracking = tracking
+        self._client = store.client(tracking.uri)
         self._experiment = experiment
         self.run_id = run_id
         self._heading = heading
@@ -26,6 +29,8 @@ class SweepRun:
         self.status = "FINISHED"
         #: Whether its store is waited for to close it: not if it does not answer anyway.
         self.awaited = True
+        #: Where its end waits for a store that is away; None: nowhere.
+        self.work_dir: str | None = None
 
     @classmethod
     def begin(
@@ -63,7 +68,7 @@ class SweepRun:
             if earlier is None:
                 run_name = " · ".join(filter(None, ("sweep", name, variant)))
                 made = client.create_run(experiment, run_name=run_name, tags=tags)
-                sweep = cls(client, experiment, made.info.run_id, heading)
+                sweep = cls(tracking, experiment, made.info.run_id, heading)
                 sweep._describe()
                 return sweep
         run_id = earlier.info.run_id
@@ -72,7 +77,7 @@ class SweepRun:
             client.delete_tag(run_id, "harness.failure")
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
-        return cls(client, experiment, run_id, heading)
+        return cls(tracking, experiment, run_id, heading)
 
     def add(self, paths: Iterable[Path], table: str) -> None:
         """Logs the table's files as artifacts; its numbers become the description.
@@ -117,11 +122,28 @@ class SweepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self.awaited:
-            self._client.set_terminated(self.run_id, self.status)
+        status = "KILLED" if kind else self.status
+        waits = kind is None and self.awaited  # else what ended it is told, not that
+        try:
+            with nullcontext() if waits else away.patience(0):
+                self._client.set_terminated(self.run_id, status)
+        except TrackingError:
+            self._leave(status)
+            if waits:
+                raise
+
+    def _leave(self, status: str) -> None:
+        """Has the run's end wait with what its cells could not deliver."""
+        if self.work_dir is None:
             return
-        with suppress(TrackingError), away.patience(0):  # what ended it is told, not that
-            self._client.set_terminated(self.run_id, "KILLED" if kind else self.status)
+        journal = Journal(Path(self.work_dir, "cells", self.run_id, FOLDER).absolute())
+        outbox = Outbox(self._tracking.uri, journal, self.run_id)
+        title = self._heading.partition("**\n")[0].strip("*")
+        own = {"trained": self.run_id, "cell": self.run_id}
+        where = {"experiment": self._tracking.experiment}
+        outbox.describe({"name": f"the sweep's run, {title}", **own, **where})
+        outbox.put("end", status=status, at=now())
+        outbox.keep()
 
 
 def _sweeps(client: Any, experiment: str) -> list[Any]:

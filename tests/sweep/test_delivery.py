@@ -112,7 +112,7 @@ def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
     for line in waiting:
         assert f"/journal (the store {server.uri} does not answer); to deliver it: " in line
         assert line.endswith(": harness deliver work")
-    assert finished_waiting(tmp_path) == 3
+    assert finished_waiting(tmp_path) == 4, "three cells, and the end of the sweep's own run"
 
     refused = harness("sweep", "tiny.yaml", f"tracking.uri={server.uri}", cwd=tmp_path)
     assert refused.returncode == 2, "it is away from the start"
@@ -124,7 +124,10 @@ def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
         delivered = harness("deliver", "--uri", later.uri, cwd=tmp_path)
         assert (delivered.returncode, delivered.stderr) == (0, ""), delivered.stdout
         names = [line for line in delivered.stdout.splitlines() if line.startswith("delivered: ")]
-        assert [name.split(" · ")[1] for name in names] == ["dense", "random 75%", "2 by 4"]
+        *cells, parent = names
+        assert [name.split(" · ")[1] for name in cells] == ["dense", "random 75%", "2 by 4"]
+        assert parent == "delivered: the sweep's run, A small net on digits"
+        assert [run.status for run in runs(later.uri, "sweep")] == ["FINISHED"]
         assert_as_undisturbed(by_sparsity(later.uri), by_sparsity(swept.uri))
         assert not list((tmp_path / "work" / "cells").iterdir())
         again = harness("deliver", cwd=tmp_path)
