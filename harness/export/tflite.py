@@ -134,7 +134,7 @@ def convert(
             interpreter in a process of its own dies of what is stored without zeros.
     """
     import tensorflow as tf
-    from tensorflow.lite.python.convert import mlir_sparsify
+    from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_sparsify
 
     from harness.models.layers.front_end import takes_waveforms
 
@@ -147,12 +147,12 @@ def convert(
                 converter.allow_custom_ops = takes_waveforms(model)
                 options(converter)
                 asked = converter.optimizations
-                # The converter's last step, here by itself: the rest takes most of the time, and
-                # a file with zeros and one without them have it in common.
+                # The converter's last steps, here by themselves: the rest takes most of the time,
+                # and a file with zeros and one without them have it in common.
                 converter.optimizations = [each for each in asked if each != sparse]
                 content: bytes = kept(model, _settings(converter), converter.convert)
                 if sparse in asked:
-                    content = mlir_sparsify(content)
+                    content = deduplicate_readonly_buffers(mlir_sparsify(content))
         except Exception as error:  # the converter raises whatever its layers raise
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
