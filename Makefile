@@ -43,6 +43,9 @@ ui: setup ## open MLflow on the store of this folder, at 127.0.0.1
 
 results: setup ## train what is missing of the committed tables (hours; resumes), and rebuild them
 	$(BIN)/harness sweep examples --jobs $(JOBS)
+	$(BIN)/harness sweep compression --jobs $(JOBS)
+	$(BIN)/harness sweep blocks
+	$(BIN)/harness sweep latency
 	test -d $(CIFAR10) || $(BIN)/harness data prepare cifar10 --out $(CIFAR10)
 	$(BIN)/harness sweep image_classification_small dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
 	$(BIN)/harness sweep keyword_spotting_small dataset.data_dir=$(FSDD) --jobs $(JOBS)
