@@ -273,6 +273,29 @@ def test_a_warned_job_is_queued_again_and_goes_on(tmp_path, number):
     assert_all_finished(submitted)
 
 
+@pytest.mark.slow
+def test_a_preempted_job_is_queued_again_with_a_checkpoint_of_the_step_reached(tmp_path):
+    submitted = Submitted("slurm", tmp_path)
+    if "urgent" not in slurm._limits():
+        pytest.skip("there is no partition `urgent` (scripts/slurm_on_loopback.sh)")
+    began = time.time()
+    submitted.submit()
+    job = submitted.dense()
+    until(lambda: checkpoints(tmp_path))
+    urgent = ["sbatch", "-p", "urgent", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5"]
+    subprocess.run(urgent, check=True, capture_output=True)
+    until(lambda: restarts(job) == 1)
+    (run,) = until(lambda: [run for run in runs(submitted.uri) if run.status == "KILLED"])
+    (path,) = checkpoints(tmp_path)
+    kept, logged = stood(path, submitted.uri, began)
+    assert logged is None or 0 <= kept - logged < LOG_EVERY, "no checkpoint of the step reached"
+    at_once(job)
+    assert submitted.settled() == {"finished": 3}
+    submitted.table()
+    assert by_sparsity(submitted.uri)["dense"].id == run.id
+    assert_all_finished(submitted)
+
+
 SCRIPT = """\
 #!/bin/bash
 #SBATCH --requeue
