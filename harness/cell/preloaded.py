@@ -27,6 +27,7 @@ with captured():
 __all__ = ["harness", "keras", "tensorflow"]
 
 # Whoever ends a whole group of processes (SLURM, systemd) would end the server first, and its
-# cells with it, which are to checkpoint: it ends with the harness.
-for _number in (signal.SIGTERM, signal.SIGUSR1):
+# cells with it, which are to checkpoint: it ends with the harness. The cells ignore what the server
+# ignores, until they take TERM and USR1 for themselves; USR2 is for the harness alone.
+for _number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
     signal.signal(_number, signal.SIG_IGN)

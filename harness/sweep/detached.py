@@ -33,6 +33,7 @@ from harness.sweep.engines.base import (
     write_json,
 )
 from harness.sweep.execute import execute
+from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished, launch_sweep, prepare, specified
 from harness.sweep.plan import plan
 from harness.sweep.progress import ProgressView
@@ -239,8 +240,12 @@ def _live(engine: Any, jobs: dict[str, str], file: Path) -> list[str]:
 # What the jobs call ---------------------------------------------------------------------
 
 
+@interruptible()
 def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str) -> None:
     """Runs one cell to its end, in a process of its own below this one.
+
+    An engine ends its jobs by signals: the cell then checkpoints, and its run is closed, as after
+    Ctrl-C. What the engine's own handlers do of a signal waits until that is done.
 
     Args:
         here: the folder that the sweep was submitted from.
@@ -250,6 +255,7 @@ def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str
 
     Raises:
         HarnessError: it was refused, failed, or is another cell here (data that have changed).
+        Interrupted: a signal came, and the cell has ended.
     """
     os.chdir(here)
     cells = plan([(compose(overrides), overrides)])

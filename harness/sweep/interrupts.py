@@ -2,7 +2,8 @@
 
 SLURM, `docker stop` and systemd send SIGTERM, and kill some seconds later. SIGUSR1 is what
 SLURM is asked to send before a time limit (`--signal=USR1@120`): the cells checkpoint and the
-job is queued again; outside of SLURM they checkpoint and go on.
+job is queued again; outside of SLURM they checkpoint and go on. SIGUSR2, which would end a process
+that knows nothing of it, is submitit's warning: the cells end as of SIGTERM.
 """
 
 import os
@@ -53,7 +54,12 @@ def interruptible() -> Iterator[None]:
         else:
             worker.ask_for_checkpoints()
 
-    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt, signal.SIGUSR1: warn}
+    handlers = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: interrupt,
+        signal.SIGUSR1: warn,
+        signal.SIGUSR2: interrupt,
+    }
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background by a shell
         del handlers[signal.SIGINT]
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

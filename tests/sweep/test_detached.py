@@ -1,9 +1,6 @@
 """Cells as jobs of an engine: what is submitted, what is left alone, and the table at the end."""
 
 import json
-import os
-import shutil
-import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,11 +9,10 @@ import pytest
 from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
-from harness.sweep.engines import ray
-from harness.sweep.engines.base import ENDED, ENGINES, FAILED, RUNNING, WAITING, Engine, chosen
+from harness.sweep.engines.base import ENGINES, WAITING, Engine, chosen
 from harness.sweep.engines.slurm import Slurm
 from tests.runs import copied, runs
-from tests.settings import harness, shell
+from tests.settings import harness
 
 
 @choice
@@ -121,91 +117,3 @@ def test_resources_that_no_job_can_have_are_refused(tmp_path, override, accepted
     done = harness("sweep", "demo", override, "--dry-run", cwd=tmp_path)
     assert done.returncode == 2
     assert accepted in done.stderr
-
-
-def test_slurm_s_words_are_those_of_all_engines(monkeypatch, tmp_path):
-    said = "2|COMPLETED\n3|CANCELLED by 0\n4|OUT_OF_MEMORY\n5|PENDING\n"
-    monkeypatch.setattr("harness.sweep.engines.slurm._asked", lambda *command: said)
-    jobs = {"a": "2", "b": "3", "c": "4", "d": "5", "e": "6"}
-    assert Slurm().states(jobs, tmp_path) == {
-        "a": ENDED, "b": "cancelled", "c": FAILED, "d": WAITING
-    }  # fmt: skip
-
-
-#: Stands for SLURM's programs: takes as many jobs as `room` says, and starts none.
-PROGRAMS = {
-    "sbatch": 'echo x >> jobs; n=$(wc -l < jobs); if [ "$n" -gt "$(cat room)" ]; then\n'
-    'echo "sbatch: error: Unable to contact slurm controller" >&2; exit 1; fi\n'
-    "echo Submitted batch job $n",
-    "squeue": 'for n in 1 2 3 4 5 6; do echo "$n|PENDING"; done',
-    "sacct": "exit 1",
-    "srun": "exit 1",
-}
-
-
-def test_what_slurm_took_before_it_refused_is_under_way(swept, tmp_path, monkeypatch):
-    copy = copied(swept.folder, tmp_path / "copy")
-    for name, lines in PROGRAMS.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{lines}\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    # In processes of its own: importing submitit closes streams that others' log handlers hold.
-    asked = ("sweep", "tiny.yaml", "export=keras", "--on", "slurm")
-    (tmp_path / "room").write_text("2")
-    done = shell(*asked, cwd=copy)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert "SLURM took 2 of 3 cells (sbatch: error: Unable to contact slurm controller)" in line
-    (tmp_path / "room").write_text("9")
-    done = shell(*asked, cwd=copy)
-    assert done.returncode == 0, done.stderr
-    assert "1 of 3 cells are submitted to slurm; 2 are under way" in done.stdout
-
-
-def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):
-    seen = {}
-    driver = ray._described(os.getpid())
-    (tmp_path / "states.json").write_text(json.dumps({"a": WAITING, "b": WAITING}))
-
-    def looked(*_):
-        seen.update(ray.Ray().states({"a": driver, "b": driver}, tmp_path))
-
-    monkeypatch.setattr("harness.sweep.detached.run_one", looked)
-    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None)
-    assert seen == {"a": RUNNING, "b": WAITING}
-    assert ray.Ray().states({"a": "1@0"}, tmp_path) == {"a": FAILED}
-
-
-def test_what_a_dead_driver_had_under_way_has_failed(tmp_path):
-    (tmp_path / "states.json").write_text(json.dumps({"a": ENDED, "b": WAITING}))
-    gone = {"a": "1@0", "b": "1@0"}
-    assert ray.Ray().states(gone, tmp_path) == {"a": ENDED, "b": FAILED}
-    assert ray.Ray().states({"a": "1@0"}, tmp_path / "no") == {}
-
-
-def settled(*asked, cwd, seconds=400):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        told = json.loads(shell(*asked, "--status", "--json", cwd=cwd).stdout)
-        if set(told["counts"]) <= {"finished", "failed", "cancelled"}:
-            return told["counts"]
-        time.sleep(3)
-    raise AssertionError(told)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["slurm", "ray"])
-def test_a_real_engine_runs_a_sweep(swept, tmp_path, engine):
-    try:
-        chosen(engine)
-    except ConfigError as error:
-        pytest.skip(str(error))
-    shutil.copy(swept.folder / "tiny.yaml", tmp_path)
-    done = shell("sweep", "tiny.yaml", "--on", engine, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert settled("sweep", "tiny.yaml", cwd=tmp_path) == {"finished": 3}
-    table = tmp_path / "results" / "tiny" / "table.md"
-    end = time.monotonic() + 120
-    while not table.exists() and time.monotonic() < end:
-        time.sleep(1)
-    assert table.exists()

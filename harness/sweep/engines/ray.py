@@ -10,12 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.config.schema import EngineOptions
+from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep.engines.base import (
     CANCELLED,
@@ -36,6 +38,8 @@ _BEGUN = "begun"
 #: Ray gives its workers a low priority, and waits half a minute for its own start: both starve
 #: on a machine that other work uses, too.
 _SETTINGS = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
+#: Seconds in which the cells of cancelled tasks checkpoint and close their runs.
+_TIDYING = 20.0
 
 
 @choice
@@ -49,7 +53,13 @@ class Ray(Engine):
     name: str = "ray"
 
     def submit(self, order: Order, note: Callable[[Mapping[str, str]], None]) -> None:
-        """As `Engine`: starts the driver, whose process id is that of all its jobs."""
+        """As `Engine`: starts the driver, whose process id is that of all its jobs.
+
+        Raises:
+            ConfigError: a cell asks for what Ray does not know.
+        """
+        for work in order.works:
+            _refuse_unknown(work.resources)
         content = {**asdict(order), "folder": str(order.folder), "here": os.getcwd()}
         write_json(order.folder / _ORDER, content)
         for work in order.works:
@@ -84,6 +94,14 @@ class Ray(Engine):
         """As `Engine`: the driver ends, and its tasks with it."""
         for number in {number for number in jobs.values() if _alive(number)}:
             os.kill(int(number.partition("@")[0]), signal.SIGTERM)
+
+
+def _refuse_unknown(resources: EngineOptions) -> None:
+    for key, received in (("time", resources.time), ("partition", resources.partition)):
+        if received is not None:
+            raise ConfigError(
+                f"engine.{key}: received {received} with --on ray, which knows none; accepted: null"
+            )
 
 
 def _now(cell: str, noted: str, driver: str, folder: Path) -> str:
@@ -125,30 +143,22 @@ def drive(folder: str) -> None:
 
     order = json.loads(Path(folder, _ORDER).read_text())
     states = dict.fromkeys((work["cell"] for work in order["works"]), WAITING)
+    stopped = threading.Event()
 
     def stop(signum: int, frame: object) -> None:
         for cell, state in states.items():
             if state in LIVE:
                 states[cell] = CANCELLED
         write_json(Path(folder, _STATES), states)
-        ray.shutdown()
-        os._exit(0)
+        stopped.set()
 
     signal.signal(signal.SIGTERM, stop)
     ray.init(include_dashboard=False, log_to_driver=True)
-    task = ray.remote(max_calls=1, max_retries=2)(_cell)
-    references: dict[str, Any] = {}
-    for given in order["works"]:
-        work = Work(**{**given, "resources": EngineOptions(**given["resources"])})
-        asked = _asked(work.resources)
-        baseline = references.get(work.needs) if work.needs else None
-        reference = task.options(name=work.name, **asked).remote(
-            folder, order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
-        )
-        references[work.cell] = reference
+    signal.signal(signal.SIGTERM, stop)  # Ray puts its own there
+    references = {} if stopped.is_set() else _begin(folder, order)
     cells = {reference: cell for cell, reference in references.items()}
     waiting = list(cells)
-    while waiting:
+    while waiting and not stopped.is_set():
         ended, waiting = ray.wait(waiting, timeout=2.0)
         for reference in ended:
             try:
@@ -158,9 +168,39 @@ def drive(folder: str) -> None:
                 print(f"{cells[reference]}: {error}", flush=True)  # noqa: T201 - the driver's log
                 states[cells[reference]] = FAILED
         write_json(Path(folder, _STATES), states)
+    if stopped.is_set():
+        _end(waiting)
+        return
     from harness.sweep.detached import write_table
 
     write_table(order["here"], order["sweep"], tuple(order["extra"]), order["out"])
+
+
+def _begin(folder: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives Ray all tasks of an order; returns their references by cell."""
+    import ray
+
+    task = ray.remote(max_calls=1, max_retries=2)(_cell)
+    references: dict[str, Any] = {}
+    for given in order["works"]:
+        work = Work(**{**given, "resources": EngineOptions(**given["resources"])})
+        asked = _asked(work.resources)
+        baseline = references.get(work.needs) if work.needs else None
+        references[work.cell] = task.options(name=work.name, **asked).remote(
+            folder, order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
+        )
+    return references
+
+
+def _end(waiting: list[Any]) -> None:
+    """Has Ray interrupt the tasks, as Ctrl-C would, and gives them the time to tidy up."""
+    import ray
+
+    for reference in waiting:
+        ray.cancel(reference)
+    if waiting:
+        ray.wait(waiting, num_returns=len(waiting), timeout=_TIDYING)
+    ray.shutdown()
 
 
 def _cell(

@@ -7,7 +7,9 @@ and goes on from its cell's checkpoint (submitit, https://github.com/facebookinc
 
 import io
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
@@ -18,7 +20,16 @@ from typing import Any, ClassVar
 from harness.config.schema import EngineOptions
 from harness.errors import ConfigError
 from harness.options import choice
-from harness.sweep.engines.base import CANCELLED, ENDED, FAILED, RUNNING, WAITING, Engine, Order
+from harness.sweep.engines.base import (
+    CANCELLED,
+    ENDED,
+    FAILED,
+    LIVE,
+    RUNNING,
+    WAITING,
+    Engine,
+    Order,
+)
 
 #: SLURM's states in the words of all engines; those that are not here have failed
 #: (https://slurm.schedmd.com/squeue.html, JOB STATE CODES).
@@ -35,6 +46,8 @@ _STATES = {
 }
 #: How often a job may reach its time limit and go on.
 _TIMEOUTS = 100
+#: Minutes of a job where nothing bounds them: submitit wants a number, and this one is a year.
+_UNBOUNDED = 365 * 24 * 60
 
 
 @choice
@@ -74,48 +87,75 @@ class Slurm(Engine):
     def _submit(
         self, order: Order, jobs: dict[str, str], note: Callable[[Mapping[str, str]], None]
     ) -> None:
-        here = os.getcwd()
+        here, limits = os.getcwd(), _limits()
         for work in order.works:
             after = [jobs[work.needs]] if work.needs in jobs else []
-            executor = _executor(order.folder, work.name, work.resources, "afterok", after)
+            asked = _flags(work.resources, limits, "afterok", after)
+            executor = _executor(order.folder, work.name, asked)
             job = _CellJob(here, work.cell, work.overrides, order.parent_run)
             jobs[work.cell] = str(executor.submit(job).job_id)
             note(jobs)
         last = EngineOptions(partition=order.works[0].resources.partition)
-        executor = _executor(order.folder, "table", last, "afterany", list(jobs.values()))
+        asked = _flags(last, limits, "afterany", list(jobs.values()))
+        executor = _executor(order.folder, "table", asked)
         table = executor.submit(_write_table, here, order.sweep, order.extra, order.out)
         note({**jobs, "table": str(table.job_id)})
 
     def states(self, jobs: Mapping[str, str], folder: Path) -> dict[str, str]:
-        """As `Engine`; from the accounting, or where there is none from the queue."""
+        """As `Engine`; from the queue, and what that has forgotten from the accounting.
+
+        Raises:
+            ConfigError: neither answers, so that nobody knows what is under way.
+        """
         if not jobs:
             return {}
         numbers = ",".join(jobs.values())
-        asked = _asked("sacct", "-n", "-P", "-X", "-j", numbers, "-o", "JobID,State")
-        if not asked:
-            asked = _asked("squeue", "-h", "-t", "all", "-j", numbers, "-o", "%i|%T")
+        queue, silent = _asked("squeue", "-h", "-t", "all", "-o", "%i|%T")
+        kept, also_silent = _asked("sacct", "-n", "-P", "-X", "-j", numbers, "-o", "JobID,State")
+        if silent and also_silent:
+            raise ConfigError(
+                f"--on slurm: neither squeue ({silent}) nor sacct ({also_silent}) answers; "
+                "accepted: a machine that SLURM's controller answers; ask again when it does"
+            )
         found = {}
-        for line in asked.splitlines():
+        for line in (kept + queue).splitlines():
             number, _, state = line.partition("|")
             found[number] = _STATES.get(state.split()[0], FAILED)  # "CANCELLED by 0"
         return {cell: found[number] for cell, number in jobs.items() if number in found}
 
     def cancel(self, jobs: Mapping[str, str], folder: Path) -> None:
-        """As `Engine`."""
-        if jobs:
-            subprocess.run(["scancel", *jobs.values()], check=True, capture_output=True)
+        """As `Engine`; jobs that SLURM has forgotten are left out, for it would refuse them."""
+        live = [jobs[cell] for cell, state in self.states(jobs, folder).items() if state in LIVE]
+        if live and (silent := _asked("scancel", *live)[1]):
+            raise ConfigError(
+                f"--on slurm: scancel ended not all of the jobs {' '.join(live)} ({silent}); the "
+                "same command tries again"
+            )
 
 
 class _CellJob:
-    """What submitit runs; queued again, it starts from the cell's checkpoint."""
+    """What submitit runs; queued again, it starts from the cell's checkpoint.
+
+    SLURM warns of a time limit by SIGUSR2, which submitit has the job queued again for. It
+    announces a preemption, like a cancelled job's end, by SIGTERM, which submitit leaves be. Here
+    both first end the cell, for it may be all the time there is; a job of which nothing is left to
+    run must then be queued again before it ends, or it counts as failed.
+    """
 
     def __init__(self, here: str, cell: str, overrides: tuple[str, ...], parent_run: str):
         self._given = (here, cell, overrides, parent_run)
 
     def __call__(self) -> None:
         from harness.sweep.detached import run_one
+        from harness.sweep.interrupts import Interrupted
 
-        run_one(*self._given)
+        try:
+            run_one(*self._given)
+        except Interrupted as interrupted:
+            if interrupted.signum == signal.SIGUSR2 or _is_preempted():
+                queue_again: Any = signal.getsignal(signal.SIGUSR2)  # submitit's; ends the process
+                queue_again(signal.SIGUSR2, None)
+            raise
 
     def checkpoint(self) -> Any:
         """Asked by submitit when the job is preempted or near its time limit."""
@@ -130,36 +170,88 @@ def _write_table(here: str, sweep: str, extra: tuple[str, ...], out: str | None)
     write_table(here, sweep, extra, out)
 
 
-def _executor(
-    folder: Path, name: str, resources: EngineOptions, relation: str, after: Sequence[str]
-) -> Any:
+def _flags(
+    resources: EngineOptions, limits: Mapping[str, int], relation: str, after: Sequence[str]
+) -> dict[str, Any]:
+    """What a job asks for, in submitit's words; what is null is left to SLURM.
+
+    The time alone has to be said, or submitit asks for five minutes: it is the partition's.
+    """
+    partition = resources.partition or ""
+    asked = {
+        "cpus_per_task": resources.cpus,
+        "gpus_per_node": resources.gpus,
+        "mem_gb": resources.memory,
+        "timeout_min": resources.time
+        or min(limits.get(p, _UNBOUNDED) for p in partition.split(",")),
+        "slurm_partition": resources.partition,
+    }
+    more = {"dependency": f"{relation}:{':'.join(after)}", "kill-on-invalid-dep": "yes"}
+    return {
+        "slurm_additional_parameters": more if after else {},
+        **{key: value for key, value in asked.items() if value is not None},
+    }
+
+
+def _executor(folder: Path, name: str, asked: Mapping[str, Any]) -> Any:
     import submitit
 
     executor = submitit.AutoExecutor(
         folder=folder, cluster="slurm", slurm_max_num_timeout=_TIMEOUTS
     )
-    more: dict[str, Any] = {}
-    if after:
-        more = {"dependency": f"{relation}:{':'.join(after)}", "kill-on-invalid-dep": "yes"}
-    asked = {
-        "cpus_per_task": resources.cpus,
-        "gpus_per_node": resources.gpus,
-        "mem_gb": resources.memory,
-        "timeout_min": resources.time,
-        "slurm_partition": resources.partition,
-    }
-    executor.update_parameters(
-        name=name,
-        stderr_to_stdout=True,
-        slurm_additional_parameters=more,
-        **{key: value for key, value in asked.items() if value is not None},
-    )
+    executor.update_parameters(name=name, stderr_to_stdout=True, **asked)
     return executor
 
 
-def _asked(*command: str) -> str:
+def _limits() -> dict[str, int]:
+    """The minutes that a job has where it asks for none: by partition, "" the usual one's.
+
+    Raises:
+        ConfigError: SLURM does not answer.
+    """
+    said, silent = _asked("scontrol", "show", "partition", "-o")
+    if silent:
+        raise ConfigError(
+            f"--on slurm: SLURM does not tell its partitions ({silent}); accepted: a machine that "
+            "its controller answers"
+        )
+    limits = {}
+    for line in said.splitlines():
+        fields = dict(re.findall(r"(\w+)=(\S*)", line))
+        times = [_minutes(fields.get(key, "")) for key in ("DefaultTime", "MaxTime")]
+        limits[fields["PartitionName"]] = next(filter(None, times), _UNBOUNDED)
+        if fields.get("Default") == "YES":
+            limits[""] = limits[fields["PartitionName"]]
+    return limits
+
+
+def _minutes(time: str) -> int | None:
+    """The minutes of SLURM's `[DAYS-]HOURS:MINUTES:SECONDS`; None of NONE and UNLIMITED."""
+    if not time or not time[0].isdigit():
+        return None
+    days, _, rest = time.rpartition("-")
+    hours, minutes, _ = rest.split(":")
+    return max(1, (int(days or 0) * 24 + int(hours)) * 60 + int(minutes))
+
+
+def _is_preempted() -> bool:
+    """Whether this job, which was asked to end, is one that SLURM takes its nodes from.
+
+    SLURM itself queues such a job again only if it is still there at the end of its grace. A job
+    that is cancelled, or queued again already, is no longer RUNNING.
+    """
+    said, _ = _asked("scontrol", "show", "job", "-o", os.environ["SLURM_JOB_ID"])
+    fields = dict(re.findall(r"(\w+)=(\S*)", said))
+    preempted = fields.get("PreemptTime", "None") not in ("None", "Unknown", "N/A")
+    return fields.get("JobState") == "RUNNING" and preempted
+
+
+def _asked(*command: str) -> tuple[str, str]:
+    """What a program of SLURM answers, and if it does not, why, in one line."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    if done.returncode == 0:
+        return done.stdout, ""
+    return "", (" ".join(done.stderr.split()) or f"exit code {done.returncode}")
