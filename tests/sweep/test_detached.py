@@ -9,13 +9,16 @@ from typing import ClassVar
 
 import pytest
 
+from harness.config import compose, credentials
 from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
 from harness.sweep.engines import ray
 from harness.sweep.engines.base import ENDED, ENGINES, FAILED, RUNNING, WAITING, Engine, chosen
 from harness.sweep.engines.slurm import Slurm
+from tests.conftest import SWEEP
 from tests.runs import copied, runs
+from tests.servers import Server
 from tests.settings import harness, shell
 
 
@@ -88,6 +91,30 @@ def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monk
     done = harness(*asked, "--on", "held", cwd=copy)
     assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
     assert len(held.orders) == 2
+
+
+def test_an_engine_is_given_no_password(held, tmp_path, monkeypatch):
+    """Neither of the command line's nor of the sweep's file: engines write down what they get."""
+    monkeypatch.setenv(credentials.VARIABLE, "")
+    server = Server(tmp_path).start()
+    uri = server.uri.replace("http://", "http://ann:s3cret@")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "tiny.yaml").write_text(
+        SWEEP.replace("'model", f"'tracking.uri={uri}', 'model", 1)
+    )
+    for extra in ((f"tracking.uri={uri}",), ("seed=2",)):
+        done = harness("sweep", "tiny.yaml", *extra, "--on", "held", cwd=tmp_path / "here")
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stdout
+    server.kill()
+    assert len(held.orders) == 2
+    assert "s3cret" not in repr(held.orders)
+    for work in (work for order in held.orders for work in order.works):
+        given = compose(work.overrides).tracking.uri
+        assert given == server.uri
+        assert credentials.whole(given) == uri
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in written if b"s3cret" in path.read_bytes()] == ["tiny.yaml"]
 
 
 def test_an_engine_that_is_not_here_is_refused(monkeypatch, tmp_path):
@@ -171,7 +198,7 @@ def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):
         seen.update(ray.Ray().states({"a": driver, "b": driver}, tmp_path))
 
     monkeypatch.setattr("harness.sweep.detached.run_one", looked)
-    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None)
+    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None, {})
     assert seen == {"a": RUNNING, "b": WAITING}
     assert ray.Ray().states({"a": "1@0"}, tmp_path) == {"a": FAILED}
 

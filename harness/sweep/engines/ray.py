@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.config import credentials
 from harness.config.schema import EngineOptions
 from harness.options import choice
 from harness.sweep.engines.base import (
@@ -143,7 +144,13 @@ def drive(folder: str) -> None:
         asked = _asked(work.resources)
         baseline = references.get(work.needs) if work.needs else None
         reference = task.options(name=work.name, **asked).remote(
-            folder, order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
+            folder,
+            order["here"],
+            work.cell,
+            tuple(work.overrides),
+            order["parent_run"],
+            baseline,
+            credentials.known(),
         )
         references[work.cell] = reference
     cells = {reference: cell for cell, reference in references.items()}
@@ -155,7 +162,8 @@ def drive(folder: str) -> None:
                 ray.get(reference)
                 states[cells[reference]] = ENDED
             except Exception as error:
-                print(f"{cells[reference]}: {error}", flush=True)  # noqa: T201 - the driver's log
+                line = credentials.hidden(f"{cells[reference]}: {error}")
+                print(line, flush=True)  # noqa: T201 - the driver's log
                 states[cells[reference]] = FAILED
         write_json(Path(folder, _STATES), states)
     from harness.sweep.detached import write_table
@@ -164,11 +172,22 @@ def drive(folder: str) -> None:
 
 
 def _cell(
-    folder: str, here: str, cell: str, overrides: tuple[str, ...], parent_run: str, after: Any
+    folder: str,
+    here: str,
+    cell: str,
+    overrides: tuple[str, ...],
+    parent_run: str,
+    after: Any,
+    logins: dict[str, str],
 ) -> str:
-    """A task; `after` is its dense baseline's result, which Ray waits for."""
+    """A task.
+
+    `after` is its dense baseline's result, which Ray waits for; `logins` are the passwords of
+    stores, for workers of another machine do not inherit the driver's environment.
+    """
     from harness.sweep.detached import run_one
 
+    credentials.learn(logins)
     begun = Path(folder, _BEGUN, cell)
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.touch()
