@@ -14,6 +14,7 @@ from harness.quiet import captured
 if TYPE_CHECKING:
     from harness.models.layers.multiply_adds import MultiplyAdds
     from harness.pruning import Summary
+    from harness.training.memory import Memory
 
 #: What is not known of a cell whose data are not here.
 UNCHECKED = ("the data", "the cell's id", "the schedule against the steps of an epoch")
@@ -82,6 +83,20 @@ def describe(config: Config, *, as_json: bool = False, memory: bool = False) -> 
         known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
     told = f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
     return told if needed is None else f"{told}\n\n{shown(needed, config.training.part_size)}"
+
+
+def planned_memory(config: Config, built: dict[str, Any]) -> "Memory":
+    """What a training step of a cell will hold, as `describe` says it.
+
+    Args:
+        config: validated; its data are here.
+        built: as of `summarize_planned`.
+
+    Raises:
+        HarnessError: as `summarize_planned`.
+    """
+    summary = summarize_planned(config, built)
+    return of_cell(config, built[_key(config)], summary)
 
 
 def _multiply_adds(model: Any, summary: "Summary") -> "MultiplyAdds":

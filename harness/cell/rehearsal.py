@@ -45,6 +45,7 @@ def _shortened(config: Config, folder: Path) -> Config:
         dense=dataclasses.replace(config.training.dense, epochs=None, steps=STEPS),
         finetune=dataclasses.replace(config.training.finetune, epochs=None, steps=STEPS),
         log_every=1,
+        steps_per_execution=None,  # or nobody hears of the first step before the second is done
     )
     tracking = dataclasses.replace(
         config.tracking, uri=f"sqlite:///{folder}/mlflow.db", experiment="rehearsal"

@@ -62,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Takes overrides after options, too: `harness sweep demo --jobs 2 seed=1`."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if any("://" in word for word in words):  # others need not wait for the import
+        from harness.config import credentials
+
+        words = credentials.taken_from(words)
     if words[:2] == ["data", "prepare"]:
         return prepare.parser().parse_args(words[2:])
     parser = _parser()

@@ -51,7 +51,7 @@ def report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="follow a sweep under way, on a page of its own"
     )
-    parser.add_argument("--ui", help="the MLflow address that run ids link to")
+    parser.add_argument("--ui", type=taken, help="the MLflow address that run ids link to")
     parser.add_argument("--out", type=Path, help="folder of the files (default: results)")
 
 

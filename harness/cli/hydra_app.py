@@ -13,9 +13,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import compose, expand, folders, guard, options, shipped, to_config
+from harness.config import (
+    compose,
+    credentials,
+    expand,
+    folders,
+    guard,
+    options,
+    shipped,
+    to_config,
+)
 from harness.config.compose import presets
-from harness.config.credentials import hidden
 from harness.config.explain import explain
 from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
@@ -33,6 +41,9 @@ def main() -> int:
     guard.install()
     # With this Hydra raises instead of printing errors of its own; ours are one line.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # Hydra prints overrides, and writes them and the config into files.
+    credentials.take_environment()
+    sys.argv[1:] = credentials.taken_from(sys.argv[1:])
     try:
         _refuse_pickles(sys.argv[1:])
         _use_own_folder(sys.argv[1:])
@@ -129,5 +140,5 @@ def _program(config_name: str) -> tuple[str, ...]:
 
 
 def _refused(line: str) -> int:
-    print(f"harness: {hidden(line)}", file=sys.stderr)  # noqa: T201
+    print(f"harness: {credentials.hidden(line)}", file=sys.stderr)  # noqa: T201
     return 2

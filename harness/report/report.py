@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.config.credentials import hidden
 from harness.errors import ReportError
 from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
@@ -119,7 +120,7 @@ def write_table(
     if stem:
         drawn = {f"{stem}_{name}": each for name, each in drawn.items() if name.endswith(".svg")}
     store = uri if isinstance(uri, str) else uri[0]
-    address = ui or (store if store.startswith(("http://", "https://")) else UI)
+    address = hidden(ui or (store if store.startswith(("http://", "https://")) else UI))
     named = stem or "table"
     files = {f"{named}.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
     paths = write_files(out_dir, {**files, **drawn})

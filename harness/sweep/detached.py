@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cell.cell import Cell
-from harness.config import compose
+from harness.config import compose, credentials
 from harness.config.folders import command
 from harness.errors import ConfigError, HarnessError
 from harness.report.render import to_markdown
@@ -66,6 +66,7 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
         HarnessError: an engine that is not here, or input that the sweep would refuse.
     """
     engine = chosen(on)
+    extra = credentials.taken_from(extra)  # engines write it down
     configs = sweep.configs(extra)
     spec = specified(sweep, configs, extra)
     cells = plan(configs)

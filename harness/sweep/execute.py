@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from harness.cell.stages import close_abandoned, run_cell
 from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.cores import Cores
+from harness.sweep.foreseen import Foreseen
 from harness.sweep.gpu_places import Devices, Place
 from harness.sweep.starved import Starved
 from harness.sweep.trailing import Trailing
@@ -49,6 +50,7 @@ def execute(
     devices: Devices | None = None,
     run: Callable[..., dict[str, Any]] = run_cell,
     busy_wait: float = BUSY_WAIT,
+    foreseen: Mapping[str, Foreseen] | None = None,
 ) -> dict[str, Outcome]:
     """Runs the cells that are not finished, at most `jobs` at once.
 
@@ -65,11 +67,13 @@ def execute(
         run: takes what `run_cell` does, in the cell's process; must be picklable.
         busy_wait: seconds between two looks at a cell that another process is running. It is
             waited for without a process, on its lock and the store.
+        foreseen: what cells need of memory, by their ids, to be told of those that it ends.
 
     Returns:
         Cell id -> outcome, for all cells; a cell whose dense baseline failed is refused.
     """
-    under_way = _UnderWay(cells, finished, listener, jobs, devices or Devices(), busy_wait)
+    places, starved = devices or Devices(), Starved(foreseen)
+    under_way = _UnderWay(cells, finished, listener, jobs, places, starved, busy_wait)
     try:
         while under_way.waiting or under_way.running:
             under_way.start(
@@ -101,6 +105,7 @@ class _UnderWay:
         listener: Listener,
         jobs: int,
         devices: Devices,
+        starved: Starved,
         busy_wait: float,
     ) -> None:
         self.outcomes = {cell.id: done(finished[cell.id]) for cell in cells if cell.id in finished}
@@ -108,7 +113,7 @@ class _UnderWay:
         self.running: dict[worker.Job, tuple[Cell, Place]] = {}
         self._listener, self._devices, self._busy_wait = listener, devices, busy_wait
         self._not_before: dict[str, float] = {}
-        self._starved, self._trailing, self._cores = Starved(), Trailing(jobs), Cores()
+        self._starved, self._trailing, self._cores = starved, Trailing(jobs), Cores()
 
     def start(self, begin: Callable[[Cell, dict[str, str]], worker.Job]) -> None:
         """Starts what may start now.

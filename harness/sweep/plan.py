@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.cell.cell import Cell
-from harness.config import Config, dense_baseline, is_dense
+from harness.config import Config, credentials, dense_baseline, is_dense
 from harness.config.identity import Ids
 from harness.data.base import DatasetOptions
 from harness.sweep.idle import refuse_idle
@@ -79,7 +79,9 @@ def _cell(
 ) -> Cell:
     trained, cell = alike.ids(config)
     fingerprint = alike.fingerprint(config)
-    return Cell(config, cell, trained, fingerprint, dense, needs, overrides, program)
+    # engines and what they start write them down; from a sweep's file they come as it has them
+    public = tuple(credentials.taken_from(overrides))
+    return Cell(config, cell, trained, fingerprint, dense, needs, public, program)
 
 
 class _Alike:

@@ -30,8 +30,8 @@ def preflight(configs: Iterable[Config], gpus: int = 0) -> None:
     Raises:
         HarnessError: the first refusal, as the cell itself would have said it.
     """
-    distinct = {_what_is_built(config): config for config in configs}
-    rehearsed = [_on_cpu(config, gpus) for config in distinct.values()]
+    distinct = {what_is_built(config): config for config in configs}
+    rehearsed = [on_cpu(config, gpus) for config in distinct.values()]
     job = worker.start(_check_all, (rehearsed,), Path(os.devnull), HIDDEN)
     try:
         while True:
@@ -53,7 +53,7 @@ def _check_all(configs: list[Config], emit: Emit) -> None:
         summarize_planned(config, built)
 
 
-def _on_cpu(config: Config, gpus: int) -> Config:
+def on_cpu(config: Config, gpus: int) -> Config:
     """The cell with a part of the CPU for each GPU that it would share a batch among."""
     if config.strategy.name != "mirrored" or config.strategy.virtual_cpus or not gpus:
         return config
@@ -61,6 +61,7 @@ def _on_cpu(config: Config, gpus: int) -> Config:
     return dataclasses.replace(config, strategy=strategy)
 
 
-def _what_is_built(config: Config) -> str:
+def what_is_built(config: Config) -> str:
+    """Cells of which this is the same have the same model under the same pruner."""
     parts = (config.model, config.dataset, config.sparsity, config.training, config.strategy)
     return repr(parts)

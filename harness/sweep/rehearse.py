@@ -14,8 +14,12 @@ from harness.cell import memory
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
 from harness.cell.rehearsal import run_rehearsal, shortened
+from harness.sweep import scratch
 from harness.sweep.dry_run import size
 from harness.sweep.execute import execute
+from harness.sweep.foreseen import Foreseen, foresee
+from harness.sweep.gpu_places import Devices
+from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished
 from harness.sweep.plan import plan
 from harness.sweep.progress import ProgressView
@@ -23,10 +27,13 @@ from harness.sweep.spec import Sweep
 from harness.tracking import store
 
 _console = Console(highlight=False)
+#: What is told of the memory of every cell.
+_BYTES = ("foreseen_bytes", "host_bytes")
 #: Exit code by the gravest outcome.
 _CODES = {"done": 0, "refused": 2, "failed": 1, "interrupted": 130}
 
 
+@interruptible()
 def rehearse(
     sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, as_json: bool = False
 ) -> int:
@@ -50,7 +57,7 @@ def rehearse(
     known = finished(cells)
     unfinished = [cell for cell in cells if cell.id not in known.cells]
     needed = {cell.needs for cell in unfinished}
-    with tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch.folder(), ignore_cleanup_errors=True) as folder:
         ids: dict[str, str] = {}
         short: dict[str, Cell] = {}
         chosen: list[Cell] = []
@@ -65,10 +72,14 @@ def rehearse(
             return 0
         tracking = next(iter(short.values())).config.tracking
         store.open_experiment(tracking.uri, tracking.experiment)
-        view = ProgressView(list(short.values()), Console(stderr=as_json, highlight=False))
-        with view:
-            outcomes = execute(list(short.values()), {}, view, jobs=jobs, run=run_rehearsal)
-    told = [_told(cell, outcomes[ids[cell.id]]) for cell in chosen]
+        shown = Console(stderr=as_json, highlight=False)
+        with shown.status("foreseeing the memory of the cells"):
+            foreseen = _foreseen(list(short.values()))
+        with ProgressView(list(short.values()), shown) as view:
+            outcomes = execute(
+                list(short.values()), {}, view, jobs=jobs, run=run_rehearsal, foreseen=foreseen
+            )
+    told = [_told(cell, outcomes[ids[cell.id]], foreseen.get(ids[cell.id])) for cell in chosen]
     if as_json:
         content = {"sweep": sweep.name, "memory_bytes": memory.total(), "cells": told}
         print(json.dumps(content, indent=1))  # noqa: T201
@@ -77,11 +88,17 @@ def rehearse(
     return max((_CODES[outcome.status] for outcome in outcomes.values()), key=_gravity)
 
 
+def _foreseen(cells: Sequence[Cell]) -> dict[str, Foreseen]:
+    """What cells need of this machine's memory; how much GPUs have, only their process knows."""
+    gpus = len(Devices.found(1).gpus)
+    return foresee(cells, None if gpus else (1 - memory.RESERVE) * memory.total(), gpus)
+
+
 def _gravity(code: int) -> int:
     return (0, 2, 1, 130).index(code)
 
 
-def _told(cell: Cell, outcome: Outcome) -> dict[str, Any]:
+def _told(cell: Cell, outcome: Outcome, foreseen: Foreseen | None) -> dict[str, Any]:
     value = outcome.value or {}
     return {
         "name": cell.name,
@@ -89,6 +106,7 @@ def _told(cell: Cell, outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "message": outcome.message,
         "step_seconds": value.get("step_seconds"),
+        "foreseen_bytes": None if foreseen is None else foreseen.bytes,
         "host_bytes": value.get("host_bytes"),
         "device_bytes": value.get("device_bytes"),
     }
@@ -99,13 +117,13 @@ def _print(told: Sequence[Mapping[str, Any]]) -> None:
     devices = any(each["device_bytes"] is not None for each in told)
     table.add_column("cell")
     table.add_column("rehearsed")
-    for heading in ("a step", "memory", *(["of a GPU"] if devices else [])):
+    for heading in ("a step", "foreseen", "memory", *(["of a GPU"] if devices else [])):
         table.add_column(heading, justify="right")
     for each in told:
         step = each["step_seconds"]
         columns = [
             "" if step is None else f"{step:.3g} s",
-            "" if each["host_bytes"] is None else size(each["host_bytes"]),
+            *("" if each[key] is None else size(each[key]) for key in _BYTES),
         ]
         if devices:
             columns.append("" if each["device_bytes"] is None else size(each["device_bytes"]))
@@ -117,7 +135,8 @@ def _print(told: Sequence[Mapping[str, Any]]) -> None:
             line = f"{each['name']}: {each['message']}"
             _console.print(line, markup=False, soft_wrap=True)
     _console.print(
-        "\nA step: the second one, with its refresh of the masks. Memory: the most that the cell's "
-        "process had, the libraries' own included.",
+        "\nA step: the second one, with its refresh of the masks. Foreseen: what a step holds at "
+        "once at most, by its graph. Memory: the most that the cell's process had, the libraries' "
+        "own included.",
         soft_wrap=True,
     )

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness import metrics, tasks
-from harness.config import compose
+from harness.config import compose, credentials
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
 from harness.config.searched import axes
@@ -72,7 +72,8 @@ def search(
         ) from None
     need_name("--name", name)
     Devices.found(per_device).jobs(jobs)  # refused once, not once a trial
-    fixed, searched = axes([f"tracking.experiment={name}", *overrides])
+    given = credentials.taken_from(overrides)  # Optuna's study keeps them
+    fixed, searched = axes([f"tracking.experiment={name}", *given])
     first = compose([*fixed, *(axis.example for axis in searched)])
     first.training.check()
     sought = _objectives(objectives, first.model.name)
@@ -169,7 +170,7 @@ def _tried(
         refuse_ignored([(config, overrides)])
         code = launch([(config, overrides)], jobs=jobs, per_device=per_device, further=False)
     except HarnessError as error:
-        _console.print(f"refused: {error}", markup=False)
+        _console.print(f"refused: {credentials.hidden(str(error))}", markup=False)
         return 2, None
     cells = plan([(config, overrides)])
     run_id = finished(cells).cells.get(cells[-1].id)

@@ -5,12 +5,15 @@ from typing import Any
 
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
+from harness.sweep.foreseen import Foreseen
 
 
 class Starved:
     """Keeps what cells said of their memory before they were ended (`harness.cell.memory`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, foreseen: Mapping[str, Foreseen] | None = None) -> None:
+        """Takes what is foreseen of cells, by their ids."""
+        self._foreseen = foreseen or {}
         self._said: dict[str, Mapping[str, Any]] = {}
         self._alone: set[str] = set()
 
@@ -45,9 +48,15 @@ class Starved:
         if said is None or outcome.status != "failed":
             return outcome
         had, of = said["bytes"] / 1e9, said["total"] / 1e9
+        more, parts = "asked for more", "training.gradient_accumulation=2 (a batch in two parts)"
+        foreseen = self._foreseen.get(cell.id)
+        if foreseen is not None:
+            more = f"a step was foreseen to hold {foreseen.bytes / 1e9:.1f} GB"
+            if foreseen.parts is not None and foreseen.bytes_in_parts is not None:
+                held = f"{foreseen.bytes_in_parts / 1e9:.1f} GB"
+                parts = f"training.gradient_accumulation={foreseen.parts} (a step holds {held})"
         message = (
-            f"out of memory: it had {had:.1f} of {of:.1f} GB and asked for more; accepted: "
-            "training.gradient_accumulation=2 (a batch in two parts), a training.batch_size below "
-            f"{cell.config.training.batch_size}, or more memory"
+            f"out of memory: it had {had:.1f} of {of:.1f} GB and {more}; accepted: {parts}, "
+            f"a training.batch_size below {cell.config.training.batch_size}, or more memory"
         )
         return Outcome("failed", value={"host_bytes": said["bytes"]}, message=message)

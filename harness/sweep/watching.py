@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.config import credentials
 from harness.report import TableSpec
 from harness.report.files import write_files
 from harness.report.render.html import UI, to_status
@@ -38,7 +39,7 @@ def watch(
     while True:
         cells = read_status(spec, uri)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        page = to_status(spec, cells, now, seconds, ui or UI)
+        page = to_status(spec, cells, now, seconds, credentials.hidden(ui or UI))
         (path,) = write_files(out, {"status.html": page.encode()})
         counts = Counter(cell.state for cell in cells)
         line = ", ".join(f"{count} {state}" for state, count in counts.items())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.config import credentials
 from harness.errors import TrackingError
 from harness.tracking import store
 
@@ -70,6 +71,7 @@ def opened(uri: str) -> Iterator[Backend]:
         NoRunsError: there is no such SQLite file.
         TrackingError: the store cannot be reached, or is no MLflow store.
     """
+    uri = credentials.taken(uri)  # of a program's own, which no config had
     path = store.sqlite_path(uri)
     if path is not None:
         with _open_read_only(uri, path) as db:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.config.credentials import hidden
 from harness.errors import TrackingError, one_line
 from harness.tracking import answers, backends, store
 from harness.tracking.backends import Backend, NoRunsError, Row
@@ -115,8 +116,8 @@ def _experiment(backend: Backend, name: str, uri: str) -> str:
     if name not in every:
         known = one_line(", ".join(sorted(every))) or "none"
         raise NoRunsError(
-            f"the MLflow store {uri} has no experiment {name!r} (it has: {known}): run its sweep "
-            "first, or give the URI of the store that holds its runs"
+            f"the MLflow store {hidden(uri)} has no experiment {name!r} (it has: {known}): run "
+            "its sweep first, or give the URI of the store that holds its runs"
         )
     return every[name]
 

@@ -58,6 +58,15 @@ def test_a_folder_that_was_named_must_be_there(tmp_path):
         describe(compose(given))
 
 
+@pytest.mark.slow
+def test_mobilenet_v2_needs_what_its_recipe_s_devices_share():
+    """In float32, a batch of 768 on one device is far past any card that is sold."""
+    whole = ["training.mixed_precision=false", "training.gradient_accumulation=null"]
+    config = compose(["experiment=mobilenet_v2_imagenet", *whole])
+    needed = json.loads(describe(config, as_json=True, memory=True))["memory_bytes"]
+    assert 45e9 < needed["total"] < 60e9
+
+
 def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
     """Parts of a batch hold less than all of it; masks are a byte a weight."""
     common = ["experiment=mobilenet_v1_imagenet", "model.width=0.25", "dataset.size=64"]

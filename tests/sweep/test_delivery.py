@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.cell import delivery
+from harness.config import credentials
 from harness.errors import WAITING
 from tests.conftest import SWEEP
 from tests.runs import Run, assert_same_numbers, assert_same_weights, by_sparsity, locked, runs
@@ -48,6 +49,10 @@ def has_points(database: Path) -> bool:
 def finished_waiting(folder: Path) -> int:
     """How many cells have ended with all that they wrote on disk."""
     return sum(one.is_finished() for one in delivery.journals(str(folder / "work")))
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def wait_for(found: Callable[[], object]) -> None:
@@ -93,12 +98,20 @@ def server(tmp_path):
 
 
 def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
-    """The sweep trains on and ends; what waits goes to where the server is later."""
+    """The sweep trains on and ends; what waits goes to where the server is later.
+
+    It is reached with a password, which stands in no file, whatever was written meanwhile.
+    """
     (tmp_path / "tiny.yaml").write_text(SWEEP)
     monkeypatch.setenv("HARNESS_PATIENCE", "1")
+    monkeypatch.setenv(credentials.VARIABLE, "")
+    uri = server.uri.replace("http://", "http://ann:s3cret@")
     killing = then(lambda: has_loaded_data(tmp_path / "server.db"), server.kill)
-    done = harness("sweep", "tiny.yaml", f"tracking.uri={server.uri}", cwd=tmp_path)
+    done = harness("sweep", "tiny.yaml", f"tracking.uri={uri}", cwd=tmp_path)
     killing.join()
+    assert credentials.whole(server.uri) == uri
+    assert b"s3cret" not in b"".join(each.read_bytes() for each in files_of(tmp_path))
+    assert "s3cret" not in done.stdout + done.stderr
     assert done.returncode == WAITING, done.stdout + done.stderr
     lines = (done.stdout + done.stderr).splitlines()
     said = [line for line in lines if "does not answer" in line and "not delivered" not in line]

@@ -6,12 +6,15 @@ from typing import ClassVar
 
 import pytest
 
+from harness.config import compose, credentials
 from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
 from harness.sweep.engines.base import ENGINES, WAITING, Engine, chosen
 from harness.sweep.engines.slurm import Slurm
+from tests.conftest import SWEEP
 from tests.runs import copied, runs
+from tests.servers import Server
 from tests.settings import harness
 
 
@@ -84,6 +87,30 @@ def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monk
     done = harness(*asked, "--on", "held", cwd=copy)
     assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
     assert len(held.orders) == 2
+
+
+def test_an_engine_is_given_no_password(held, tmp_path, monkeypatch):
+    """Neither of the command line's nor of the sweep's file: engines write down what they get."""
+    monkeypatch.setenv(credentials.VARIABLE, "")
+    server = Server(tmp_path).start()
+    uri = server.uri.replace("http://", "http://ann:s3cret@")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "tiny.yaml").write_text(
+        SWEEP.replace("'model", f"'tracking.uri={uri}', 'model", 1)
+    )
+    for extra in ((f"tracking.uri={uri}",), ("seed=2",)):
+        done = harness("sweep", "tiny.yaml", *extra, "--on", "held", cwd=tmp_path / "here")
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stdout
+    server.kill()
+    assert len(held.orders) == 2
+    assert "s3cret" not in repr(held.orders)
+    for work in (work for order in held.orders for work in order.works):
+        given = compose(work.overrides).tracking.uri
+        assert given == server.uri
+        assert credentials.whole(given) == uri
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in written if b"s3cret" in path.read_bytes()] == ["tiny.yaml"]
 
 
 def test_an_engine_that_is_not_here_is_refused(monkeypatch, tmp_path):

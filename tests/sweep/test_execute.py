@@ -11,6 +11,7 @@ from harness.cell.lock import held
 from harness.cell.stages import tidy
 from harness.config import compose
 from harness.sweep.execute import done, execute
+from harness.sweep.foreseen import Foreseen
 from harness.sweep.plan import plan
 from harness.tracking import cell_run
 from harness.tracking.cell_run import CellRun
@@ -102,6 +103,17 @@ def test_what_took_the_last_memory_is_told_as_such(planned):
     )
     assert heard.count(("started", HALF)) == 1, "it was alone already"
     assert outcomes[MOST].status == "done"
+
+
+def test_what_was_foreseen_of_it_is_told_with_the_parts_that_fit(planned):
+    (half,) = [cell for cell in planned if cell.name == HALF]
+    told = {half.id: Foreseen(53_000_000_000, 16, 3_400_000_000)}
+    outcomes, _ = run(planned, orders={HALF: "starve", MOST: "starve"}, foreseen=told)
+    assert outcomes[HALF].message.startswith(
+        "out of memory: it had 6.0 of 8.0 GB and a step was foreseen to hold 53.0 GB; accepted: "
+        "training.gradient_accumulation=16 (a step holds 3.4 GB), a training.batch_size below"
+    )
+    assert "foreseen" not in outcomes[MOST].message
 
 
 def test_what_starved_beside_others_runs_again_alone(planned):

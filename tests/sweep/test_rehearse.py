@@ -1,18 +1,25 @@
 """A sweep rehearsed: every cell to its end, in two steps, and nothing of it is kept."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from harness.cell.rehearsal import STEPS, shortened
 from harness.config import compose
 from harness.sweep.plan import plan
-from tests.settings import TINY, harness
+from tests.settings import TINY, command, environment, harness
 
 
 def test_every_cell_is_rehearsed_once_whatever_its_seeds(swept):
     before = (swept.folder / "mlflow.db").read_bytes()
-    done = harness("sweep", "tiny.yaml", "seed=2,3", "--rehearse", "--json", cwd=swept.folder)
+    # as full-scale sweeps have it, of which a callback hears once in so many steps
+    given = ("seed=2,3", "training.steps_per_execution=20")
+    done = harness("sweep", "tiny.yaml", *given, "--rehearse", "--json", cwd=swept.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert [cell["status"] for cell in found["cells"]] == ["done"] * 3
@@ -22,6 +29,7 @@ def test_every_cell_is_rehearsed_once_whatever_its_seeds(swept):
     for cell in found["cells"]:
         assert cell["step_seconds"] > 0
         assert 1e8 < cell["host_bytes"] < found["memory_bytes"]
+        assert 1e6 < cell["foreseen_bytes"] < cell["host_bytes"]
         assert cell["device_bytes"] is None
     assert (swept.folder / "mlflow.db").read_bytes() == before
     assert not (swept.folder / "work" / "cells").exists() or not list(
@@ -33,6 +41,32 @@ def test_what_is_finished_is_not_rehearsed(swept):
     done = harness("sweep", "tiny.yaml", "--rehearse", cwd=swept.folder)
     assert done.returncode == 0
     assert done.stdout == "Nothing to rehearse: 3 cells are finished.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_rehearsal_that_is_ended_leaves_nothing(swept, tmp_path, number):
+    """What a kill leaves lies where the next command looks for what is left."""
+    running = subprocess.Popen(
+        command("sweep", "tiny.yaml", "seed=5", "--rehearse"),
+        cwd=swept.folder,
+        env=environment() | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("*/*/mlflow.db")):
+        assert running.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    running.send_signal(number)
+    assert running.wait(60) == (128 + number if number == signal.SIGTERM else -number)
+    if number == signal.SIGKILL:
+        code = "from harness.sweep.scratch import folder; folder()"
+        end = time.monotonic() + 60
+        while os.listdir(tmp_path) and time.monotonic() < end:  # its cells end a little later
+            again = environment() | {"TMPDIR": str(tmp_path)}
+            subprocess.run([sys.executable, "-c", code], env=again, check=True)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

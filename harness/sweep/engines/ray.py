@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.config import credentials
 from harness.config.schema import EngineOptions
 from harness.errors import ConfigError
 from harness.options import choice
@@ -165,7 +166,8 @@ def drive(folder: str) -> None:
                 ray.get(reference)
                 states[cells[reference]] = ENDED
             except Exception as error:
-                print(f"{cells[reference]}: {error}", flush=True)  # noqa: T201 - the driver's log
+                line = credentials.hidden(f"{cells[reference]}: {error}")
+                print(line, flush=True)  # noqa: T201 - the driver's log
                 states[cells[reference]] = FAILED
         write_json(Path(folder, _STATES), states)
     if stopped.is_set():
@@ -187,7 +189,13 @@ def _begin(folder: str, order: Mapping[str, Any]) -> dict[str, Any]:
         asked = _asked(work.resources)
         baseline = references.get(work.needs) if work.needs else None
         references[work.cell] = task.options(name=work.name, **asked).remote(
-            folder, order["here"], work.cell, tuple(work.overrides), order["parent_run"], baseline
+            folder,
+            order["here"],
+            work.cell,
+            tuple(work.overrides),
+            order["parent_run"],
+            baseline,
+            credentials.known(),
         )
     return references
 
@@ -204,11 +212,22 @@ def _end(waiting: list[Any]) -> None:
 
 
 def _cell(
-    folder: str, here: str, cell: str, overrides: tuple[str, ...], parent_run: str, after: Any
+    folder: str,
+    here: str,
+    cell: str,
+    overrides: tuple[str, ...],
+    parent_run: str,
+    after: Any,
+    logins: dict[str, str],
 ) -> str:
-    """A task; `after` is its dense baseline's result, which Ray waits for."""
+    """A task.
+
+    `after` is its dense baseline's result, which Ray waits for; `logins` are the passwords of
+    stores, for workers of another machine do not inherit the driver's environment.
+    """
     from harness.sweep.detached import run_one
 
+    credentials.learn(logins)
     begun = Path(folder, _BEGUN, cell)
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.touch()

@@ -20,7 +20,7 @@ def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):
         seen.update(ray.Ray().states({"a": driver, "b": driver}, tmp_path))
 
     monkeypatch.setattr("harness.sweep.detached.run_one", looked)
-    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None)
+    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None, {})
     assert seen == {"a": RUNNING, "b": WAITING}
     assert ray.Ray().states({"a": "1@0"}, tmp_path) == {"a": FAILED}
 
