@@ -132,9 +132,6 @@ def _shipped(
     shrunk: bool,
 ) -> tuple[Shipped, Any, dict[str, Any], str]:
     """The files; the scores; and, of a model made smaller, what to note of it, and as a line."""
-    from harness.export import packed
-    from harness.models.layers.plain import plain
-
     on_stage("loading data")
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(config.dataset)
@@ -146,7 +143,7 @@ def _shipped(
     on_stage("evaluating")
     scores = task.evaluate(model, examples, config)
     shipped = ship(task, model, examples, config, scores, out, on_stage)
-    told = {**scores.metrics("test"), exported.BOUND: packed.bound(plain(model)), **shipped.metrics}
+    told = {**scores.metrics("test"), **shipped.metrics}
     return replace(shipped, metrics=told), scores, more, line
 
 

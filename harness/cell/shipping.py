@@ -4,12 +4,14 @@ A format that fails takes nothing with it: the cell keeps its scores and its oth
 its run says which format failed and why.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cell import measures
+from harness.cell.exported import BOUND
 from harness.errors import ExportError
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ class Shipped:
     """What the files of a model tell.
 
     Attributes:
-        metrics: bytes, differences and scores of those that give what the model gives.
+        metrics: bytes, differences and scores of those that give what the model gives, and the
+            bytes that no coding of the model's masks and 8-bit values can do without.
         tags: why others failed, and which file weighs least.
         failures: the formats that failed.
         artifacts: the files.
@@ -60,7 +63,8 @@ def ship(
     Raises:
         ExportError: `model.keras` itself cannot be written and read back.
     """
-    from harness.export import Failure, export
+    from harness.export import Failure, export, packed
+    from harness.models.layers.plain import plain
 
     exported = export(
         model,
@@ -76,15 +80,23 @@ def ship(
         try:
             told |= task.rescore(artifact, examples, config, scores)
         except ExportError as error:  # it ran on a few examples, but not on all
-            artifact.path.unlink()
+            _remove(artifact.path)
             failures.append(Failure(artifact.kind, str(error), error.correlation))
         else:
             artifacts.append(artifact)
     best = min(artifacts, key=lambda artifact: artifact.size.least).kind
     told |= measures.of_size(artifacts)
+    told[BOUND] = packed.bound(plain(model))
     told["size/best_quality"] = own_quality(best, task, config, told, scores)
     tags = {f"{FAILED}{failure.kind}": failure.reason for failure in failures}
     return Shipped(told, {**tags, BEST: best}, failures, artifacts)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def own_quality(

@@ -99,6 +99,7 @@ class Format(Options):
         file: the file's name.
         scored: the prefix of its own metrics on the test split; None for a file that takes
             other inputs than the model.
+        scores_pairs: whether a translation model's file has that, too: it is searched word by word.
         reads: the settings beside `export.formats` that become its fields, where they are set.
         kind: what a config calls it.
     """
@@ -106,6 +107,7 @@ class Format(Options):
     room: ClassVar[Room] = FORMATS
     file: ClassVar[str]
     scored: ClassVar[str | None] = None
+    scores_pairs: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ()
 
     kind: str = UNNAMED
@@ -170,8 +172,8 @@ class ExportOptions(Options):
     weights have a check of their own (`harness.export.comparison.agree`).
 
     `compress` names the ways by which files are weighed (null: `gzip`, `zstd` and `xz`). gzip is
-    always among them; the others take twenty times as long, and `size/best_bytes` is the least by
-    those that were taken.
+    always among them; the others take most of the time, and `size/best_bytes` is the least by those
+    that were taken.
 
     `clusters` is how many values a kernel of a clustered format has beside zero (null: 16).
     With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set

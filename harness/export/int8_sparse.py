@@ -1,7 +1,10 @@
 """TensorFlow Lite files of 8-bit integers without their zeros.
 
 Places take 16 bits where values take 8, so that such a file is larger than the plain one below
-some 70 % of zeros, and compresses worse at any: it is for runtimes that read it.
+some 70 % of zeros, and compresses worse at any: it is for runtimes that read it. TensorFlow 2.21's
+does, of one example as of many. LiteRT 2.3.0 refuses most that have a fully connected layer with
+single zeros or blocks of 1×4 ("failed to delegate FULLY_CONNECTED node"): where it is what runs
+files, the format then fails. It takes blocks of 1×16.
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from weakref import finalize
 import numpy as np
 
 from harness.errors import ExportError
+from harness.export.ended import ended
 
 _LENGTH = struct.Struct("<Q")
 
@@ -54,11 +55,8 @@ class OnnxRunner:
         found = _receive(self._process.stdout)
         if found is None:
             _, remarks = self._process.communicate()
-            code = self._process.returncode
-            lines = [line for line in remarks.decode(errors="replace").splitlines() if line.strip()]
-            how = f"died of signal {-code}" if code < 0 else f"ended with {code}"
-            said = f": {lines[-1].strip()}" if lines else ""
-            raise ExportError(f"{self._name}: its runtime {how}{said}")
+            how = ended(self._process.returncode, remarks.decode(errors="replace"))
+            raise ExportError(f"{self._name}: its runtime {how}")
         return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import ExportError
+from harness.export.tflite_child import File
 from harness.models.gnmt import ENCODE, STEP
 
 
@@ -22,23 +22,20 @@ class Stepper:
     """A translation model of two graphs.
 
     Args:
-        interpreter: of a file that `takes_turns`.
-        name: what to call the file in a refusal.
+        file: one that `takes_turns`.
 
     Example:
-        >>> stepper = Stepper(tf.lite.Interpreter("model.tflite"))
+        >>> stepper = Stepper(File(Path("model.tflite").read_bytes(), "model.tflite"))
         >>> values, keys, bias, *states = stepper.begin(source)
         >>> context = np.zeros_like(states[0])
         >>> told, context, *states = stepper.step(word, values, keys, bias, context, *states)
     """
 
-    def __init__(self, interpreter: Any, name: str = "model.tflite"):
+    def __init__(self, file: File):
         from harness.models.layers import gnmt_graphs as graphs
 
-        self._graphs, self._name = graphs, name
-        interpreter.allocate_tensors()  # which lets delegates take over what they can
-        self._encode, self._step = map(interpreter.get_signature_runner, (ENCODE, STEP))
-        outputs = self._step.get_output_details()
+        self._graphs, self._file = graphs, file
+        outputs = file.signatures[STEP]
         self.vocabulary = int(outputs[graphs.LOG_PROBABILITIES]["shape_signature"][-1])
         self.units = int(outputs[graphs.CONTEXT]["shape_signature"][-1])
         named = [name for name in outputs if name.startswith(graphs.STATE)]
@@ -71,7 +68,7 @@ class Stepper:
         states = [np.zeros((batch, self.units), np.float32) for _ in self._states]
         for row, ids in enumerate(source):
             words = ids[ids != PAD]
-            told = self._run(self._encode, {self._graphs.SOURCE: words[np.newaxis]})
+            told = self._file.call(ENCODE, {self._graphs.SOURCE: words[np.newaxis]})
             for part, name in zip(memory, self._graphs.MEMORY, strict=True):
                 part[row, : len(words)] = told[name][0]
             for state, name in zip(states, self._states, strict=True):
@@ -93,7 +90,7 @@ class Stepper:
         """
         graphs = self._graphs
         names = (graphs.WORD, *graphs.MEMORY, graphs.CONTEXT, *self._states)
-        told = self._run(self._step, dict(zip(names, (word, *rest), strict=True)))
+        told = self._file.call(STEP, dict(zip(names, (word, *rest), strict=True)))
         given = (graphs.LOG_PROBABILITIES, graphs.CONTEXT, *self._states)
         return [told[name] for name in given]
 
@@ -122,15 +119,3 @@ class Stepper:
             told, context, *states = self.step(word, values, keys, bias, context, *states)
             found[place[spoken[:, time], time]] = told[spoken[:, time]]
         return found
-
-    def _run(self, graph: Any, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
-        try:
-            found: dict[str, np.ndarray] = graph(**inputs)
-        except (RuntimeError, ValueError) as error:
-            raise refusal(self._name, error) from error
-        return found
-
-
-def refusal(name: str, error: Exception) -> ExportError:
-    """The line for a file that a runtime refuses."""
-    return ExportError(f"{name}: does not run: {str(error).splitlines()[0]}")

@@ -18,7 +18,7 @@ from harness.errors import ExportError
 from harness.export import stepwise
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, kept, outputs_of
-from harness.export.timing import latency
+from harness.export.tflite_child import File
 from harness.options import choice
 from harness.quiet import captured
 
@@ -130,8 +130,7 @@ def convert(
         options: Sets a `tf.lite.TFLiteConverter`'s attributes.
 
     Raises:
-        ExportError: If the converter refuses it; the message ends with the converter's. If an
-            interpreter in a process of its own dies of what is stored without zeros.
+        ExportError: If the converter refuses it; the message ends with the converter's.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_sparsify
@@ -157,8 +156,6 @@ def convert(
             lines = [line for line in (str(error) or written()).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
             raise ExportError(f"{name}: {model.name} cannot be converted: {reason}") from error
-    if sparse in asked:  # of which runtimes have died
-        latency.require_survival(content, name)
     return content
 
 
@@ -231,10 +228,16 @@ def _converter(model: "keras.Model") -> Iterator[Any]:
 def run(content: bytes, inputs: Any, name: str = "model.tflite") -> np.ndarray:
     """Outputs of a TensorFlow Lite model for a batch of inputs, [n, ...].
 
+    The first goes through it alone, as devices run it: kernels differ by the size of a batch, and
+    what is refused or wrong of one need not be of many.
+
     Raises:
-        ExportError: If the runtime refuses the file.
+        ExportError: If the runtime refuses the file or the inputs, or dies of them.
     """
-    return opened(content, name)(inputs)
+    file = opened(content, name)
+    if isinstance(file, stepwise.Stepper) or len(inputs) < 2:
+        return file(inputs)
+    return np.concatenate([file(inputs[:1]), file(inputs[1:])])
 
 
 def opened(content: bytes, name: str = "model.tflite") -> "Runner | stepwise.Stepper":
@@ -245,19 +248,10 @@ def opened(content: bytes, name: str = "model.tflite") -> "Runner | stepwise.Ste
         name: what to call it in a refusal.
 
     Raises:
-        ExportError: If the runtime refuses the file.
+        ExportError: If the runtime refuses the file, or dies of it.
     """
-    import tensorflow as tf
-
-    with captured(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # announces that the interpreter will move
-        try:
-            interpreter = tf.lite.Interpreter(model_content=content)
-        except (RuntimeError, ValueError) as error:
-            raise stepwise.refusal(name, error) from error
-    if stepwise.takes_turns(interpreter):
-        return stepwise.Stepper(interpreter, name)
-    return Runner(interpreter, name)
+    file = File(content, name)
+    return stepwise.Stepper(file) if file.signatures else Runner(file)
 
 
 class Runner:
@@ -267,42 +261,24 @@ class Runner:
     the way in and scaled back on the way out, as its input and output tensors say.
 
     Args:
-        interpreter: of the file.
-        name: What to call it in a refusal.
+        file: of one graph.
 
     Example:
         >>> logits = opened(Path("model_int8.tflite").read_bytes())(images)
     """
 
-    def __init__(self, interpreter: Any, name: str):
-        self._interpreter, self._name = interpreter, name
-        self._shape: tuple[int, ...] = ()
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+    def __init__(self, file: File):
+        self._file = file
+        (self._input,), (self._output,) = file.inputs, file.outputs
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Outputs for a batch, [n, ...].
 
         Raises:
-            ExportError: If the model does not run on such inputs.
+            ExportError: If the model does not run on such inputs, or its interpreter dies.
         """
         values = _quantized(np.asarray(inputs), self._input)
-        if self._input["shape_signature"][0] == 1:  # a recurrent model: one by one
-            return np.concatenate([self._run(values[i : i + 1]) for i in range(len(values))])
-        return self._run(values)
-
-    def _run(self, values: np.ndarray) -> np.ndarray:
-        try:
-            if values.shape != self._shape:
-                with captured():
-                    self._interpreter.resize_tensor_input(self._input["index"], values.shape)
-                    self._interpreter.allocate_tensors()
-                self._shape = values.shape
-            self._interpreter.set_tensor(self._input["index"], values)
-            self._interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise stepwise.refusal(self._name, error) from error
-        return _real(self._interpreter.get_tensor(self._output["index"]), self._output)
+        return _real(self._file.run(values), self._output)
 
 
 def _quantized(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.export.timing.times import BUSY, GAIN, NO_GAIN, NO_GAIN_SPARSE
+from harness.export.timing.times import BUSY, DENSE_WEIGHTS, GAIN, NO_GAIN, NO_GAIN_SPARSE
 from harness.models.gnmt import WORDS
 from harness.report.collect import Run
 from harness.report.entries import Entry
@@ -41,24 +41,28 @@ def _runs(count: int) -> str:
 
 
 def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
-    """Which sparse files gain nothing, and which operations of others skip zeros."""
+    """Which sparse files gain nothing or run dense, and which operations of others skip zeros."""
     rows = [e for e in entries if not (e.is_dense or e.spec.is_control) and _SPARSE in e.values]
-    for skips, why in ((False, NO_GAIN), (True, NO_GAIN_SPARSE)):
-        idle = [
+    for skips, gains, why in (
+        (False, False, NO_GAIN),
+        (True, False, NO_GAIN_SPARSE),
+        (False, True, f"faster, but not by what they leave out: {DENSE_WEIGHTS}"),
+    ):
+        found = [
             f"{e.spec.model} {e.spec.name}"
             for e in rows
-            if e.values[_SPARSE] < GAIN and any(map(_skips, e.runs)) == skips
+            if (e.values[_SPARSE] >= GAIN) == gains and any(map(_skips, e.runs)) == skips
         ]
-        if idle:
-            yield f"Sparse float32 files of {', '.join(idle)}: {why}."
-    found = dict.fromkeys(
+        if found:
+            yield f"Sparse float32 files of {', '.join(found)}: {why}."
+    told = dict.fromkeys(
         f"{e.spec.model} {e.spec.name} ({_tag(run, 'sparse')})"
         for e in rows
         for run in e.runs
         if f"{_TAGS}sparse" in run.tags
     )
-    if found:
-        yield f"Operations that took weights without their zeros: {'; '.join(found)}."
+    if told:
+        yield f"Operations that took weights without their zeros: {'; '.join(told)}."
 
 
 def _sentences(timed: Sequence[Run]) -> Iterator[str]:

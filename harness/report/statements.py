@@ -18,7 +18,8 @@ from harness.report.tables import Table
 
 HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not measured yet"
 _BYTES = metrics.size("tflite", "gzip_bytes")
-_KEYS = {"rows", "models", "loses_at_most", "gains", "loses", "lower_than", "smaller"}
+_SPEED = "latency/tflite_sparse_speedup"
+_KEYS = {"rows", "models", "loses_at_most", "gains", "loses", "lower_than", "smaller", "faster"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Finding:
         difference: what was measured.
         needed: of `OPEN`: how many seeds would tell.
         units: what the difference is over: seeds, or speakers.
+        found: in words, what was measured instead of a difference.
     """
 
     what: str
@@ -40,10 +42,13 @@ class Finding:
     difference: Estimate | None = None
     needed: int | None = None
     units: str = "seeds"
+    found: str = ""
 
     @property
     def text(self) -> str:
         """In one line."""
+        if self.found:
+            return f"{self.what}: {self.found} ({self.asked}): {self.verdict}"
         if self.difference is None:
             return f"{self.what}: {self.asked}: {self.verdict}"
         size = self.difference.n
@@ -122,6 +127,9 @@ def _findings(
         what = f"{model}, {check['rows']}" + (f", {group}" if group else "")
         other = check.get("lower_than")
         against = [e for e in rows if e.spec.sparsity == other] if other else []
+        if "faster" in check:
+            yield _speed(what, float(check["faster"]), members)
+            continue
         yield _finding(what, check, members, against)
 
 
@@ -155,6 +163,18 @@ def _finding(
     if "smaller" in check and verdict == HOLDS and not _small(members, float(check["smaller"])):
         verdict = FAILS
     return Finding(what, asked, verdict, mean_interval(values), needed, units)
+
+
+def _speed(what: str, least: float, members: Sequence[Entry]) -> Finding:
+    """Of times: a factor is of files that took turns in one run, so each run tells by itself."""
+    asked = f"{least:g} times as fast or more, sparse float32"
+    found = [run.metrics[_SPEED] for e in members for run in e.runs if _SPEED in run.metrics]
+    if not found:
+        return Finding(what, asked, NOT_RUN)
+    ends = dict.fromkeys(f"{each:.2f}" for each in (min(found), max(found)))
+    runs = f"{len(found):,} run{'' if len(found) == 1 else 's'}"
+    told = f"{' to '.join(ends)} times as fast, {runs}"
+    return Finding(what, asked, HOLDS if min(found) >= least else FAILS, found=told)
 
 
 def _line(check: Mapping[str, Any]) -> tuple[float, bool]:

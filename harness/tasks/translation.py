@@ -62,7 +62,7 @@ class Translation(Task):
         """The same of a file, by the same search."""
         formats = {each.kind: each for each in config.export.chosen()}
         each = formats.get(artifact.kind)
-        if each is None or each.scored is None:
+        if each is None or each.scored is None or not each.scores_pairs:
             return {}
         found = _of_file(each, artifact.path, data, config).metrics(each.scored)
         name = self.quality.partition("/")[2]

@@ -184,22 +184,3 @@ def test_large_examples_go_through_a_model_a_few_at_a_time(monkeypatch, pair):
     assert seen == [4, 4, 2]
     monkeypatch.setattr(comparison, "VALUES", 1)
     assert comparison.at_once(inputs) == 1
-
-
-#: Kills the process that is to run a sparse file, before it says a word.
-DIES = """
-import os, signal, sys
-if sys.orig_argv[-2].endswith("model_sparse.tflite"):
-    os.kill(os.getpid(), signal.SIGSEGV)
-"""
-
-
-def test_a_format_that_kills_its_interpreter_fails_alone(tmp_path, monkeypatch, model, samples):
-    (tmp_path / "sitecustomize.py").write_text(DIES)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
-    formats = ["tflite", "tflite_sparse", "tflite_float16"]
-    found = export(model, config(formats=formats), tmp_path / "files", samples)
-    assert [one.kind for one in found.artifacts] == ["keras", "tflite", "tflite_float16"]
-    (failure,) = found.failures
-    assert failure.reason == "model_sparse.tflite: its interpreter died of signal 11"
-    assert not (tmp_path / "files" / "model_sparse.tflite").exists()

@@ -13,16 +13,20 @@ import tensorflow as tf
 
 from harness import tasks
 from harness.errors import ExportError
-from harness.export import FORMATS, ExportOptions, Samples, export, tflite
+from harness.export import FORMATS, ExportOptions, Samples, export, int8, tflite
 from harness.export.base import Format
 from harness.export.comparison import AGREEMENT, agree
+from harness.export.sparse import sparsely
+from harness.export.timing.latency import measure
+from harness.quiet import captured
 from tests.settings import environment
 from tests.training import small
 
 #: What a classifier of pictures can be shipped as.
 #: Channels that all live leave nothing to shrink: `test_shrunk` has those.
-#: ONNX needs packages that are no part of the lock: `test_onnx` runs it where they are.
-_ELSEWHERE = ("waveform", "shrunk", "onnx")
+#: ONNX needs packages that an extra brings: `test_onnx` runs it where they are.
+#: Integers in sparse encoding are what LiteRT refuses of such a model: they have a test below.
+_ELSEWHERE = ("waveform", "shrunk", "onnx", "int8_sparse")
 KINDS = [kind for kind in FORMATS.names() if not any(word in kind for word in _ELSEWHERE)]
 
 
@@ -92,10 +96,40 @@ def test_weights_are_as_each_format_says(exported):
         assert expected in weights, (artifact.kind, weights)
 
 
+@pytest.mark.parametrize("block", [1, 16])
+def test_a_file_counts_where_the_runtime_that_times_it_runs_it(model, samples, tmp_path, block):
+    """LiteRT refuses integers without single zeros that TensorFlow's interpreter takes."""
+    shipped = keras.models.clone_model(model)
+    kept = np.random.default_rng(0).random((128 // block, 1, 64)) < 0.2
+    kernel = shipped.get_layer("hidden").kernel
+    kernel.assign(kernel * np.repeat(kept, block, 1).reshape(kernel.shape))
+    with captured():
+        content = int8.convert(shipped, samples.more["calibration"], more=sparsely)
+    file = tmp_path / "as_converted"
+    file.write_bytes(content)
+    refused = measure({"file": file}, threads=[1]).failures
+    options = ExportOptions(formats=["tflite_int8_sparse", "tflite"])
+    found = export(shipped, options, tmp_path / "files", samples)
+    assert [one.kind for one in found.failures] == ["tflite_int8_sparse"] * len(refused)
+    assert (tmp_path / "files" / "model_int8_sparse.tflite").exists() != bool(refused)
+    for one in found.failures:
+        assert one.reason.startswith("model_int8_sparse.tflite: does not run: ")
+        assert (
+            one.reason.removeprefix("model_int8_sparse.tflite: does not run: ") in refused["file"]
+        )
+    assert block == 1 or not refused
+
+
 def test_each_is_scored_under_a_name_of_its_own():
-    found = [FORMATS.find(kind).scored for kind in KINDS if kind != "saved_model"]
+    found = [FORMATS.find(kind).scored for kind in KINDS]
     assert len(set(found)) == len(found)
     assert None not in found
+
+
+def test_a_saved_model_is_run_as_its_servers_run_it(exported, model, samples):
+    (made,) = [artifact for artifact in exported.artifacts if artifact.kind == "saved_model"]
+    outputs = FORMATS.find("saved_model")().runner(made.path)(samples.inputs[:3])
+    np.testing.assert_allclose(outputs, model(samples.inputs[:3]), rtol=1e-5, atol=1e-6)
 
 
 def test_a_saved_model_that_cannot_be_written_is_told_in_a_line(tmp_path, samples, monkeypatch):

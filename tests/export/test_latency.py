@@ -16,7 +16,7 @@ from harness.export import sparse, tflite
 from harness.export.timing import latency as measuring
 from harness.export.timing import machine
 from harness.export.timing.latency import measure
-from harness.export.timing.times import NO_GAIN, Latency, Timing
+from harness.export.timing.times import DENSE_WEIGHTS, NO_GAIN, Latency, Timing
 
 
 def net(share, block):
@@ -163,12 +163,21 @@ def test_a_gain_and_no_gain_are_said():
     assert "BUSY" not in lines[-1]
 
 
+@pytest.mark.parametrize("median", [1.0, 2.0])
+def test_a_sparse_file_that_runs_dense_says_so_whatever_its_factor(median):
+    timings = [timing("tflite", 2.0), timing("tflite_sparse", median)]
+    *_, last = str(Latency(timings, {}, "x", [])).splitlines()
+    assert DENSE_WEIGHTS in last
+    assert (NO_GAIN in last) == (median == 2.0)
+
+
 def test_what_gained_nothing_though_kernels_skip_zeros_says_so():
     found = Latency(
         [timing("tflite", 2.0), timing("tflite_sparse", 2.0, sparse={"FULLY_CONNECTED": 3})],
         {}, "x", [],
     )  # fmt: skip
     assert NO_GAIN not in str(found)
+    assert DENSE_WEIGHTS not in str(found)
     assert str(found).endswith("no gain: kernels that skip these zeros are no faster here")
 
 

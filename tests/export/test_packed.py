@@ -56,6 +56,22 @@ def test_zeros_and_rounded_values_come_back_bit_for_bit(model, tmp_path):
     assert pack(load(path)) == pack(load(path))
 
 
+def test_floats_come_back_bit_for_bit(model, inputs, tmp_path):
+    kinds = ["packed_float", "packed", "tflite"]
+    found = export(model, ExportOptions(formats=kinds), tmp_path, Samples(inputs))
+    assert not found.failures
+    of = {artifact.kind: artifact for artifact in found.artifacts}
+    made = of["packed_float"]
+    again = load(made.path)
+    for one, other in zip(again.weights, model.weights, strict=True):
+        assert one.numpy().tobytes() == other.numpy().tobytes(), other.path
+    assert made.compared.error < 1e-6
+    assert made.compared.agreement is None, "its outputs decide"
+    assert made.details["bound_bytes"] < made.size.bytes < 1.05 * made.details["bound_bytes"]
+    assert of["packed"].size.bytes < made.size.bytes / 2
+    assert made.size.bytes < of["tflite"].size.gzip_bytes
+
+
 def test_normalizations_do_what_they_did(model, inputs, monkeypatch):
     monkeypatch.setattr(packed, "_LEAST_SIZE", 10**9)  # nothing is rounded
     again = packed._loaded(pack(model), "x")

@@ -60,6 +60,22 @@ def test_all_are_written_and_give_what_the_model_gives(exported):
     assert bytes_of["tflite_dynamic"] < bytes_of["tflite_float16"] < bytes_of["tflite"]
 
 
+def test_what_else_can_be_had_where_zeros_are_single(samples, tmp_path):
+    """16-bit floats in sparse encoding, which of blocks give NaN; and TensorFlow's own."""
+    model, rng = plain(small(3, UNITS)), np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        if len(weight.shape) == 2 and "attention" not in weight.path:
+            kept = rng.random(weight.shape) >= PRUNED
+            weight.assign(weight.numpy() * kept / np.sqrt(UNITS))
+    kinds = ["tflite_float16", "tflite_float16_sparse", "saved_model"]
+    found = export(model, ExportOptions(formats=kinds), tmp_path, samples)
+    assert not found.failures
+    bytes_of = {artifact.kind: artifact.size.bytes for artifact in found.artifacts}
+    assert bytes_of["tflite_float16_sparse"] < bytes_of["tflite_float16"]
+    assert FORMATS.find("saved_model").scored
+    assert not FORMATS.find("saved_model").scores_pairs, "no search can ask it word by word"
+
+
 def test_known_translations_get_the_models_log_probabilities(model, files, samples):
     expected = tf.nn.log_softmax(model(samples.inputs, training=False)).numpy()
     for kind in ("tflite", "tflite_sparse"):

@@ -1,12 +1,16 @@
 """Times in tables: factors of one run, where they were taken, what gained nothing."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from harness.export.timing.times import DENSE_WEIGHTS
 from harness.plots import trade
 from harness.report import TableSpec, rows_from_cells
 from harness.report.collect import collect
 from harness.report.frame import to_frame
+from harness.report.latency_notes import latency_notes
 from harness.report.layout import grids, latency_grid, size_grid
 from harness.report.plots import draw_plots
 from harness.report.published import PublishedTable
@@ -117,6 +121,19 @@ def test_notes_say_where_and_what_gained_nothing_and_what_is_doubtful(table):
     assert "not at hand" not in notes
     assert "- **BUSY MACHINE:** the times" in to_markdown(table)
     assert "Latency, beside the dense float32 file" in to_html(table)
+
+
+def test_a_sparse_file_that_is_faster_though_it_runs_dense_says_so(table):
+    key = "latency/tflite_sparse_speedup"
+    fast = [replace(e, values={**e.values, key: 1.3}) if key in e.values else e
+            for e in table.entries]  # fmt: skip
+    notes = "\n".join(latency_notes(fast))
+    assert (
+        "Sparse float32 files of mnist_cnn random 75%: faster, but not by what they leave out: its"
+        " operations take dense weights as run here." in notes
+    )
+    assert "no gain" not in notes
+    assert DENSE_WEIGHTS not in "\n".join(table.notes)
 
 
 def test_a_table_without_times_says_nothing_of_them(demo_spec, stores):

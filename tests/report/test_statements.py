@@ -125,6 +125,43 @@ def test_speakers_are_judged_apart_and_are_what_varies(tmp_path):
     assert statement.verdict == FAILS
 
 
+def timed(*factors):
+    """A dense row, and half of the weights with sparse files that are so many times as fast."""
+    cells = [({**NAME, "sparsity.label": row}, seed) for row in ("dense", "random 50%")
+             for seed in (1, 2)]  # fmt: skip
+    spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    halves = {
+        str(seed): Run(f"half{seed}", "", str(seed), 98.0,
+                       {} if factor is None else {"latency/tflite_sparse_speedup": factor}, {})
+        for seed, factor in enumerate(factors, 1)
+    }  # fmt: skip
+    dense = {"1": Run("dense1", "", "1", 98.0, {"latency/tflite_sparse_speedup": 0.9}, {})}
+    return build_table(spec, Collection([dense, halves]), read_published(None))
+
+
+@pytest.mark.parametrize(
+    ("factors", "verdict", "found"),
+    [
+        ((1.31, 2.049), HOLDS, "1.31 to 2.05 times as fast, 2 runs (1.3 times as fast or more"),
+        ((1.29, 2.0), FAILS, "1.29 to 2.00 times as fast, 2 runs ("),
+        ((1.5, None), HOLDS, "1.50 times as fast, 1 run ("),
+        (
+            (None, None),
+            NOT_RUN,
+            "mnist_cnn, random 50%: 1.3 times as fast or more, sparse float32:",
+        ),
+    ],
+)
+def test_a_network_is_faster_where_it_is_in_each_run_that_was_timed(
+    tmp_path, factors, verdict, found
+):
+    statement = verdicts(tmp_path, timed(*factors), {"faster": 1.3})
+    assert statement.verdict == verdict
+    (finding,) = statement.findings
+    assert found in finding.text
+    assert finding.text.endswith(f": {verdict}")
+
+
 def test_a_word_that_no_check_has(tmp_path):
     with pytest.raises(ReportError, match=r"a check has looses; accepted: .*loses"):
         verdicts(tmp_path, table(dense=DENSE, half=DENSE), {"looses": True})

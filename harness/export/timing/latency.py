@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import Any
 
 import numpy as np
 
 from harness.errors import ExportError
+from harness.export.ended import ended, said
 from harness.export.timing import machine
 from harness.export.timing.times import Latency, Timing
 
@@ -60,29 +60,6 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
     timings = [one for one in timings if one.kind not in failures]
     doubts = _doubts(watch.others(), timings)
     return Latency(timings, failures, runtime, machine.features(), doubts)
-
-
-def require_survival(content: bytes, name: str) -> None:
-    """Refuses a file that kills the process which runs it, in one of its own.
-
-    What another runtime merely refuses is left to the one that is to run it.
-
-    Raises:
-        ExportError: it died; names the signal.
-    """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        path.write_bytes(content)
-        try:
-            _Child(path, 1).end()
-        except _DiedError:
-            raise
-        except ExportError:
-            pass
-
-
-class _DiedError(ExportError):
-    """An interpreter that a signal ended."""
 
 
 def _take_turns(opened: "Mapping[str, _Child]", failures: dict[str, str]) -> None:
@@ -160,15 +137,10 @@ class _Child:
             gave_up = not late.is_alive()
             late.cancel()
         _, remarks = self._process.communicate()
-        lines = [line for line in remarks.splitlines() if line.strip()]
-        code = self._process.returncode
-        how = f"died of signal {-code}" if code < 0 else f"ended with {code}"
+        how = ended(self._process.returncode, remarks)
         if gave_up:
-            how = f"gave no answer in {PATIENCE:g} s"
-        kind = _DiedError if code < 0 and not gave_up else ExportError
-        raise kind(
-            f"{self._name}: its interpreter {how}" + (f": {lines[-1].strip()}" if lines else "")
-        )
+            how = said(f"gave no answer in {PATIENCE:g} s", remarks)
+        raise ExportError(f"{self._name}: its interpreter {how}")
 
 
 def _timing(kind: str, threads: int, child: _Child) -> Timing:

@@ -18,6 +18,9 @@ GAIN = 1.05
 #: What is said of a sparse file that does not: of one that is run dense, and of one that is not.
 NO_GAIN = "no gain: stock kernels do not skip these zeros"
 NO_GAIN_SPARSE = "no gain: kernels that skip these zeros are no faster here"
+#: What is said of a sparse file that is run dense, whatever its factor: it is not by what the file
+#: leaves out. Of the file, for kernels may skip zeros that they find by themselves.
+DENSE_WEIGHTS = "its operations take dense weights as run here"
 BUSY = "BUSY MACHINE"
 
 
@@ -185,8 +188,10 @@ class Latency:
         speedup = self.speedup(one)
         notes = [f"{part} {ms:.3f} ms" for part, ms in one.parts.items()]
         notes += [f"sparse: {_counted(one.sparse)}"] if one.sparse else []
-        if one.kind.endswith("_sparse") and speedup is not None and speedup.median < GAIN:
-            notes.append(NO_GAIN_SPARSE if one.sparse else NO_GAIN)
+        if one.kind.endswith("_sparse"):
+            notes += [] if one.sparse else [DENSE_WEIGHTS]
+            if speedup is not None and speedup.median < GAIN:
+                notes.append(NO_GAIN_SPARSE if one.sparse else NO_GAIN)
         threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
         times = f"{one.median_ms:.3f} ms ({one.low_ms:.3f}-{one.high_ms:.3f})"
         against = ""

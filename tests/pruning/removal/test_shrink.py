@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from harness.models import MODELS, build
 from harness.models.layers.multiply_adds import count
 from harness.models.layers.plain import plain
-from harness.pruning import OneShot, Pruner, PruningError, TiedChannels, shrink
+from harness.pruning import (
+    BatchNormScale,
+    Global,
+    OneShot,
+    Pruner,
+    PruningError,
+    TiedChannels,
+    shrink,
+)
 from harness.pruning.same_function import all_outputs, difference
 
 L = keras.layers
@@ -47,15 +55,21 @@ def trained(model):
     return model
 
 
-def pruned(model, sparsity=0.4):
-    pruner = Pruner(TiedChannels(), OneShot(sparsity)).attach(trained(model))
+def pruned(model, sparsity=0.4, score=None, allocation=None):
+    pruner = Pruner(TiedChannels(), OneShot(sparsity), score, allocation).attach(trained(model))
     pruner.detach(model)
     return model
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_every_model_becomes_smaller_and_does_what_it_did(name):
-    model = plain(pruned(model_of(name)))
+#: Models all channels of which a batch normalization scales.
+SCALED = ["mobilenet_v1", "mobilenet_v2", "ds_cnn_l"]
+WAYS = [*((name, None, None) for name in SMALL)]
+WAYS += [(name, BatchNormScale(), each) for name in SCALED for each in (None, Global())]
+
+
+@pytest.mark.parametrize(("name", "score", "allocation"), WAYS)
+def test_every_model_becomes_smaller_and_does_what_it_did(name, score, allocation):
+    model = plain(pruned(model_of(name), 0.4, score, allocation))
     before = [value.copy() for value in model.get_weights()]
     inputs = inputs_of(model)
     found = shrink(model, inputs)
@@ -69,6 +83,15 @@ def test_every_model_becomes_smaller_and_does_what_it_did(name):
         np.testing.assert_array_equal(value, kept)
     with pytest.raises(PruningError, match="has no dead channels to remove"):
         shrink(found.model, inputs)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL.keys() - set(SCALED)))
+def test_scales_judge_no_channels_that_have_none(name):
+    """Keras' InceptionV3 has batch normalizations without a scale, others layers without any."""
+    with pytest.raises(
+        PruningError, match=r"no batch normalization scales the channels of .*gamma"
+    ):
+        pruned(model_of(name), 0.4, BatchNormScale())
 
 
 def test_what_is_saved_loads_as_an_ordinary_model(tmp_path):
