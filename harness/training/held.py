@@ -324,6 +324,9 @@ def _inferred(operation: Any, given: list[_Value]) -> list[tuple[tuple[int, ...]
         found = {"Shape": shapes[0], "Size": math.prod(shapes[0]), "Rank": len(shapes[0])}
         value = np.array(found[operation.type], dtype)
         return [(value.shape, value)]
+    if operation.type == "ShapeN" and None not in shapes:
+        dtype = outputs[0].dtype.as_numpy_dtype
+        return [((len(shape),), np.array(shape, dtype)) for shape in shapes]
     follows = bool(known) and all(value is not None for value in known)
     if outputs and all(followed) and follows and not operation.op_def.is_stateful:
         values = [np.asarray(each) for each in _again(operation, known)]

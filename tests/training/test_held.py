@@ -26,6 +26,16 @@ def test_what_is_read_last_is_written_over():
     assert most(chain) == pytest.approx(2 * MEGA, rel=0.01)
 
 
+def test_shapes_of_several_tensors_at_once_are_followed():
+    """As in the gradient of a concatenation."""
+
+    def cut(x):
+        _, size = tf.raw_ops.ShapeN(input=[x, x])
+        return tf.reduce_sum(tf.cumsum(tf.slice(x, tf.zeros_like(size), size // 2)))
+
+    assert most(cut) == pytest.approx(2 * MEGA, rel=0.01)
+
+
 def test_what_a_later_operation_reads_is_held():
     def fan(x):
         parts = [tf.cumsum(x) for _ in range(3)]
