@@ -165,7 +165,9 @@ def status(sweep: Sweep, extra: Sequence[str], *, as_json: bool = False) -> int:
 
 
 def cancel(sweep: Sweep, extra: Sequence[str]) -> int:
-    """Ends the jobs of a sweep; its cells go on from their checkpoints when it is run again.
+    """Ends the jobs of a sweep, and closes its run, which no job does any more.
+
+    Its cells go on from their checkpoints when it is run again.
 
     Args:
         sweep: as it was submitted.
@@ -175,9 +177,10 @@ def cancel(sweep: Sweep, extra: Sequence[str]) -> int:
         The exit code, 0.
 
     Raises:
-        HarnessError: nothing of it was submitted, or the engine cannot be asked.
+        HarnessError: nothing of it was submitted, or the engine or the store cannot be asked.
     """
-    cells = plan(sweep.configs(extra))
+    configs = sweep.configs(extra)
+    cells = plan(configs)
     file = _file(sweep, extra, cells)
     engine = _engine(file)
     if engine is None:
@@ -192,6 +195,11 @@ def cancel(sweep: Sweep, extra: Sequence[str]) -> int:
         engine.cancel({**{cell: jobs[cell] for cell in live}, **table}, file.with_suffix(""))
     noun = "job is" if len(live) == 1 else "jobs are"
     _console.print(f"{len(live)} {noun} cancelled.")
+    if live:
+        spec, tracking = specified(sweep, configs, extra), cells[0].config.tracking
+        made = variant(sweep, extra)
+        with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
+            parent.status = "KILLED"
     return 0
 
 

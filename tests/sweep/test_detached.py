@@ -70,6 +70,7 @@ def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monk
     detached.run_one(str(copy), dense.cell, dense.overrides, order.parent_run)
     harness(*asked, "--cancel", cwd=copy)
     assert held.state == "cancelled"
+    assert [run.status for run in runs(uri, "sweep") if run.id == order.parent_run] == ["KILLED"]
     done = harness(*asked, "--status", cwd=copy)
     assert done.returncode == 1
     assert "3 cells: 1 finished, 2 cancelled." in done.stdout

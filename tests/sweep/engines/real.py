@@ -14,7 +14,7 @@ from tests.cell.test_faults import CELL
 from tests.settings import shell
 
 #: Long enough for a look at it, a signal, and what comes of that.
-LONG = (*(each for each in CELL if "dense.steps" not in each), "training.dense.steps=3000")
+LONG = (*(each for each in CELL if "dense.steps" not in each), "training.dense.steps=600")
 SWEEP = f"""\
 title: A small net on digits
 scale: small
