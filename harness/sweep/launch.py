@@ -29,7 +29,7 @@ from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
 from harness.sweep.waiting import deliver, deliver_first, tell_of
 from harness.sweep.worker import refuse_unguarded
-from harness.tracking import cell_run, store, view
+from harness.tracking import cell_run, left, store, view
 from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.training.cluster import cluster
@@ -276,7 +276,7 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
         with _console.status("checking the cells"):
             preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)
-    closed = cell_run.close_dead(tracking)
+    closed = left.close_dead(tracking, cells[0].config.work_dir)
     if closed:
         noun = "run was" if closed == 1 else "runs were"
         _console.print(f"{closed} {noun} left by processes that are gone, and closed.")
