@@ -13,7 +13,7 @@ from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.stages import tidy_finished
 from harness.config import Config
-from harness.errors import WAITING, ConfigError
+from harness.errors import FULL, WAITING, ConfigError, full
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
@@ -218,9 +218,11 @@ def _check_work_dir(cells: Sequence[Cell]) -> None:
         folder = Path(work_dir).absolute()
         try:
             there = next(path for path in (folder, *folder.parents) if path.exists())
-            with tempfile.TemporaryDirectory(dir=there):
-                pass
+            with tempfile.TemporaryDirectory(dir=there) as made:
+                Path(made, "any").write_bytes(b"any")  # a full disk takes folders all the same
         except OSError as error:
+            if error.errno in FULL:
+                raise ConfigError(f"work_dir: received {work_dir}; {full(error)}") from None
             raise ConfigError(
                 f"work_dir: received {work_dir}, which cannot be written to ({error.strerror}); "
                 "accepted: a folder that you may write to, or make"
