@@ -13,7 +13,7 @@ from harness.cell.cell import Cell, log_path
 from harness.cell.job import Outcome
 from harness.cell.stages import tidy_finished
 from harness.config import Config
-from harness.errors import WAITING, ConfigError
+from harness.errors import FULL, WAITING, ConfigError, full
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
 from harness.sweep.execute import done, execute
@@ -29,7 +29,7 @@ from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
 from harness.sweep.waiting import deliver, deliver_first, tell_of
 from harness.sweep.worker import refuse_unguarded
-from harness.tracking import cell_run, store, view
+from harness.tracking import cell_run, left, store, view
 from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
 from harness.training.cluster import cluster
@@ -218,9 +218,11 @@ def _check_work_dir(cells: Sequence[Cell]) -> None:
         folder = Path(work_dir).absolute()
         try:
             there = next(path for path in (folder, *folder.parents) if path.exists())
-            with tempfile.TemporaryDirectory(dir=there):
-                pass
+            with tempfile.TemporaryDirectory(dir=there) as made:
+                Path(made, "any").write_bytes(b"any")  # a full disk takes folders all the same
         except OSError as error:
+            if error.errno in FULL:
+                raise ConfigError(f"work_dir: received {work_dir}; {full(error)}") from None
             raise ConfigError(
                 f"work_dir: received {work_dir}, which cannot be written to ({error.strerror}); "
                 "accepted: a folder that you may write to, or make"
@@ -276,7 +278,7 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
         with _console.status("checking the cells"):
             preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)
-    closed = cell_run.close_dead(tracking)
+    closed = left.close_dead(tracking, cells[0].config.work_dir)
     if closed:
         noun = "run was" if closed == 1 else "runs were"
         _console.print(f"{closed} {noun} left by processes that are gone, and closed.")

@@ -15,8 +15,10 @@ from harness.cell.cell import Cell
 from harness.sweep.cores import threads
 from harness.sweep.gpu_places import Place
 
-#: How much a cell that trails gives way: beside one that trains it gets a seventieth of a core.
-NICENESS = 19
+#: How much a cell that trails gives way: beside one that trains it gets a tenth of a core. None can
+#: take that back without root's rights, so with no more than this it still ends in time where other
+#: programs keep the machine busy for good, of which it would get a seventieth with the most, 19.
+NICENESS = 10
 
 
 class Trailing:

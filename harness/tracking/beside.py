@@ -1,5 +1,6 @@
 """What lies beside an SQLite store: its locks, and the artifacts of its runs."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,21 @@ def cell_lock(uri: str, work_dir: str, trained: str, timeout: float) -> FileLock
     locks = lock_dir(uri, work_dir)
     locks.mkdir(parents=True, exist_ok=True)
     return FileLock(locks / f"{trained[:16]}.lock", timeout=timeout)
+
+
+def mark(uri: str, work_dir: str) -> str:
+    """What tells the folder of a store's locks from all others, written there when first asked for.
+
+    Processes to which it is the same have their locks in one folder, on whatever machines.
+    """
+    folder = lock_dir(uri, work_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "mark"
+    if not (path.exists() and path.read_text()):
+        with FileLock(f"{path}.lock"):
+            if not (path.exists() and path.read_text()):
+                path.write_text(uuid.uuid4().hex)
+    return path.read_text()
 
 
 @contextmanager

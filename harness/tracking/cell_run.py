@@ -18,7 +18,7 @@ from harness.config import Config
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
-from harness.tracking import process, store
+from harness.tracking import beside, store
 from harness.tracking.journal import ENDED, Journal
 from harness.tracking.outbox import BATCH, Outbox, now
 from harness.tracking.provenance import tags as provenance_tags
@@ -27,7 +27,9 @@ from harness.tracking.provenance import tags as provenance_tags
 FLUSH_SECONDS = 5.0
 #: Seconds between two signs of life.
 HEARTBEAT_SECONDS = 60.0
-_AGAIN = "running the cell again resumes it"
+#: The tags of a run that say when its process last gave one, in seconds since the epoch, and where
+#: that has its locks (`beside.mark`).
+HEARTBEAT, LOCKS = "harness.heartbeat", "harness.locks"
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
@@ -86,6 +88,8 @@ class CellRun:
             "harness.kind": "cell",
             "harness.cell_id": cell_id,
             "harness.complete": "false",
+            LOCKS: beside.mark(config.tracking.uri, config.work_dir),
+            **_sign_of_life(),
         }
         name = name or run_name(config)
         experiment = config.tracking.experiment
@@ -129,7 +133,7 @@ class CellRun:
         """Sends all that waits; what a store does not take now, waits on disk."""
         self._flushed = time.monotonic()
         if self._flushed - self._beaten > HEARTBEAT_SECONDS and not self._outbox.waits_on_disk:
-            self._outbox.put("tags", tags={"harness.heartbeat": str(int(time.time()))})
+            self._outbox.put("tags", tags=_sign_of_life())
             self._beaten = self._flushed
         self._outbox.flush()
 
@@ -160,6 +164,10 @@ class CellRun:
         self._outbox.put("tags", tags=_short({"harness.failure": reason}))
         self._outbox.put("end", at=now(), status=status)
         self._outbox.flush(at_once=True)
+
+
+def _sign_of_life() -> dict[str, str]:
+    return {HEARTBEAT: str(int(time.time()))}
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:
@@ -222,29 +230,6 @@ def close_abandoned(
     )
     for run in found:
         CellRun(tracking.uri, run.info.run_id).fail(reason, status)
-
-
-def close_dead(tracking: TrackingOptions) -> int:
-    """Closes the runs of an experiment that are RUNNING for processes that have ended.
-
-    Never for age alone: the process that a run names must be known to be gone.
-
-    Returns:
-        How many there were.
-    """
-    mlflow_client = store.client(tracking.uri)
-    found = mlflow_client.search_runs(
-        [store.open_experiment(tracking.uri, tracking.experiment)],
-        "attributes.status = 'RUNNING' and tags.`harness.kind` LIKE '%'",
-        max_results=1000,
-    )
-    dead = [run for run in found if process.is_dead(run.data.tags.get(process.TAG, ""))]
-    for run in dead:
-        tags = run.data.tags
-        reason = f"its process {tags['harness.pid']} on {tags['harness.host']} is gone; "
-        mlflow_client.set_tag(run.info.run_id, "harness.failure", reason + _AGAIN)
-        mlflow_client.set_terminated(run.info.run_id, "KILLED")
-    return len(dead)
 
 
 def require_trained(tracking: TrackingOptions, trained_id: str) -> str:

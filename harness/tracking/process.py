@@ -24,16 +24,26 @@ def is_dead(told: str) -> bool:
     False for one of another machine or container, of which nothing can be known from here, and
     for anything that is no identity.
     """
+    return _lives(told) is False
+
+
+def is_out_of_sight(told: str) -> bool:
+    """Whether the process that `identity` told of is of another machine or container."""
+    return len(told.split()) == 5 and _lives(told) is None
+
+
+def _lives(told: str) -> bool | None:
+    """None where it cannot be known."""
     parts = told.split()
     if len(parts) != 5 or not parts[3].isdecimal() or "?" in parts:
-        return False
+        return None
     host, boot, space, number, start = parts
     if host != platform.node():
-        return False
+        return None
     boot_now, space_now = _where()
     if boot != boot_now:
-        return boot_now != "?"
-    return space == space_now and _start(int(number)) != start
+        return None if boot_now == "?" else False
+    return _start(int(number)) == start if space == space_now else None
 
 
 def _where() -> tuple[str, str]:

@@ -37,6 +37,8 @@ _TRIES = 5
 _SPEAKING = ("mlflow", "sqlalchemy", "sqlite3", "requests", "urllib3", "psycopg2")
 #: Modules that databases need -> what to install.
 _PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+#: What SQLite says then.
+_FULL = "disk is full"
 _ANYTHING = "SELECT 1 FROM sqlite_master LIMIT 1"
 T = TypeVar("T")
 
@@ -337,7 +339,8 @@ def line_of(error: BaseException) -> str:
         package = _PACKAGES.get(error.name, error.name)
         return f"the package {error.name} is not installed: pip install {package}"
     text = credentials.hidden(str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    line = text.splitlines()[0] if text else type(error).__name__
+    return f"{line}: free some, or choose another place" if _FULL in line else line
 
 
 @contextmanager

@@ -2,6 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +14,7 @@ from harness.cell import memory, stages
 from harness.config import compose
 from harness.sweep.gpu_places import Place
 from harness.sweep.plan import plan
-from harness.sweep.trailing import NICENESS, Trailing
+from harness.sweep.trailing import NICENESS, Trailing, give_way
 from harness.training.gpus import Gpu
 from tests.cell.test_faults import is_alive, start, tag, wait_for
 from tests.runs import assert_same_numbers, assert_same_weights, runs
@@ -23,6 +28,11 @@ CELLS = (*TINY, "export.formats=[tflite,tflite_int8,tflite_sparse]")
 def niceness(pid):
     threads = [int(thread) for thread in os.listdir(f"/proc/{pid}/task")]
     return sorted(os.getpriority(os.PRIO_PROCESS, thread) for thread in threads)
+
+
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_as_many_trail_as_run(cells, pid):
@@ -68,6 +78,23 @@ def test_it_gives_way_with_all_its_threads(cells, sleeper):
     sleeper.stdin.flush()
     assert sleeper.stdout.readline() == "started\n"
     assert niceness(sleeper.pid) == [NICENESS] * 3
+
+
+def test_what_gives_way_gets_a_tenth_of_what_a_busy_program_gets():
+    """Two that never wait, on one core: the one that gives way is neither stopped nor its equal."""
+    core = min(os.sched_getaffinity(0))
+    busy = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    with ExitStack() as ending:
+        both = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(2)]
+        for process in both:
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+        give_way(both[1].pid)
+        time.sleep(1)  # how they start is not to count
+        before = [processor_seconds(process.pid) for process in both]
+        time.sleep(4)
+        used = [processor_seconds(p.pid) - b for p, b in zip(both, before, strict=True)]
+    assert used[0] / 30 < used[1] < used[0] / 4
 
 
 def test_nothing_happens_to_a_process_that_has_ended(cells, sleeper):

@@ -1,13 +1,9 @@
 """A process that has a run open is told from those that have ended, never by age."""
 
-import os
 import subprocess
 import sys
 
-from harness.config import compose
-from harness.tracking import cell_run, process
-from harness.tracking.cell_run import CellRun
-from tests.runs import runs
+from harness.tracking import process
 from tests.settings import python
 
 HERE = "from harness.tracking import process; print(process.identity())"
@@ -43,14 +39,10 @@ def test_of_other_machines_and_containers_nothing_is_known():
         assert not process.is_dead(text)
 
 
-def test_runs_of_dead_processes_are_closed_and_no_others(store_uri):
-    config = compose([f"tracking.uri={store_uri}"])
-    mine = CellRun.begin(config, "a" * 64, {})
-    theirs = CellRun.begin(config, "b" * 64, {process.TAG: python(HERE).strip()})
-    elsewhere = CellRun.begin(config, "d" * 64, {process.TAG: "other boot pid:[1] 7 1"})
-    assert cell_run.close_dead(config.tracking) == 1
-    found = {run.id: run for run in runs(store_uri)}
-    assert found[theirs.run_id].status == "KILLED"
-    assert "is gone" in found[theirs.run_id].tags["harness.failure"]
-    assert {found[run.run_id].status for run in (mine, elsewhere)} == {"RUNNING"}
-    assert found[mine.run_id].tags["harness.pid"] == str(os.getpid())
+def test_what_is_out_of_sight_is_told_from_what_is_no_process():
+    host, boot, space, number, start = process.identity().split()
+    assert process.is_out_of_sight(f"other {boot} {space} {number} 1")
+    assert process.is_out_of_sight(f"{host} {boot} pid:[1] {number} 1")
+    assert not process.is_out_of_sight(f"{host} {boot} {space} {number} {start}")
+    assert not process.is_out_of_sight(f"{host} another-boot {space} {number} {start}"), "dead"
+    assert not process.is_out_of_sight("")
