@@ -1,9 +1,10 @@
 """The bytes that are held at once while a graph of TensorFlow runs, foreseen without running it.
 
-Operations are gone through in order, loops turn by turn: a tensor is held from the operation that
-makes it to the last one that reads it. Shapes that tracing left open follow from those of the
-inputs. What an executor that runs operations side by side holds may be a little more, what a
-compiler that merges them a little less; the workspaces of kernels are not counted.
+Operations are gone through in the order in which they can begin, loops turn by turn: a tensor is
+held from the operation that makes it to the last one that reads it. Shapes that tracing left open
+follow from those of the inputs. What an executor that runs operations side by side holds may be a
+little more, what a compiler that orders and merges them a little less; the workspaces of kernels
+are not counted.
 """
 
 import inspect
@@ -11,7 +12,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -269,9 +269,11 @@ def _function(graph: Any, attribute: Any) -> Any:
 
 
 def _order(graph: Any) -> tuple[list[Any], Counter[str]]:
-    """What outputs and effects need, in the order in which it was traced, and how often it is read.
+    """What outputs and effects need, in the order in which it can begin, and how often it is read.
 
-    Tracing puts what a loop leaves for its gradient behind the loop, so what is read goes first.
+    As TensorFlow's executor takes it: what waits for nothing is first in line, and what an
+    operation lets begin lines up behind. So what an optimizer makes of its own variables and the
+    weights alone is made at once, and held until the gradients come.
     """
     wanted, given = {}, {tensor.op.name for tensor in graph.inputs}
     todo = [tensor.op for tensor in graph.outputs]
@@ -282,22 +284,18 @@ def _order(graph: Any) -> tuple[list[Any], Counter[str]]:
             wanted[operation.name] = operation
             todo.extend(_before(operation))
     waiting, after = {}, defaultdict(list)
-    for name, operation in wanted.items():
+    traced = [each for each in graph.get_operations() if each.name in wanted]
+    for operation in traced:
         before = {each.name for each in _before(operation)} & wanted.keys()
-        waiting[name] = len(before)
+        waiting[operation.name] = len(before)
         for each in before:
-            after[each].append(name)
-    places = {each.name: place for place, each in enumerate(graph.get_operations())}
-    ready = [(places[name], name) for name, count in waiting.items() if not count]
-    heapify(ready)
-    operations = []
-    while ready:
-        _, name = heappop(ready)
-        operations.append(wanted[name])
-        for each in after[name]:
-            waiting[each] -= 1
-            if not waiting[each]:
-                heappush(ready, (places[each], each))
+            after[each].append(operation)
+    operations = [each for each in traced if not waiting[each.name]]
+    for operation in operations:  # which grows meanwhile
+        for each in after[operation.name]:
+            waiting[each.name] -= 1
+            if not waiting[each.name]:
+                operations.append(each)
     reads = Counter(tensor.name for operation in operations for tensor in operation.inputs)
     reads.update(tensor.name for tensor in graph.outputs)
     return operations, reads

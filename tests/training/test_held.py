@@ -55,6 +55,17 @@ def test_what_nothing_reads_is_not_computed():
     assert most(unread) == pytest.approx(MEGA, rel=0.01)
 
 
+def test_what_waits_for_nothing_is_made_at_once_and_held():
+    """Whatever was traced first: as an optimizer's share in an update, which needs no gradient."""
+
+    def update(x):
+        late = tf.reduce_sum(tf.cumsum(tf.cumsum(tf.cumsum(x))))
+        return tf.reduce_sum(tf.cumsum(x) * late)
+
+    # the input, what is read last, and two of the chain
+    assert most(update) == pytest.approx(4 * MEGA, rel=0.01)
+
+
 def test_the_larger_branch_counts():
     def branches(x):
         def three():

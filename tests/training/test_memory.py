@@ -90,6 +90,9 @@ def test_foreseeing_trains_nothing():
         pytest.param(
             ["experiment=mobilenet_v1_imagenet", "dataset.size=128"], 64, marks=pytest.mark.slow
         ),
+        pytest.param(
+            ["experiment=inception_v3_imagenet", "dataset.size=139"], 12, marks=pytest.mark.slow
+        ),
     ],
     ids=lambda value: str(value[0]).rpartition("=")[2] if isinstance(value, list) else str(value),
 )
