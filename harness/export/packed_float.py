@@ -1,8 +1,8 @@
 """A pruned model's float32 weights as they are, masks and values entropy coded.
 
 For those who go on with the weights: nothing is rounded and no batch normalization settled, so that
-every weight comes back bit for bit. Float values hardly compress, and the file is several times
-the size of `packed`.
+every weight comes back bit for bit. Float values hardly compress: the file is several times the
+size of `packed`, and of a small network larger than its TensorFlow Lite file by gzip.
 """
 
 from dataclasses import dataclass

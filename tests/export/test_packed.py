@@ -69,7 +69,7 @@ def test_floats_come_back_bit_for_bit(model, inputs, tmp_path):
     assert made.compared.agreement is None, "its outputs decide"
     assert made.details["bound_bytes"] < made.size.bytes
     assert of["packed"].size.bytes < made.size.bytes / 2
-    assert made.size.bytes < of["tflite"].size.gzip_bytes
+    assert made.size.bytes < of["tflite"].size.bytes / 2, "four fifths of the kernels are zeros"
 
 
 def test_normalizations_do_what_they_did(model, inputs, monkeypatch):
