@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from harness.cli.commands import _parse
+from harness.sweep.worker import STOP_SECONDS
 from harness.tracking import away
 from tests.docs.test_readme import commands
 from tests.settings import ROOT, harness
@@ -22,6 +23,10 @@ def test_a_command_runs(command, tmp_path):
 def test_a_command_takes_what_the_page_says():
     parsed = _parse(["deliver", "other", "--uri", "http://HOST:5000"])
     assert (parsed.work_dir, parsed.uri) == ("other", "http://HOST:5000")
+
+
+def test_the_time_that_cells_have_to_end_in():
+    assert f"not ended after {STOP_SECONDS:g} seconds is killed" in PAGE
 
 
 def test_the_time_that_a_store_is_waited_for():
