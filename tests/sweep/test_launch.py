@@ -2,13 +2,15 @@
 
 import re
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
 from tests.data.images.mnist_files import write_idx
-from tests.runs import runs
-from tests.settings import TINY, harness, imported, shell
+from tests.runs import copied, runs
+from tests.settings import TINY, environment, harness, imported, shell
 
 
 def unused_port():
@@ -201,3 +203,42 @@ def test_a_multirun_goes_on_after_a_job_that_is_refused(swept):
     assert "training.batch_size=100000: " in line
     assert "Traceback" not in done.stderr
     assert "Nothing to do: 2 cells are finished." in done.stdout, "the job after it"
+
+
+#: The Hydra application, whose random cells are killed as they begin to train.
+KILLED = """
+import sys
+from harness.cli.hydra_app import main
+from tests.killing import Kill, launch, ordered
+launch.execute = ordered({"random 1": [Kill("harness.training.loop:fit")]})
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+def test_a_multirun_goes_on_after_a_cell_that_fails(swept, tmp_path):
+    copy = copied(swept.folder, tmp_path / "copy")
+    before = {run.id for run in runs(f"sqlite:///{copy / 'mlflow.db'}")}
+    (copy / "killed.py").write_text(KILLED)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "killed.py",
+            "--multirun",
+            *TINY,
+            "export.formats=[]",
+            "sparsity=random,structured_2x4",
+            "tracking.experiment=tiny",
+        ],
+        cwd=copy,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "its process was killed by SIGKILL" in done.stdout
+    later = [run for run in runs(f"sqlite:///{copy / 'mlflow.db'}") if run.id not in before]
+    ended = {run.tags["harness.config.sparsity.name"]: run.status for run in later}
+    assert ended == {"dense": "FINISHED", "random": "FAILED", "structured_2x4": "FINISHED"}

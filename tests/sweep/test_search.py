@@ -1,14 +1,17 @@
 """What a search asks for, and that it goes on where it was left."""
 
 import csv
+import signal
+import subprocess
 
 import pytest
 
 from harness.config.searched import Axis, axes
 from harness.errors import ConfigError, HarnessError
 from harness.sweep.search import _objectives, search
+from tests.killing import Kill, given
 from tests.runs import runs
-from tests.settings import TINY, shell
+from tests.settings import TINY, environment, shell
 
 
 class Low:
@@ -118,6 +121,41 @@ def test_a_search_goes_on_where_it_was_left(tmp_path):
     for row in rows:
         found = float(row["test/accuracy"]), float(row["size/tflite_gzip_bytes"])
         assert found in reached
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_asks_the_same_again(tmp_path):
+    optuna = pytest.importorskip("optuna")
+    space = ("sparsity=random", "sparsity.target=interval(0.5,0.95)")
+    words = ("search", "--name", "killed", *TINY, "export.formats=[]", *space)
+    words = (*words, "--objective", "test/accuracy", "--objective", "sparsity/nonzero_params")
+    done = shell(*words, "--trials", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    training = Kill("harness.tracking.cell_run:CellRun.log", call=2, everything=True)
+    killed = subprocess.run(
+        given({"random 1": [training]}, *words, "--trials", "2"),
+        cwd=tmp_path,
+        env=environment(),
+        start_new_session=True,
+        timeout=300,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    left = {run.id: run.status for run in runs(uri)}
+    assert sorted(left.values()) == ["FINISHED", "FINISHED", "RUNNING"]
+    storage = f"sqlite:///{tmp_path / 'work' / 'search' / 'killed.db'}"
+    *_, under_way = optuna.load_study(study_name="killed", storage=storage).trials
+    assert under_way.state.name == "RUNNING"
+
+    done = shell(*words, "--trials", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "trial 2: " in done.stdout
+    assert "trial 3: " not in done.stdout
+    trials = optuna.load_study(study_name="killed", storage=storage).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert trials[2].params == under_way.params
+    assert {run.id: run.status for run in runs(uri)} == dict.fromkeys(left, "FINISHED")
 
 
 def test_cells_that_share_no_gpu_are_refused_before_a_trial(tmp_path, monkeypatch):
