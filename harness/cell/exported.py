@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness import metrics
+from harness.cell.shipping import BOUND
 
 if TYPE_CHECKING:
     from harness.cell.shipping import Shipped
     from harness.config import Config
 
 _DENSE = "tflite"
-BOUND = metrics.size("packed", "bound_bytes")
 
 
 def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> str:

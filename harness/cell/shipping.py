@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import metrics
 from harness.cell import measures
-from harness.cell.exported import BOUND
 from harness.errors import ExportError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Tags of a run: why a format failed, and which file weighs least.
 FAILED, BEST = "harness.export.failed.", "harness.export.best"
+#: The metric of the bytes that no coding of a model's masks and 8-bit values can do without.
+BOUND = metrics.size("packed", "bound_bytes")
 
 
 @dataclass(frozen=True)

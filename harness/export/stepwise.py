@@ -13,16 +13,11 @@ from harness.export.tflite_child import File
 from harness.models.gnmt import ENCODE, STEP
 
 
-def takes_turns(interpreter: Any) -> bool:
-    """Whether a file is one of these, by its signatures."""
-    return {ENCODE, STEP} <= interpreter.get_signature_list().keys()
-
-
 class Stepper:
     """A translation model of two graphs.
 
     Args:
-        file: one that `takes_turns`.
+        file: one that `tflite_child.takes_turns`.
 
     Example:
         >>> stepper = Stepper(File(Path("model.tflite").read_bytes(), "model.tflite"))

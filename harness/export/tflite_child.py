@@ -28,6 +28,7 @@ import numpy as np
 
 from harness.errors import ExportError
 from harness.export.ended import ended, said
+from harness.models.gnmt import ENCODE, STEP
 
 #: Seconds after which an interpreter that does not answer is given up.
 PATIENCE = 300.0
@@ -178,12 +179,15 @@ def interpreter(content: bytes) -> Any:
         return Interpreter(model_content=content)
 
 
+def takes_turns(interpreter: Any) -> bool:
+    """Whether a file is a translation model's two graphs, by its signatures."""
+    return {ENCODE, STEP} <= interpreter.get_signature_list().keys()
+
+
 class _Opened:
     """A file and its interpreter."""
 
     def __init__(self, content: bytes):
-        from harness.export.stepwise import takes_turns
-
         self._interpreter = interpreter(content)
         # As it is shipped, for one example: this lets delegates take over what they can, and some
         # refuse here what they would not refuse of a batch.

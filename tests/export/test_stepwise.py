@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks.blocks import in_blocks
 from harness.data.base import DATASETS
 from harness.errors import ConfigError, ExportError
-from harness.export import FORMATS, ExportOptions, Samples, export, size_of, stepwise, tflite
+from harness.export import FORMATS, ExportOptions, Samples, export, size_of, tflite, tflite_child
 from harness.export.timing.latency import measure
 from harness.models.gnmt import Decoding
 from harness.models.layers.plain import plain
@@ -160,7 +160,7 @@ def test_a_translation_model_can_be_weighed_without_a_file(model, exported):
 
 def test_the_signatures_tell_such_a_file(files):
     interpreter = tf.lite.Interpreter(str(files["tflite"]))
-    assert stepwise.takes_turns(interpreter)
+    assert tflite_child.takes_turns(interpreter)
     assert interpreter.get_signature_list()["encode"]["inputs"] == ["source"]
 
 

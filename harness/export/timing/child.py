@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.export.stepwise import takes_turns
+from harness.export.tflite_child import takes_turns
 from harness.models.gnmt import ENCODE, STEP, WORDS
 
 
