@@ -29,7 +29,7 @@ setup: .venv/.ready$(if $(filter 1,$(GPU)),-gpu) ## install everything into .ven
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# CUDA's libraries are those that the locked TensorFlow names itself, version by version.
+# CUDA's libraries are those that the locked TensorFlow asks for: it names ranges, nothing pins them.
 .venv/.ready-gpu: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint requirements.lock 'tensorflow[and-cuda]'

@@ -13,8 +13,8 @@ def resolve(setting: str) -> bool:
     long for MobileNetV1's separable convolutions, 1.9 times for mnist_cnn, and .9 to 1.1 of
     the time for an LSTM, whose first step takes twice as long.
 
-    Keras itself leaves XLA out for models with a layer that forbids it, and while
-    deterministic kernels are on (`harness.training.seeds`).
+    Keras itself leaves XLA out for models with a layer that forbids it (GNMT's last one; an LSTM
+    by cuDNN), and while deterministic kernels are on (`harness.training.seeds`).
 
     Args:
         setting: training.jit_compile: auto, always or never.
