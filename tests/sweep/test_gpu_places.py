@@ -10,7 +10,7 @@ from harness.sweep import cores, gpu_places, worker
 from harness.sweep.execute import execute
 from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
-from harness.sweep.preflight import _on_cpu, preflight
+from harness.sweep.preflight import on_cpu, preflight
 from harness.sweep.worker import Outcome
 from harness.training.gpus import MEMORY, VISIBLE, Gpu
 from harness.training.options import StrategyOptions
@@ -124,6 +124,6 @@ def test_preflight_opens_no_gpu(monkeypatch):
 
 def test_parts_of_the_cpu_stand_for_gpus_in_preflight():
     mirrored = compose(["strategy=mirrored"])
-    assert _on_cpu(mirrored, 4).strategy.virtual_cpus == 4
-    assert _on_cpu(mirrored, 0) is mirrored
-    assert _on_cpu(compose([]), 4).strategy.virtual_cpus == 0
+    assert on_cpu(mirrored, 4).strategy.virtual_cpus == 4
+    assert on_cpu(mirrored, 0) is mirrored
+    assert on_cpu(compose([]), 4).strategy.virtual_cpus == 0

@@ -71,7 +71,7 @@ def test_activations_are_held_from_the_forward_pass_to_the_backward_pass():
         sizes[depth] = memory.of_step(compiled(*parts), batch(4096)).activations
     one = 4096 * 256 * 4
     assert sizes[20] - sizes[10] == pytest.approx(10 * one, rel=0.1)
-    assert 10 * one < sizes[10] < 14 * one
+    assert 10 * one < sizes[10] < 15 * one
 
 
 def test_foreseeing_trains_nothing():
