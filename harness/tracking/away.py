@@ -27,6 +27,7 @@ _SAYS = (
     "Max retries exceeded",
     "Connection refused",
     "Connection aborted",
+    "Connection broken",  # in the middle of an answer
     "Connection reset",
     "Broken pipe",
     "timed out",

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from harness.config import Config
+from harness.config import Config, credentials
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
@@ -171,7 +171,8 @@ def _sign_of_life() -> dict[str, str]:
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value[:_TAG_LIMIT] for key, value in tags.items()}
+    """Tags as a store takes them; errors of MLflow's name a server with its password."""
+    return {key: credentials.hidden(value)[:_TAG_LIMIT] for key, value in tags.items()}
 
 
 def readable(value: float) -> float:

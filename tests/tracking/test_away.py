@@ -16,6 +16,18 @@ def told(monkeypatch):
     return lines
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "API request to http://host/api failed with exception ('Connection broken: "
+        "IncompleteRead(0 bytes read, 2 more expected)')",
+        "API request to http://host/api failed with error code 503 != 200",
+    ],
+)
+def test_a_server_that_dies_in_the_middle_of_an_answer_is_away(said):
+    assert away.is_away(RuntimeError(said))
+
+
 def test_a_call_waits_for_a_store_that_comes_back(told, monkeypatch):
     answers = iter([ConnectionError("Connection refused"), ConnectionError("timed out"), 7])
 

@@ -201,6 +201,12 @@ def test_artifacts_come_back(run, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_why_a_run_failed_names_no_password(run):
+    run.fail("MlflowException: API request to http://ann:s3cret@host:5000/api failed")
+    found = data(run).data.tags["harness.failure"]
+    assert found == "MlflowException: API request to http://host:5000/api failed"
+
+
 def test_long_tags_are_cut_rather_than_refused(run):
     run.fail("x" * 20_000)
     assert data(run).data.tags["harness.failure"].startswith("x" * 1000)
