@@ -88,7 +88,8 @@ def ship(
             artifacts.append(artifact)
     best = min(artifacts, key=lambda artifact: artifact.size.least).kind
     told |= measures.of_size(artifacts)
-    told[BOUND] = packed.bound(plain(model))
+    if BOUND not in told:  # the packed format has it of its own file
+        told[BOUND] = packed.bound(plain(model))
     told["size/best_quality"] = own_quality(best, task, config, told, scores)
     tags = {f"{FAILED}{failure.kind}": failure.reason for failure in failures}
     return Shipped(told, {**tags, BEST: best}, failures, artifacts)
