@@ -1,8 +1,10 @@
 """A batch in parts: computed one after the other, for one update of the weights.
 
 On one device Keras is given the parts as batches, and its optimizer updates on every n-th. Where
-replicas share a batch it cannot, for it updates in a branch, which its strategies cannot enter:
-there a step takes the whole batch, and goes through each replica's shares of its parts by itself.
+replicas share a batch it cannot, for it updates in a branch, which its strategies cannot enter; and
+in float16 it is not to, for its loss scaling drops a part whose gradients overflow and counts on
+with the next, so that updates would come in the middle of batches from then on. There a step takes
+the whole batch, and goes through each replica's shares of its parts by itself.
 """
 
 import dataclasses
@@ -71,8 +73,9 @@ def in_parts(batches: Any, parts: int) -> Any:
 
 
 def within_steps(model: keras.Model, training: TrainingOptions) -> tuple[int, TrainingOptions]:
-    """Parts that each step takes by itself (1 on one device), and the recipe as Keras has it."""
-    if training.parts == 1 or not shared(model):
+    """Parts that each step takes by itself (1 where Keras does), and the recipe as Keras has it."""
+    scaled = model.dtype_policy.name == "mixed_float16"  # as Keras decides whether to scale losses
+    if training.parts == 1 or not (shared(model) or scaled):
         return 1, training
     return training.parts, dataclasses.replace(training, gradient_accumulation=None)
 

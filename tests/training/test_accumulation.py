@@ -1,12 +1,14 @@
 """A batch in parts trains as a whole one does; steps in one execution, as one by one."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from harness.pruning import Polynomial, Pruner, Unstructured
-from harness.training import loop, seeds
+from harness.training import loop, recipe, seeds
 from harness.training.accumulation import RateOfUpdates, by_replica, in_parts
 from harness.training.checkpoint import Checkpoint
 from harness.training.decay.exponential import ExponentialDecayOptions
@@ -75,6 +77,29 @@ def test_an_execution_of_several_steps_ends_as_they_do_one_by_one(run, options):
     for ours, theirs in zip(several[0].history, single[0].history, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6)
     assert several[1][-1] == (13, pytest.approx(single[1][-1][1], rel=1e-6))
+
+
+def test_a_scaled_loss_skips_a_batch_of_which_a_part_overflows():
+    """Its own update and no other; those that follow come at the ends of batches, as masks do."""
+    keras.config.set_floatx("float32")
+    examples = small.data(16)  # two batches an epoch
+    inputs = examples.train_split.inputs.astype(np.float32)
+    inputs[3] = 200 * 255  # its loss is finite, its scaled gradient is not
+    blinding = replace(examples, train_split=replace(examples.train_split, inputs=inputs))
+    seeds.seed_everything(3)
+    with recipe.precision(True, [(7, 5)]):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
+        model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+    pruner = Pruner(Unstructured(), Polynomial(0.2, 0.7, 1, 3, frequency=1)).attach(model)
+    phase = PhaseOptions(epochs=3, optimizer=AdamOptions(learning_rate=1e-5))
+    training = small.recipe(gradient_accumulation=4)
+    found = loop.fit(model, blinding, phase, training, seed=5, pruner=pruner)
+    assert found.steps == 6
+    optimizer = model.optimizer
+    assert int(optimizer.inner_optimizer.iterations) == pruner.step == 3
+    assert float(optimizer.dynamic_scale) == optimizer.initial_scale / 2**3
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 @pytest.mark.slow
