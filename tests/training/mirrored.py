@@ -144,7 +144,10 @@ def in_parts() -> dict[str, object]:
     """Two devices against one, a batch in two parts."""
     with strategy.scope(MIRRORED, batch_size=8):
         pass
-    return compare(pruned(MIRRORED, parts=2), pruned(SINGLE, parts=2))
+    return {
+        name: compare(*(pruned(one, mixed, parts=2) for one in (MIRRORED, SINGLE)))
+        for name, mixed in (("exact", False), ("mixed", True))
+    }
 
 
 def updates() -> dict[str, object]:
