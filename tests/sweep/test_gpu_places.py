@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from harness.cli.commands import main
 from harness.config import compose
 from harness.errors import ConfigError
-from harness.sweep import cores, gpu_places, worker
+from harness.sweep import cores, gpu_places, launch, worker
 from harness.sweep.execute import execute
 from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
@@ -16,6 +17,7 @@ from harness.training.gpus import MEMORY, VISIBLE, Gpu
 from harness.training.options import StrategyOptions
 from tests import jobs
 from tests.sweep.test_execute import Listener
+from tests.training.test_gpus import fake_driver
 
 FOUR = [Gpu(str(number), "A100", 40960) for number in range(4)]
 SINGLE = StrategyOptions(name="single")
@@ -100,6 +102,43 @@ def test_the_processes_of_cells_are_told_their_gpus_and_the_server_looked_for_no
     assert told[VISIBLE] == "0"
     assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert told[MEMORY] == str(40960 // 2 - gpu_places._CONTEXT_MIB)
+
+
+class ToldError(Exception):
+    """What the cells of a command were told, by their names; it goes no further."""
+
+
+@pytest.mark.parametrize(
+    ("flags", "given", "ids", "share"),
+    [
+        (("--jobs", "auto"), None, {"GPU-aa11", "GPU-bb22"}, None),
+        (("--jobs", "auto"), "1", {"1"}, None),
+        # which of the two a number names is for CUDA to say: the smaller one's memory
+        (("--jobs", "auto", "--jobs-per-device", "2"), "0", {"0"}, str(40960 // 2 - 600)),
+    ],
+)
+def test_jobs_auto_asks_the_driver(flags, given, ids, share, tmp_path, store_uri, monkeypatch):
+    """The whole command, but for what its cells do: they tell what reached their process."""
+
+    def told(cells, finished, listener, **options):
+        outcomes = execute(cells, finished, listener, run=jobs.tell_devices, **options)
+        raise ToldError(options["jobs"], [outcomes[cell.id].value for cell in cells])
+
+    worker.warm()  # other tests' processes are forked of it, too, in surroundings as they were
+    fake_driver(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv(VISIBLE)
+    if given is not None:
+        monkeypatch.setenv(VISIBLE, given)
+    monkeypatch.setattr(launch, "execute", told)
+    where = (f"tracking.uri={store_uri}", f"work_dir={tmp_path}/work")
+    with pytest.raises(ToldError) as found:
+        main(["run", "seed=1,2", *flags, *where])
+    at_once, values = found.value.args
+    assert at_once == (2 if share or len(ids) == 2 else 1)
+    assert {value["told"][VISIBLE] for value in values} == ids
+    assert {value["told"][MEMORY] for value in values} == {share}
+    assert not any(value["looked"] for value in values)
 
 
 def test_without_gpus_nothing_is_said(planned):

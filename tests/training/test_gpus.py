@@ -14,14 +14,19 @@ pytestmark = pytest.mark.anywhere
 FOUND = [("0", Gpu("GPU-aa11", "A100", 81920)), ("1", Gpu("GPU-bb22", "A100", 40960))]
 
 
-@pytest.fixture
-def driver(tmp_path):
-    """A program that answers as nvidia-smi does for two GPUs."""
-    program = tmp_path / "nvidia-smi"
+def fake_driver(folder):
+    """A program in a folder that answers as nvidia-smi does for two GPUs."""
+    program = folder / "nvidia-smi"
     lines = ("0, GPU-aa11, A100, 81920", "1, GPU-bb22, A100, 40960")
     program.write_text("\n".join(["#!/bin/sh", *(f"echo '{line}'" for line in lines), ""]))
     program.chmod(0o755)
     return str(program)
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """The path of a fake `nvidia-smi`."""
+    return fake_driver(tmp_path)
 
 
 def test_the_driver_is_asked(driver):
