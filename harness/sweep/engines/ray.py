@@ -39,6 +39,8 @@ _BEGUN = "begun"
 #: Ray gives its workers a low priority, and waits half a minute for its own start: both starve
 #: on a machine that other work uses, too.
 _SETTINGS = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
+#: By which MLflow logs in to a server (https://mlflow.org/docs/latest/self-hosting/security).
+_LOGIN = tuple(f"MLFLOW_TRACKING_{name}" for name in ("USERNAME", "PASSWORD", "TOKEN"))
 #: Seconds in which the cells of cancelled tasks checkpoint and close their runs.
 _TIDYING = 20.0
 
@@ -196,6 +198,7 @@ def _begin(folder: str, order: Mapping[str, Any]) -> dict[str, Any]:
             order["parent_run"],
             baseline,
             credentials.known(),
+            {name: os.environ[name] for name in _LOGIN if name in os.environ},
         )
     return references
 
@@ -219,15 +222,19 @@ def _cell(
     parent_run: str,
     after: Any,
     logins: dict[str, str],
+    variables: dict[str, str],
 ) -> str:
     """A task.
 
     `after` is its dense baseline's result, which Ray waits for; `logins` are the passwords of
-    stores, for workers of another machine do not inherit the driver's environment.
+    stores and `variables` those by which MLflow is told them, for workers of another machine do
+    not inherit the driver's environment. What such a machine has set itself stays.
     """
     from harness.sweep.detached import run_one
 
     credentials.learn(logins)
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
     begun = Path(folder, _BEGUN, cell)
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.touch()

@@ -20,9 +20,25 @@ def test_a_ray_task_that_has_begun_is_running(tmp_path, monkeypatch):
         seen.update(ray.Ray().states({"a": driver, "b": driver}, tmp_path))
 
     monkeypatch.setattr("harness.sweep.detached.run_one", looked)
-    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None, {})
+    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None, {}, {})
     assert seen == {"a": RUNNING, "b": WAITING}
     assert ray.Ray().states({"a": "1@0"}, tmp_path) == {"a": FAILED}
+
+
+def test_a_worker_of_another_machine_logs_in_as_the_driver_does(tmp_path, monkeypatch):
+    """By MLflow's variables, which it did not inherit; one that is set there stays."""
+    seen = {}
+    monkeypatch.setattr(
+        "harness.sweep.detached.run_one",
+        lambda *_: seen.update({name: os.environ.get(name) for name in ray._LOGIN}),
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "here")
+    for name in ("PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
+    told = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "s3cret"}
+    ray._cell(str(tmp_path), str(tmp_path), "a", (), "", None, {}, told)
+    assert list(seen.values()) == ["here", "s3cret", None]
 
 
 def test_what_a_dead_driver_had_under_way_has_failed(tmp_path):
