@@ -28,6 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _KERAS = "keras"
+#: The format whose file holds the weights of `model.keras` once more.
+_SAME = "tflite"
 #: What comes after all formats: `SIZES of KIND`, each compressed.
 SIZES = "sizes"
 
@@ -72,7 +74,9 @@ def export(
     ):
         on_format(_KERAS)
         compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
-        made: list[Any] = [(_KERAS, path, scales.weigh(path), compared, {})]
+        spared = options.compress is not None and _SAME in options.formats
+        own: tuple[Any, ...] = path, scales.weigh(path, () if spared else None), compared, {}
+        made: list[Any] = [(_KERAS, *own)]
         for each in options.chosen():
             path = directory / each.file
             on_format(each.kind)
@@ -84,6 +88,8 @@ def export(
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
                 made.append((each.kind, path, scales.weigh(path), compared, each.details(path)))
+        if spared and all(kind != _SAME for kind, *_ in made):
+            made[0] = _KERAS, own[0], scales.weigh(own[0]), *own[2:]
         artifacts = []
         for kind, path, weighed, compared, details in made:
             on_format(f"{SIZES} of {kind}")

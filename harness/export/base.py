@@ -173,7 +173,8 @@ class ExportOptions(Options):
 
     `compress` names the ways by which files are weighed (null: `gzip`, `zstd` and `xz`). gzip is
     always among them; the others take most of the time, and `size/best_bytes` is the least by those
-    that were taken.
+    that were taken. Where it names any, `model.keras` is compressed only if there is no `tflite`
+    file, which holds the same weights.
 
     `clusters` is how many values a kernel of a clustered format has beside zero (null: 16).
     With `latency` the TensorFlow Lite files are timed as well (`harness.export.timing`). Not set

@@ -17,7 +17,7 @@ class Size:
     """Bytes of a file as it is, and by `gzip -9`, `zstd -19` and `xz`; None where not asked for."""
 
     bytes: int
-    gzip_bytes: int
+    gzip_bytes: int | None = None
     zstd_bytes: int | None = None
     xz_bytes: int | None = None
 
@@ -80,27 +80,33 @@ class Scales:
             if one is not None and (one.cancelled() or one.exception()):
                 del _begun[key]
 
-    def weigh(self, path: Path | str) -> Callable[[], Size]:
+    def weigh(self, path: Path | str, ways: Sequence[str] | None = None) -> Callable[[], Size]:
         """Begins to measure a file or a folder, as `measure` does; the call waits for the end.
 
         What is measured has to stay where it is until then.
+
+        Args:
+            path: the file or folder.
+            ways: other ones than what it is weighed by otherwise.
         """
         path = Path(path)
         files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-        return self._begin(lambda: b"".join(one.read_bytes() for one in files))
+        return self._begin(lambda: b"".join(one.read_bytes() for one in files), ways)
 
     def of(self, content: bytes) -> Callable[[], Size]:
         """Begins to measure bytes; the call waits for the end."""
         return self._begin(lambda: content)
 
-    def _begin(self, read: Callable[[], bytes]) -> Callable[[], Size]:
+    def _begin(
+        self, read: Callable[[], bytes], ways: Sequence[str] | None = None
+    ) -> Callable[[], Size]:
         """Read once more by each way, lest all files wait in memory."""
         content = read()
         raw, digest = len(content), hashlib.sha256(content).digest()
         if len(_begun) >= _KEPT:
             _begun.clear()
         begun = {}
-        for way in self._ways:
+        for way in self._ways if ways is None else ways:
             key = digest, way
             if key not in _begun:
                 _begun[key] = self._pool.submit(_length, WAYS[way], read)

@@ -69,6 +69,24 @@ def test_zeros_weigh_less_gzipped_only(tmp_path, samples):
     assert sparse.size.gzip_bytes < 0.4 * dense.size.gzip_bytes
 
 
+def test_where_few_ways_are_asked_for_the_same_weights_are_compressed_once(
+    tmp_path, model, samples, monkeypatch
+):
+    quick = config(compress=["gzip"])
+    own, file = export(model, quick, tmp_path, samples).artifacts
+    assert (own.size.gzip_bytes, own.size.least) == (None, own.size.bytes)
+    assert file.size.gzip_bytes < file.size.bytes
+    (alone,) = export(model, config(formats=[], compress=["gzip"]), tmp_path, samples).artifacts
+    assert alone.size.gzip_bytes < alone.size.bytes
+
+    def fails(*given):
+        raise ExportError("no operation of that kind")
+
+    monkeypatch.setattr(tflite.Tflite, "write", fails)
+    (left,) = export(model, quick, tmp_path, samples).artifacts
+    assert left.size == alone.size
+
+
 def test_the_same_model_converts_to_the_same_bytes(model):
     assert tflite.convert(model) == tflite.convert(model)
 
