@@ -4,6 +4,8 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
+import atexit
+import gc
 import signal
 
 import harness.tracking  # its settings come before MLflow
@@ -25,6 +27,8 @@ with captured():
     import harness.training.strategy
 
 __all__ = ["harness", "keras", "tensorflow"]
+
+atexit.register(gc.freeze)  # or the server goes through all packages before it ends, for seconds
 
 # Whoever ends a whole group of processes (SLURM, systemd) would end the server first, and its
 # cells with it, which are to checkpoint: it ends with the harness. The cells ignore what the server

@@ -1,6 +1,8 @@
 """The command line: `harness run | sweep | search | report | collect | describe | …`."""
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         and something waits for its store; 128 and the signal's number where one ended it.
     """
     folder = os.environ.get("HARNESS_CONFIG_DIR")
+    atexit.register(gc.freeze)  # or Python goes through all packages before it ends, for seconds
     try:
         parsed = _parse(arguments)
         return int(parsed.command(parsed))

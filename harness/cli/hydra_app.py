@@ -5,6 +5,8 @@ each job runs its cell, and the dense baseline it needs, as `harness run` does.
 """
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 
@@ -37,6 +39,7 @@ def main() -> int:
     Returns:
         The exit code: 0 done; 1 a cell failed; 2 refused input, said in one line.
     """
+    atexit.register(gc.freeze)  # as `harness` does
     register(presets)
     guard.install()
     # With this Hydra raises instead of printing errors of its own; ours are one line.

@@ -16,6 +16,7 @@ from harness.config import Config
 from harness.errors import FULL, WAITING, ConfigError, full
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
+from harness.sweep import worker
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.gpu_places import Devices
@@ -28,7 +29,6 @@ from harness.sweep.spec import Sweep
 from harness.sweep.table import table_spec
 from harness.sweep.variant import variant
 from harness.sweep.waiting import deliver, deliver_first, tell_of
-from harness.sweep.worker import refuse_unguarded
 from harness.tracking import cell_run, left, store, view
 from harness.tracking.runs import Finished, find_all
 from harness.tracking.sweep_run import SweepRun
@@ -66,7 +66,7 @@ def launch(
         KeyboardInterrupt: Ctrl-C, SIGTERM or SLURM's warning ended it; the cells' processes have
             ended, each with a checkpoint of the step that it had reached.
     """
-    refuse_unguarded()
+    worker.refuse_unguarded()
     devices = Devices.found(per_device)
     at_once = devices.jobs(jobs)
     _leads(configs, at_once)
@@ -129,7 +129,7 @@ def launch_sweep(
     Raises:
         HarnessError: as `launch`.
     """
-    refuse_unguarded()
+    worker.refuse_unguarded()
     configs = sweep.configs(extra)
     devices = Devices.found(per_device)
     at_once = devices.jobs(jobs)
@@ -273,6 +273,9 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
     if all(cell.id in known.cells for cell in cells):
         return
     _check_work_dir(cells)
+    worker.warm()
+    import harness.tracking.preload  # noqa: F401  meanwhile: this process will need it, too
+
     unknown = [cell.config for cell in training(cells, known)]
     if unknown:
         with _console.status("checking the cells"):

@@ -8,6 +8,7 @@ TensorFlow operation, so no thread pool exists when it forks.
 import ctypes
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -65,6 +66,12 @@ class Job:
 
 #: The jobs of this process.
 _running: list[Job] = []
+
+
+def warm() -> None:
+    """Starts the server that forks jobs, which imports TensorFlow while this process goes on."""
+    _context()
+    multiprocessing.forkserver.ensure_running()
 
 
 def start(
