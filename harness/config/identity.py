@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.config.schema import Config
 from harness.digest import digest
@@ -89,8 +89,15 @@ def cell_id(config: Config, fingerprint: str) -> str:
     return _sha256([trained_id(config, fingerprint), measurement(config)])
 
 
-class Ids:
-    """The trained id and the cell id of configs that differ in nothing but their seed.
+class Ids(NamedTuple):
+    """`trained_id` and `cell_id` of a config."""
+
+    trained: str
+    cell: str
+
+
+class SeedIds:
+    """The ids of configs that differ in nothing but their seed.
 
     Args:
         config: one of them.
@@ -104,10 +111,11 @@ class Ids:
         assert mark not in self._tail, "and once only"
         self._measurement = canonical(measurement(config))
 
-    def of(self, seed: int) -> tuple[str, str]:
-        """`trained_id` and `cell_id` with a seed."""
+    def of(self, seed: int) -> Ids:
+        """Those with a seed."""
         trained = hashlib.sha256(f"{self._head}{seed}{self._tail}".encode()).hexdigest()
-        return trained, hashlib.sha256(f'["{trained}",{self._measurement}]'.encode()).hexdigest()
+        cell = hashlib.sha256(f'["{trained}",{self._measurement}]'.encode()).hexdigest()
+        return Ids(trained, cell)
 
 
 #: A seed that stands for all others: of so many digits that nothing else is written so.

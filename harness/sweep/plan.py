@@ -6,12 +6,12 @@ imports TensorFlow, so a plan refuses bad input in a second.
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import data
 from harness.cell.cell import Cell
-from harness.config import Config, credentials, dense_baseline, is_dense
-from harness.config.identity import Ids
+from harness.config import Config, credentials, dense_baseline
+from harness.config.identity import Ids, SeedIds
 from harness.data.base import DatasetOptions
 from harness.sweep.idle import refuse_idle
 
@@ -37,18 +37,19 @@ def plan(
     asked: dict[str, list[Config]] = {}
     alike = _Alike()
     for config, overrides in configs:
-        dense_config = alike.dense_baseline(config)
-        of_sparsity = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
-        if program or any(each.startswith("experiment=") for each in overrides):
-            # its config may choose a sparsity itself
-            of_sparsity += ("sparsity=dense",)
-        dense = _cell(dense_config, alike, of_sparsity, program)
-        cells.setdefault(dense.id, dense)
-        asked.setdefault(alike.ids(config)[1], []).append(config)
-        if not is_dense(config):
-            needs = dense.id if config.training.finetune.start == "dense" else None
-            sparse = _cell(config, alike, overrides, program, dense.id, needs)
-            cells.setdefault(sparse.id, sparse)
+        shared = alike.of(config)
+        dense, own = shared.dense_ids.of(config.seed), shared.ids.of(config.seed)
+        if dense.cell not in cells:
+            of_sparsity = tuple(o for o in overrides if not o.lstrip("+~").startswith("sparsity"))
+            if program or any(each.startswith("experiment=") for each in overrides):
+                # its config may choose a sparsity itself
+                of_sparsity += ("sparsity=dense",)
+            baseline = dataclasses.replace(shared.dense, seed=config.seed)
+            cells[dense.cell] = _cell(baseline, dense, shared, of_sparsity, program)
+        asked.setdefault(own.cell, []).append(config)
+        if own.cell not in cells:
+            needs = dense.cell if config.training.finetune.start == "dense" else None
+            cells[own.cell] = _cell(config, own, shared, overrides, program, dense.cell, needs)
     refuse_idle([config for config, _ in configs], asked.values())
     return sorted(cells.values(), key=lambda cell: cell.dense is not None)
 
@@ -71,17 +72,26 @@ def training(cells: Iterable[Cell], known: "Finished") -> list[Cell]:
 
 def _cell(
     config: Config,
-    alike: "_Alike",
+    own: Ids,
+    shared: "_Shared",
     overrides: tuple[str, ...],
     program: tuple[str, ...],
     dense: str | None = None,
     needs: str | None = None,
 ) -> Cell:
-    trained, cell = alike.ids(config)
-    fingerprint = alike.fingerprint(config)
     # engines and what they start write them down; from a sweep's file they come as it has them
     public = tuple(credentials.taken_from(overrides))
-    return Cell(config, cell, trained, fingerprint, dense, needs, public, program)
+    return Cell(config, own.cell, own.trained, shared.fingerprint, dense, needs, public, program)
+
+
+class _Shared(NamedTuple):
+    """What configs have in common that differ in their seed alone."""
+
+    kept: Config
+    dense: Config
+    fingerprint: str
+    ids: SeedIds
+    dense_ids: SeedIds
 
 
 class _Alike:
@@ -92,35 +102,24 @@ class _Alike:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Any, ...], tuple[Config, Config, str, Ids]] = {}
+        self._kept: dict[tuple[Any, ...], _Shared] = {}
         self._fingerprints: dict[str, str] = {}
 
-    def fingerprint(self, config: Config) -> str:
-        """Of its data set, which is read once, however many cells share it.
+    def of(self, config: Config) -> _Shared:
+        """Its data set is read once, however many cells share it.
 
         Raises:
             DataError: it is missing or laid out differently.
         """
-        return self._of(config)[2]
-
-    def dense_baseline(self, config: Config) -> Config:
-        """As `harness.config.dense_baseline`."""
-        return dataclasses.replace(self._of(config)[1], seed=config.seed)
-
-    def ids(self, config: Config) -> tuple[str, str]:
-        """Trained id and cell id."""
-        return self._of(config)[3].of(config.seed)
-
-    def _of(self, config: Config) -> tuple[Config, Config, str, Ids]:
         key = tuple(
             id(value) if dataclasses.is_dataclass(value) else value
             for name, value in vars(config).items()
             if name != "seed"
         )
         if key not in self._kept:
-            fingerprint = self._fingerprint(config.dataset)
-            shared = config, dense_baseline(config), fingerprint, Ids(config, fingerprint)
-            self._kept[key] = shared
+            fingerprint, dense = self._fingerprint(config.dataset), dense_baseline(config)
+            ids = [SeedIds(each, fingerprint) for each in (config, dense)]
+            self._kept[key] = _Shared(config, dense, fingerprint, *ids)
         return self._kept[key]
 
     def _fingerprint(self, dataset: DatasetOptions) -> str:
