@@ -74,6 +74,16 @@ def checkpoint_file(cell: Cell) -> Path:
     return work_path(cell) / "checkpoint.npz"
 
 
+def trained_file(cell: Cell, of: str | None = None) -> Path:
+    """The model of a dense baseline that is trained, until its run has it.
+
+    Args:
+        cell: whose model.
+        of: as for `work_path`.
+    """
+    return work_path(cell, of) / "trained.keras"
+
+
 def log_path(cell: Cell) -> Path:
     """The file that takes the output of the cell's processes, of those that wait for it too."""
     return log_of(work_path(cell))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cell import delivery, earlier, measures, memory, timing
-from harness.cell.cell import Cell, checkpoint_file, work_path
+from harness.cell.cell import Cell, checkpoint_file, trained_file, work_path
 from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
@@ -92,7 +92,8 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         if delivered:
             tidy(cell)
         else:
-            checkpoint_file(cell).unlink(missing_ok=True)
+            for path in (checkpoint_file(cell), trained_file(cell)):
+                path.unlink(missing_ok=True)
         _wait_for_all(cell)
     value = {"run_id": run.run_id, "metrics": describe.headline(metrics)}
     return value if delivered else {**value, "waits": True}
@@ -312,6 +313,8 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
+    if is_dense(config):
+        earlier.keep(cell, model)
     say_trained(cell, emit)
     with tempfile.TemporaryDirectory() as folder:
         counted = multiply_adds.count(model)

@@ -124,7 +124,8 @@ class _UnderWay:
         _refuse_orphans(self.waiting, self.outcomes, self._listener)
         under_way = {cell.trained for cell, _ in self.running.values()}
         room = self._trailing.room(self.running)
-        for cell in _ready(self.waiting, self.outcomes, self._not_before, under_way)[:room]:
+        trainable = [cell for cell in self.waiting if self._has_weights(cell.needs)]
+        for cell in _ready(trainable, self._not_before, under_way)[:room]:
             others = [each for each, _ in self.running.values()]
             if not (self._starved.may_start(cell, others) and self._trailing.may_start(cell)):
                 break
@@ -146,6 +147,10 @@ class _UnderWay:
             except OSError as error:  # its folders cannot be written; others have their own
                 self._devices.give_back(place)
                 self._end(cell, Outcome("failed", message=worker.line_of(error)))
+
+    def _has_weights(self, needed: str | None) -> bool:
+        """Whether the cell that another one starts from has weights that it can have."""
+        return needed is None or needed in self.outcomes or self._trailing.left_weights(needed)
 
     def share_cores(self) -> None:
         """Has the cells that train share the cores out, and the others give way to them."""
@@ -230,7 +235,6 @@ def done(run_id: str) -> Outcome:
 
 def _ready(
     waiting: list[Cell],
-    outcomes: dict[str, Outcome],
     not_before: dict[str, float],
     under_way: set[str],
 ) -> list[Cell]:
@@ -239,9 +243,7 @@ def _ready(
     ready = {
         cell.trained: cell
         for cell in reversed(waiting)
-        if not_before.get(cell.id, 0.0) <= now
-        and (cell.needs is None or cell.needs in outcomes)
-        and cell.trained not in under_way
+        if not_before.get(cell.id, 0.0) <= now and cell.trained not in under_way
     }
     return [cell for cell in waiting if ready.get(cell.trained) is cell]
 

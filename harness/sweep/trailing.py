@@ -50,6 +50,10 @@ class Trailing:
         """Whether a running cell has more to do than files."""
         return cell.id not in self._bytes
 
+    def left_weights(self, cell_id: str) -> bool:
+        """Whether a cell trails, so that others can start from its weights (`earlier.keep`)."""
+        return cell_id in self._bytes
+
     def ended(self, cell: Cell) -> None:
         """Forgets a cell whose process has ended."""
         self._bytes.pop(cell.id, None)

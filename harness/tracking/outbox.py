@@ -255,7 +255,7 @@ class Outbox:
         dense = tags.get("harness.dense_cell_id")
         if dense is not None and "harness.dense_run_id" not in tags:
             baseline = _newest(client, experiment, dense)
-            if baseline is not None and _is_complete(baseline):
+            if baseline is not None:  # its files may be under way still
                 tags = {**tags, "harness.dense_run_id": baseline.info.run_id}
         if found is None:
             made = client.create_run(

@@ -132,6 +132,13 @@ def test_a_sparse_run_names_its_dense_one_when_both_come_late(config, journal, t
     assert sparse.tags["harness.dense_run_id"] == dense.id
 
 
+def test_a_sparse_run_names_a_dense_one_whose_files_are_still_written(config, journal):
+    dense = begin(config, journal)
+    CellRun.begin(config, "e" * 64, {"harness.dense_cell_id": CELL}).finish("")
+    (sparse,) = [one for one in runs(config.tracking.uri) if one.status == "FINISHED"]
+    assert sparse.tags["harness.dense_run_id"] == dense.run_id
+
+
 def test_what_was_killed_in_the_middle_of_delivering_is_delivered_once(
     config, journal, told, monkeypatch
 ):
