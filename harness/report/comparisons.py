@@ -4,6 +4,7 @@ Seeds say how training varies, examples how the test set was drawn; a difference
 of both. Of several comparisons in one table, p-values are corrected.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -173,6 +174,28 @@ def seeds_needed(differences: Sequence[float], distance: float) -> int | None:
         if effect * n**0.5 >= needed:
             return n
     return None
+
+
+def examples_needed(
+    differences: Sequence[float], examples: Estimate | None, distance: float
+) -> int | None:
+    """How many times as many test examples would tell, with the seeds that there are.
+
+    Args:
+        differences: one a seed, shape `(n,)`.
+        examples: from `Comparison`.
+        distance: of the mean from the bound; in the same unit.
+
+    Returns:
+        The least whole number of times, by the test of `bound` with 80 % power; None where seeds
+        alone leave it open, or nothing is known of the examples.
+    """
+    values = np.asarray(differences, np.float64)
+    if values.size < LEAST or examples is None or examples.half_width is None:
+        return None
+    wanted = float(special.stdtrit(values.size - 1, 0.95) + special.stdtrit(values.size - 1, 0.8))
+    left = (distance / wanted) ** 2 - float(values.var(ddof=1)) / values.size
+    return math.ceil((examples.half_width / _NORMAL_95) ** 2 / left) if left > 0 else None
 
 
 def bound(differences: Sequence[float], examples: Estimate | None) -> tuple[float, float] | None:

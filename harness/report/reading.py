@@ -17,12 +17,12 @@ the guide says of ImageNet and WMT16 is tested in kind, not in size.
 
 A statement **holds** where the 90 % interval of the difference lies on its side of the margin (two
 one-sided tests at 5 %; seeds and, where runs say what they answered, test examples both count),
-**does not hold** where it lies on the other side, and otherwise **cannot be told**; then the seeds
-are named that would tell in four tries of five, were the spread what it is here. Differences are
-in points, from the control (the dense network fine-tuned alike at 0 %), or from the dense network
-where cells train from scratch. That networks are so many times as fast holds where they are in
-each run that was timed: its files took turns with the dense float32 one. Training took place beside
-other work: seconds compare nothing.
+**does not hold** where it lies on the other side, and otherwise **cannot be told**; then it says
+how many seeds, or how many times as many test examples, would tell in four tries of five, were the
+spread what it is here. Differences are in points, from the control (the dense network fine-tuned
+alike at 0 %), or from the dense network where cells train from scratch. That networks are so many
+times as fast holds where they are in each run that was timed: its files took turns with the dense
+float32 one. Training took place beside other work: seconds compare nothing.
 """
 
 

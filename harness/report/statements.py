@@ -10,7 +10,7 @@ import yaml
 
 from harness import metrics
 from harness.errors import ReportError
-from harness.report.comparisons import bound, seeds_needed
+from harness.report.comparisons import bound, examples_needed, seeds_needed
 from harness.report.entries import Entry
 from harness.report.layout import estimate
 from harness.report.statistics import Estimate, mean_interval
@@ -31,7 +31,7 @@ class Finding:
         asked: of them.
         verdict: `HOLDS`, `FAILS`, `OPEN` or `NOT_RUN`.
         difference: what was measured.
-        needed: of `OPEN`: how many seeds would tell.
+        needed: of `OPEN`: what would tell, in words; empty where that is not known.
         units: what the difference is over: seeds, or speakers.
         found: in words, what was measured instead of a difference.
     """
@@ -40,7 +40,7 @@ class Finding:
     asked: str
     verdict: str
     difference: Estimate | None = None
-    needed: int | None = None
+    needed: str = ""
     units: str = "seeds"
     found: str = ""
 
@@ -53,7 +53,7 @@ class Finding:
             return f"{self.what}: {self.asked}: {self.verdict}"
         size = self.difference.n
         found = f"{estimate(self.difference, signed=True)}, {size} {self.units}"
-        more = f"; about {self.needed:,} {self.units} would tell" if self.needed else ""
+        more = f"; about {self.needed} would tell" if self.needed else ""
         return f"{self.what}: {found} ({self.asked}): {self.verdict}{more}"
 
 
@@ -152,17 +152,26 @@ def _finding(
     examples = told.examples if told and not several and "lower_than" not in check else None
     low, high = bound(values, examples) or (None, None)
     line, above = _line(check)
-    verdict, needed = OPEN, None
+    verdict, needed = OPEN, ""
     if low is not None and high is not None:
         if (low >= line) if above else (high <= line):
             verdict = HOLDS
         elif (high < line) if above else (low > line):
             verdict = FAILS
     if verdict == OPEN:
-        needed = seeds_needed(values, statistics.fmean(values) - line)
+        needed = _needed(values, examples, statistics.fmean(values) - line, units)
     if "smaller" in check and verdict == HOLDS and not _small(members, float(check["smaller"])):
         verdict = FAILS
     return Finding(what, asked, verdict, mean_interval(values), needed, units)
+
+
+def _needed(values: list[float], examples: Estimate | None, distance: float, units: str) -> str:
+    """What would tell: more seeds, or where there are enough of them, more test examples."""
+    seeds = seeds_needed(values, distance)
+    if seeds is not None and seeds > len(values):
+        return f"{seeds:,} {units}"
+    times = examples_needed(values, examples, distance)
+    return f"{times:,} times as many test examples" if times and times > 1 else ""
 
 
 def _speed(what: str, least: float, members: Sequence[Entry]) -> Finding:

@@ -13,6 +13,7 @@ from harness.errors import ConfigError, ExportError
 from harness.export import ExportOptions, Samples, export, onnx
 from harness.export.onnx_child import OnnxRunner
 from harness.models import MODELS, build
+from harness.models.layers.plain import plain
 
 installed = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("tf2onnx", "onnx", "onnxruntime")),
@@ -89,6 +90,22 @@ def test_another_runtime_gives_what_the_model_gives(name, tmp_path):
     run = onnx.Onnx().runner(artifact.path)
     for part in (inputs[:2], inputs):  # batches of any size, the runtime opened once
         np.testing.assert_allclose(run(part), model(part, training=False), rtol=1e-3, atol=1e-4)
+
+
+@installed
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "side"), [("mobilenet_v1", 224), ("mobilenet_v2", 224), ("inception_v3", 299)]
+)
+def test_networks_of_full_size_have_it(name, side, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = plain(build(MODELS.find(name)(), (side, side, 3), 1001))
+    inputs = np.random.default_rng(0).normal(size=(3, side, side, 3)).astype(np.float32)
+    found = export(model, ExportOptions(formats=["onnx"], compress=["gzip"]), tmp_path, inputs)
+    assert not found.failures
+    keras_file, artifact = found.artifacts
+    assert artifact.compared.correlation > 0.9999
+    assert artifact.size.bytes == pytest.approx(keras_file.size.bytes, rel=0.05)
 
 
 @installed

@@ -5,7 +5,15 @@ import pytest
 from scipy import stats
 
 from harness.report.collect import Run
-from harness.report.comparisons import bound, compare, holm, mcnemar, paired_t, seeds_needed
+from harness.report.comparisons import (
+    bound,
+    compare,
+    examples_needed,
+    holm,
+    mcnemar,
+    paired_t,
+    seeds_needed,
+)
 from harness.report.layout import estimate
 from harness.report.statistics import Estimate, mean_interval
 from harness.tracking.answers import Answers
@@ -77,6 +85,18 @@ def test_the_bound_is_that_of_two_one_sided_tests():
     assert wider[0] < low
     assert wider[1] > high
     assert bound(values[:2], None) is None
+
+
+def test_with_seeds_enough_it_is_examples_that_are_needed():
+    values, wide = [-0.1, 0.0, 0.1, 0.05, -0.05], Estimate(0.0, 0.8, 500)
+    assert bound(values, wide)[0] < -0.3 < bound(values, None)[0]
+    times = examples_needed(values, wide, 0.3)
+    enough = Estimate(0.0, wide.half_width / times**0.5, 500 * times)
+    assert bound(values, enough)[0] > -0.3
+    few = Estimate(0.0, wide.half_width / (times / 2.5) ** 0.5, 500)
+    assert bound(values, few)[0] < -0.3, "an even chance would do with fewer, not that few"
+    assert examples_needed(values, wide, 0.05) is None, "seeds alone leave that open"
+    assert examples_needed(values, None, 0.3) is None
 
 
 def test_more_seeds_are_needed_the_nearer_the_bound():

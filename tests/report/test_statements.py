@@ -75,7 +75,7 @@ def test_verdicts_are_of_the_interval_from_the_control(tmp_path, half, check, ve
     found = verdicts(tmp_path, table(dense=DENSE, control=CONTROL, half=half), check)
     assert found.verdict == verdict
     (finding,) = found.findings
-    assert (finding.needed is not None) == (verdict == OPEN)
+    assert bool(finding.needed) == (verdict == OPEN)
     assert "5 seeds" in finding.text
 
 
