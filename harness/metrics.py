@@ -307,8 +307,13 @@ def of_files(kinds: Iterable[str], logged: Collection[str]) -> list[Metric]:
                    shown=(PAGE,) if end in _ON_PAGE else (), column=f"{kind}_{end}", by=_FILES)
             for end, words in WEIGHTS.items()
         ]  # fmt: skip
-        found.append(_times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",
-                            heading=f"× {kind}"))  # fmt: skip
+        found += [
+            _times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",
+                   heading=f"× {kind}"),
+            _times(f"latency/{kind}_all_threads_speedup",
+                   f"× as fast as dense, file {kind}, all threads", shown=(LATENCY,),
+                   heading=f"× {kind}, all threads"),
+        ]  # fmt: skip
     return [
         metric for metric in found
         if metric.name in logged and not getattr(_BY_NAME.get(metric.name), "column", "")

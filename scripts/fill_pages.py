@@ -116,7 +116,7 @@ def _latency(path: Path, model: str) -> str:
     kinds = [
         name
         for name in measured[0]
-        if name.endswith(_SPEEDUP) and name != f"fastest{_SPEEDUP}"
+        if name.endswith(_SPEEDUP) and name != f"fastest{_SPEEDUP}" and "_all_threads" not in name
         if any(_number(row[name]) != "–" for row in measured)
     ]
     heads = ["sparsity", "seeds", "the model", "dense (ms)"]

@@ -200,6 +200,12 @@ def test_a_busy_machine_is_flagged():
     assert measuring._doubts(0.5, [calm]) == "other work took 50% of the cores' time"
     doubts = measuring._doubts(0.05, [calm, wide])
     assert doubts == "1 of 2 spread over 20% or more of their median (tflite_int8 50%)"
+    dense, own = (replace(calm, kind=kind) for kind in ("dense", "tflite"))
+    assert measuring._doubts(None, [dense, own], alike=True) == ""
+    slow = replace(own, median_ms=own.median_ms * 1.25)
+    off = measuring._doubts(None, [dense, slow], alike=True)
+    assert off == "tflite, of the dense file's shape, came out 0.80x as fast as it by 1 thread"
+    assert measuring._doubts(None, [dense, slow]) == "", "a network of fewer channels"
     assert f"BUSY MACHINE, times doubtful: {doubts}" in str(Latency([wide], {}, "x", [], doubts))
 
 

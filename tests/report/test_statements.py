@@ -125,17 +125,24 @@ def test_speakers_are_judged_apart_and_are_what_varies(tmp_path):
     assert statement.verdict == FAILS
 
 
-def timed(*factors):
-    """A dense row, and half of the weights with sparse files that are so many times as fast."""
+SPEED = "latency/tflite_sparse_speedup"
+
+
+def timed(*factors, control=None):
+    """A dense row, and half of the weights with sparse files that are so many times as fast.
+
+    `control` is the factor of their own dense files, which should be 1.
+    """
     cells = [({**NAME, "sparsity.label": row}, seed) for row in ("dense", "random 50%")
              for seed in (1, 2)]  # fmt: skip
     spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    own = {} if control is None else {"latency/tflite_speedup": control}
     halves = {
         str(seed): Run(f"half{seed}", "", str(seed), 98.0,
-                       {} if factor is None else {"latency/tflite_sparse_speedup": factor}, {})
+                       {} if factor is None else {SPEED: factor, **own}, {})
         for seed, factor in enumerate(factors, 1)
     }  # fmt: skip
-    dense = {"1": Run("dense1", "", "1", 98.0, {"latency/tflite_sparse_speedup": 0.9}, {})}
+    dense = {"1": Run("dense1", "", "1", 98.0, {SPEED: 0.9}, {})}
     return build_table(spec, Collection([dense, halves]), read_published(None))
 
 
@@ -160,6 +167,24 @@ def test_a_network_is_faster_where_it_is_in_each_run_that_was_timed(
     (finding,) = statement.findings
     assert found in finding.text
     assert finding.text.endswith(f": {verdict}")
+
+
+@pytest.mark.parametrize(
+    ("factor", "control", "verdict"),
+    [
+        (1.35, 1.01, HOLDS),
+        (1.35, 0.95, OPEN),
+        (1.35, 1.06, OPEN),
+        (1.25, 0.9, OPEN),
+        (1.2, 0.95, FAILS),
+        (2.7, 0.83, HOLDS),
+    ],
+)
+def test_a_factor_tells_no_more_than_that_of_equal_files(tmp_path, factor, control, verdict):
+    statement = verdicts(tmp_path, timed(factor, control=control), {"faster": 1.3})
+    assert statement.verdict == verdict
+    error = max(control, 1 / control) - 1
+    assert (f"equal files off by {error:.0%}" in statement.findings[0].text) == (error > 0.02)
 
 
 def test_a_word_that_no_check_has(tmp_path):

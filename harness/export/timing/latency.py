@@ -19,7 +19,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export.ended import ended, said
 from harness.export.timing import machine
-from harness.export.timing.times import Latency, Timing
+from harness.export.timing.times import DENSE, OWN, Latency, Timing
 
 #: Turns of each file, and the milliseconds that a turn should last.
 ROUNDS, TURN_MS = 15, 40.0
@@ -30,6 +30,11 @@ PATIENCE = 300.0
 #: A machine is called busy where others take this share of its cores' time, or where the middle
 #: half of a file's times spreads over more than this share of their median.
 _OTHERS, _SPREAD = 0.1, 0.2
+#: A file of the dense one's shape and kernels should take as long as that one, timed beside it: if
+#: it is off by more than this share, so are the others.
+_OFF = 0.05
+#: Float32 files of one shape weigh alike to this share.
+_ALIKE = 0.01
 
 
 def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> Latency:
@@ -58,7 +63,7 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
             for child in opened.values():
                 child.end()
     timings = [one for one in timings if one.kind not in failures]
-    doubts = _doubts(watch.others(), timings)
+    doubts = _doubts(watch.others(), timings, _is_dense_alike(files))
     return Latency(timings, failures, runtime, machine.features(), doubts)
 
 
@@ -155,8 +160,30 @@ def _timing(kind: str, threads: int, child: _Child) -> Timing:
     )  # fmt: skip
 
 
-def _doubts(others: float | None, timings: Sequence[Timing]) -> str:
+def _is_dense_alike(files: Mapping[str, Path]) -> bool:
+    """Whether the cell's own float32 file has the shape of the dense one."""
+    own, dense = (files[kind].stat().st_size if kind in files else 0 for kind in (OWN, DENSE))
+    return own > 0 and abs(own / dense - 1) < _ALIKE if dense else False
+
+
+def _doubts(others: float | None, timings: Sequence[Timing], alike: bool = False) -> str:
+    """What speaks against the times.
+
+    Args:
+        others: the share of the cores' time that other work took, if known.
+        timings: of all files.
+        alike: whether the own float32 file should take as long as the dense one.
+    """
     doubts = []
+    if alike:
+        of = {(one.kind, one.threads): one.median_ms for one in timings}
+        for threads in sorted({one.threads for one in timings}):
+            own, dense = of.get((OWN, threads)), of.get((DENSE, threads))
+            if own and dense and abs(dense / own - 1) > _OFF:
+                doubts.append(
+                    f"{OWN}, of the dense file's shape, came out {dense / own:.2f}x as fast as it"
+                    f" by {threads} thread{'s' if threads > 1 else ''}"
+                )
     if others is not None and others > _OTHERS:
         doubts.append(f"other work took {others:.0%} of the cores' time")
     wide = [one for one in timings if one.spread > _SPREAD]

@@ -12,7 +12,9 @@ import numpy as np
 
 #: The dense baseline's files, beside those of the cell; a dense cell is its own baseline.
 DENSE, DENSE_INT8 = "dense", "dense_int8"
-_OWN = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
+#: The cell's own float32 file.
+OWN = "tflite"
+_OWN = {DENSE: OWN, DENSE_INT8: "tflite_int8"}
 #: A file this much faster than the dense one gains something.
 GAIN = 1.05
 #: What is said of a sparse file that does not: of one that is run dense, and of one that is not.
