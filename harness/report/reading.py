@@ -26,6 +26,10 @@ float32 one. Training took place beside other work: seconds compare nothing.
 """
 
 
+#: What a check asks for -> the plot that shows it.
+_PLOTS = {"smaller": "_vs_bytes", "faster": "_vs_latency"}
+
+
 def to_reading(statements: Path, results: Mapping[str, ReportResult]) -> str:
     """Writes the page.
 
@@ -68,8 +72,7 @@ def _section(statement: Statement, result: ReportResult | None) -> str:
     if not statement.findings:
         lines.append("- nothing that is committed measures it")
     plots = [path.name for path in result.paths if path.suffix == ".svg"] if result else []
-    told = {"smaller": "_vs_bytes", "faster": "_vs_latency"}
-    wanted = next((plot for word, plot in told.items() if word in statement.text), "_vs_sparsity")
+    wanted = next((_PLOTS[each] for each in statement.asked if each in _PLOTS), "_vs_sparsity")
     chosen = [name for name in plots if wanted in name][:1]
     lines += ["", *(f"![{statement.text}]({name})" for name in chosen)]
     return "\n".join([*lines, ""])

@@ -66,12 +66,14 @@ class Statement:
         page: the guide's own numbers.
         table: whose rows are checked.
         findings: of each check and model.
+        asked: the words of its checks, such as `smaller`.
     """
 
     text: str
     page: str
     table: str
     findings: tuple[Finding, ...]
+    asked: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -112,7 +114,8 @@ def _judged(said: Mapping[str, Any], tables: Mapping[str, Table]) -> Statement:
         groups = said.get("groups") or {"": []}
         for name, words in groups.items():
             findings += _findings(check, table, name, words) if table else []
-    return Statement(said["statement"], said["page"], said["table"], tuple(findings))
+    asked = tuple(dict.fromkeys(word for check in said["checks"] for word in check))
+    return Statement(said["statement"], said["page"], said["table"], tuple(findings), asked)
 
 
 def _findings(

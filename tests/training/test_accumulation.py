@@ -79,21 +79,22 @@ def test_an_execution_of_several_steps_ends_as_they_do_one_by_one(run, options):
     assert several[1][-1] == (13, pytest.approx(single[1][-1][1], rel=1e-6))
 
 
-def test_a_scaled_loss_skips_a_batch_of_which_a_part_overflows():
+@pytest.mark.parametrize("compiled", ["never", pytest.param("always", marks=pytest.mark.slow)])
+def test_a_scaled_loss_skips_a_batch_of_which_a_part_overflows(compiled):
     """Its own update and no other; those that follow come at the ends of batches, as masks do."""
     keras.config.set_floatx("float32")
     examples = small.data(16)  # two batches an epoch
     inputs = examples.train_split.inputs.astype(np.float32)
     inputs[3] = 200 * 255  # its loss is finite, its scaled gradient is not
     blinding = replace(examples, train_split=replace(examples.train_split, inputs=inputs))
-    seeds.seed_everything(3)
+    seeds.seed_everything(3, compiled)
     with recipe.precision(True, [(7, 5)]):
         layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
         model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
     model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
     pruner = Pruner(Unstructured(), Polynomial(0.2, 0.7, 1, 3, frequency=1)).attach(model)
     phase = PhaseOptions(epochs=3, optimizer=AdamOptions(learning_rate=1e-5))
-    training = small.recipe(gradient_accumulation=4)
+    training = small.recipe(gradient_accumulation=4, jit_compile=compiled)
     found = loop.fit(model, blinding, phase, training, seed=5, pruner=pruner)
     assert found.steps == 6
     optimizer = model.optimizer
