@@ -61,13 +61,19 @@ def test_two_processes_train_what_one_device_does(tmp_path):
     assert_alike(chief, alone, 1e-12)
 
 
-def test_two_processes_take_a_batch_in_parts_as_one_device_does(tmp_path):
-    """Clipped by the norm of whole gradients, pruned by updates."""
-    arguments = ("small", "pruned", "exact", 2)
+@pytest.mark.parametrize(
+    ("pattern", "precision", "tolerance"),
+    [("pruned", "exact", 1e-12), pytest.param("2:4", "mixed", 0.05, marks=pytest.mark.slow)],
+)
+def test_two_processes_take_a_batch_in_parts_as_one_device_does(
+    pattern, precision, tolerance, tmp_path
+):
+    """Clipped by the norm of whole gradients, pruned by updates; mixed, with masks of the start."""
+    arguments = ("small", pattern, precision, 2)
     chief, other = cluster(tmp_path, *arguments)
     alone = result(begin(main, "single", *arguments, log=tmp_path / "alone"))
     assert {**chief, "chief": None} == {**other, "chief": None}
-    assert_alike(chief, alone, 1e-12)
+    assert_alike(chief, alone, tolerance)
 
 
 @pytest.mark.slow

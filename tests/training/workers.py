@@ -35,9 +35,9 @@ def net(kind: str, precision: str) -> keras.Model:
         convolution = layers.Conv2D(8, 3, 4, use_bias=False)
         hidden = [convolution, BatchNorm(), layers.ReLU(), layers.Flatten(), Dropout(0.3)]
         model = keras.Sequential([keras.Input((32, 32, 3)), *hidden, layers.Dense(2)])
-        return in_float64(model) if precision == "exact" else model
-    options: Any = {"dropout": 0.1, "small_images": kind == "inception_v3"}
-    model = build(MODELS.find(kind)(width=0.125, **options), (32, 32, 3), 2)
+    else:
+        options: Any = {"dropout": 0.1, "small_images": kind == "inception_v3"}
+        model = build(MODELS.find(kind)(width=0.125, **options), (32, 32, 3), 2)
     if precision == "exact":
         return in_float64(model)
     for layer in model.layers:
