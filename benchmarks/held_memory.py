@@ -1,0 +1,108 @@
+"""The memory of a training step as it is foreseen, beside what a process takes at its peak.
+
+    python -m benchmarks.held_memory [--only ds_cnn_l_speech_commands …]
+    python -m benchmarks.held_memory --one SIZE KEY=VALUE …
+
+Foreseen is what `harness describe --memory` calls activations; taken is what the process has at
+its peak beyond what it has at rest, of a step that was traced and run before. By TensorFlow's own
+kernels, for oneDNN's take workspaces that no graph tells of, and with glibc giving freed memory
+back at once. Each is a process of its own. What else the machine does makes no difference to it.
+"""
+
+import argparse
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+#: Of each process; TensorFlow reads the first as it starts.
+SURROUNDINGS = {
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+#: Experiment -> how many at once, and what makes them fit a small machine.
+CELLS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "ds_cnn_l_speech_commands": (400, ()),
+    "mobilenet_v1_imagenet": (64, ("dataset.size=128",)),
+    "mobilenet_v2_imagenet": (32, ("dataset.size=128",)),
+    "inception_v3_imagenet": (12, ("dataset.size=139",)),
+    "imdb_lstm": (1024, ()),
+    "gnmt_multi30k": (64, ()),
+}
+
+
+def taken(size: int, overrides: Sequence[str]) -> tuple[int, int]:
+    """Bytes foreseen and bytes taken, by this process, which has not used TensorFlow before.
+
+    Args:
+        size: examples at once.
+        overrides: of a dense cell.
+    """
+    import tensorflow as tf
+
+    from harness import tasks
+    from harness.cell.description import Unread
+    from harness.config import compose
+    from harness.training import memory, recipe
+
+    config = compose(list(overrides))
+    shape, classes = config.dataset.shape()
+    task = tasks.of(config)
+    model = task.build(config, Unread(config.dataset.name, shape, classes, ""))
+    phase = config.training.dense
+    objective = task.objective(config.training.label_smoothing)
+    recipe.compile_model(model, phase, config.training, recipe.length(phase, 1000), objective)
+    inputs, labels = config.dataset.largest_batch(size, shape)
+    foreseen = memory.of_step(model, (inputs, labels)).activations
+    # ones: a word of number zero is padding, for which a translation model computes nothing
+    ones = [tf.ones(s, one.dtype) for s, one in zip(inputs, model.inputs, strict=True)]
+    batch = (ones[0] if len(ones) == 1 else tuple(ones)), tf.ones(labels, tf.int64)
+    batches = tf.data.Dataset.from_tensors(batch).repeat()
+    model.fit(batches, steps_per_epoch=1, verbose=0, shuffle=False)
+    ctypes.CDLL(None).malloc_trim(0)
+    rest = _told("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what comes from here on
+    model.fit(batches, steps_per_epoch=2, verbose=0, shuffle=False)
+    return foreseen, _told("VmHWM") - rest
+
+
+def _told(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024
+
+
+def measure(size: int, overrides: Sequence[str]) -> tuple[int, int]:
+    """As `taken`, by a process of its own."""
+    words = [sys.executable, "-m", "benchmarks.held_memory", "--one", str(size), *overrides]
+    done = subprocess.run(
+        words, env={**os.environ, **SURROUNDINGS}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
+    foreseen, found = map(int, done.stdout.split())
+    return foreseen, found
+
+
+def main() -> None:
+    """Prints a Markdown table, or of one cell both numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(CELLS), default=list(CELLS))
+    parser.add_argument("--one", nargs="+", metavar="SIZE KEY=VALUE")
+    given = parser.parse_args()
+    if given.one:
+        print(*taken(int(given.one[0]), given.one[1:]))
+        return
+    print("| cell | at once | foreseen | taken | foreseen / taken |\n|---|--:|--:|--:|--:|")
+    for name in given.only:
+        size, more = CELLS[name]
+        foreseen, found = measure(size, [f"experiment={name}", *more])
+        what = " ".join([name, *(each.partition("=")[2] for each in more)])
+        line = f"| {what} | {size:,} | {foreseen / 1e6:,.0f} MB | {found / 1e6:,.0f} MB"
+        print(f"{line} | {foreseen / found:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
