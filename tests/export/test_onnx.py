@@ -105,7 +105,7 @@ def test_networks_of_full_size_have_it(name, side, tmp_path):
     assert not found.failures
     keras_file, artifact = found.artifacts
     assert artifact.compared.correlation > 0.9999
-    assert artifact.size.bytes == pytest.approx(keras_file.size.bytes, rel=0.05)
+    assert artifact.size.bytes == pytest.approx(keras_file.size.bytes, rel=0.1)
 
 
 @installed
