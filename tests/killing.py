@@ -108,6 +108,8 @@ def mortal(orders: Orders, cell: Any, parent_run: str | None, emit: Any) -> dict
     def heard(event: dict[str, Any]) -> None:
         if event["kind"] in ("stage", "progress"):
             stages.append(event.get("stage", "training"))
+        if event["kind"] == "trained" and cell.dense is None and key(cell) in orders:
+            return  # or sparse cells might start, or not, before it dies: the next kills are theirs
         emit(event)
 
     arm(orders.get(key(cell), ()), lambda: stages[-1])

@@ -10,6 +10,7 @@ from typing import Any
 from harness.cell.cell import Cell, trained_file, work_path
 from harness.config import dense_baseline, trained_id
 from harness.tracking import away, cell_run, journal, packaging
+from harness.tracking.dense import dense_run
 from harness.tracking.journal import Journal
 
 #: The model as its run keeps it: what the sparse cells of a dense baseline start from.
@@ -33,38 +34,75 @@ def find_trained(cell: Cell) -> str | None:
     return None
 
 
-def keep(cell: Cell, model: Any) -> None:
+def keep(cell: Cell, model: Any) -> bool:
     """Leaves a dense baseline's model for sparse cells that start before its files are all written.
 
     Args:
         cell: a dense one.
         model: trained.
+
+    Returns:
+        Whether it is there; not so on a full disk, and then they wait for its run.
     """
     from harness.models.layers.plain import plain
 
     path = trained_file(cell)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"partial-{path.name}")
-    plain(model).save(partial)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plain(model).save(partial)
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        return False
+    return True
 
 
 @contextmanager
 def dense_model(cell: Cell) -> Iterator[Path]:
-    """The model of a cell's dense baseline, which may itself wait for the store to take it."""
-    config = cell.config
-    waiting = journal_of(cell, cell.needs).find(packaging.FOLDER, packaging.KERAS_FILE)
+    """The model of a cell's dense baseline: of its finished run, or on its way there.
+
+    The run's comes first: what lies in the work folder may be of another machine's baseline, or of
+    an attempt that was killed, whose numbers are another processor's.
+    """
+    tracking, dense = (
+        cell.config.tracking,
+        trained_id(dense_baseline(cell.config), cell.fingerprint),
+    )
+    finished = None
+    with suppress(away.AwayError), away.patience(0):
+        finished = cell_run.find_trained(tracking, dense)
     with TemporaryDirectory() as folder:
-        for kept in (waiting, trained_file(cell, cell.needs)):
-            path = None
-            with suppress(
-                FileNotFoundError
-            ):  # another process has just delivered it, or none is there
-                path = kept and Path(shutil.copy(kept, folder))
-            if path is not None:
-                yield path
-                return
-    dense = trained_id(dense_baseline(config), cell.fingerprint)
-    baseline = cell_run.require_trained(config.tracking, dense)
-    with cell_run.fetched(config.tracking.uri, baseline, MODEL_FILE) as path:
+        path = None if finished else _under_way(cell, folder)
+        if path is not None:
+            yield path
+            return
+    finished = finished or cell_run.require_trained(tracking, dense)
+    with cell_run.fetched(tracking.uri, finished, MODEL_FILE) as path:
         yield path
+
+
+def _under_way(cell: Cell, folder: str) -> Path | None:
+    """A copy of what is not in the store yet; looked for in the order in which it gets there."""
+    waiting = journal_of(cell, cell.needs)
+    for find in (
+        lambda: trained_file(cell, cell.needs),
+        lambda: waiting.find(packaging.FOLDER, packaging.KERAS_FILE),
+    ):
+        with suppress(FileNotFoundError):
+            if kept := find():
+                return Path(shutil.copy(kept, folder))
+    return None
+
+
+def baseline_tag(cell: Cell, run: cell_run.CellRun) -> dict[str, str]:
+    """What a sparse run names its dense one by, if it began before that was made."""
+    tracking = cell.config.tracking
+    if cell.dense is None or run.is_pending:  # what waits for its store is tagged on the way there
+        return {}
+    with suppress(away.AwayError), away.patience(0):
+        if dense_run(tracking.uri, run.run_id) is None:
+            found = cell_run.find_begun(tracking, cell.dense)
+            return {} if found is None else {"harness.dense_run_id": found}
+    return {}

@@ -313,9 +313,8 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
     scores = task.evaluate(model, examples, config)
-    if is_dense(config):
-        earlier.keep(cell, model)
-    say_trained(cell, emit)
+    if not is_dense(config) or earlier.keep(cell, model):
+        say_trained(cell, emit)
     with tempfile.TemporaryDirectory() as folder:
         counted = multiply_adds.count(model)
         shipped = ship(
@@ -340,7 +339,8 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
         artifacts.log_tables(run, scores.tables())
         if timed.latency is not None:
             artifacts.log_text(run, timing.FILE, timed.text)
-        run.set_tags({**scores.tags(), **shipped.tags, **timed.tags})
+        tags = {**scores.tags(), **shipped.tags, **timed.tags}
+        run.set_tags({**tags, **earlier.baseline_tag(cell, run)})
     wanting = [f"Not exported as {one.kind}: {one.reason}" for one in shipped.failures]
     wanting += [f"Not timed: {kind}: {reason}" for kind, reason in timed.failures.items()]
     return metrics, describe.description(config, metrics, cell.command, examples.source, wanting)

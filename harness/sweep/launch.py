@@ -143,6 +143,8 @@ def launch_sweep(
     took = ""
     made = variant(sweep, extra)
     if known.whole(sweep.name, [cell.id for cell in cells], made):
+        for cell in cells:  # of jobs elsewhere that were killed before they could
+            tidy_finished(cell)
         _nothing_to_do(cells, known.cells)
         _report(sweep, configs, extra, out)
         code = 0
@@ -273,11 +275,11 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
     if all(cell.id in known.cells for cell in cells):
         return
     _check_work_dir(cells)
-    worker.warm()
-    import harness.tracking.preload  # noqa: F401  meanwhile: this process will need it, too
-
     unknown = [cell.config for cell in training(cells, known)]
     if unknown:
+        worker.warm()
+        import harness.tracking.preload  # noqa: F401  meanwhile: this process will need it, too
+
         with _console.status("checking the cells"):
             preflight(unknown, len(devices.gpus) if devices else 0)
     store.open_experiment(tracking.uri, tracking.experiment)

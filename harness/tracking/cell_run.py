@@ -20,7 +20,7 @@ from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
 from harness.tracking import beside, store
 from harness.tracking.journal import ENDED, Journal
-from harness.tracking.outbox import BATCH, Outbox, now
+from harness.tracking.outbox import BATCH, Outbox, newest, now
 from harness.tracking.provenance import tags as provenance_tags
 
 #: Seconds after which waiting metrics go out, so that the UI follows a running cell.
@@ -187,6 +187,13 @@ def readable(value: float) -> float:
 def find_finished(tracking: TrackingOptions, cell_id: str) -> str | None:
     """The run id of a finished cell, the newest of duplicates; None if there is none."""
     return _newest(tracking, f"tags.`harness.cell_id` = '{cell_id}'")
+
+
+def find_begun(tracking: TrackingOptions, cell_id: str) -> str | None:
+    """The run id of a cell, finished or not; None if there is none."""
+    experiment = store.open_experiment(tracking.uri, tracking.experiment)
+    found = newest(store.client(tracking.uri), experiment, cell_id)
+    return None if found is None else str(found.info.run_id)
 
 
 def _newest(tracking: TrackingOptions, condition: str) -> str | None:

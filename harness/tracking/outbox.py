@@ -249,12 +249,12 @@ class Outbox:
         """Takes up the cell's unfinished run, the newest, or makes one."""
         experiment = store.open_experiment(self.uri, operation["experiment"])
         cell, tags = operation["cell"], operation["tags"]
-        found = _newest(client, experiment, cell)
+        found = newest(client, experiment, cell)
         if found is not None and _is_complete(found):
             raise _OvertakenError(found.info.run_id)
         dense = tags.get("harness.dense_cell_id")
         if dense is not None and "harness.dense_run_id" not in tags:
-            baseline = _newest(client, experiment, dense)
+            baseline = newest(client, experiment, dense)
             if baseline is not None:  # its files may be under way still
                 tags = {**tags, "harness.dense_run_id": baseline.info.run_id}
         if found is None:
@@ -349,7 +349,8 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
-def _newest(client: Any, experiment: str, cell: str) -> Any:
+def newest(client: Any, experiment: str, cell: str) -> Any:
+    """A cell's run: one that is finished, or else the one begun last; None without any."""
     found = client.search_runs(
         [experiment],
         f"tags.`harness.cell_id` = '{cell}' and tags.`harness.kind` = 'cell'",
