@@ -16,7 +16,7 @@ from harness.config import Config
 from harness.errors import FULL, WAITING, ConfigError, full
 from harness.report import ReportResult, TableSpec
 from harness.report.render import to_markdown
-from harness.sweep import worker
+from harness.sweep import scratch, worker
 from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.gpu_places import Devices
@@ -290,6 +290,7 @@ def prepare(cells: Sequence[Cell], known: Finished, devices: Devices | None = No
 
 
 def _nothing_to_do(cells: Sequence[Cell], finished: Mapping[str, str]) -> dict[str, Outcome]:
+    scratch.remove_left()  # as the first cell's process would have
     noun = "cell is" if len(cells) == 1 else "cells are"
     _console.print(f"Nothing to do: {len(cells)} {noun} finished.")
     return {cell.id: done(finished[cell.id]) for cell in cells}

@@ -32,7 +32,7 @@ def folder() -> Path:
 
 @functools.cache
 def _made(pid: int) -> Path:
-    _remove_left()
+    remove_left()
     try:
         made = Path(tempfile.mkdtemp(prefix=_PREFIX))
         (made / "process").write_text(process.identity())
@@ -54,7 +54,7 @@ def _made(pid: int) -> Path:
     return made
 
 
-def _remove_left() -> None:
+def remove_left() -> None:
     """Removes the folders of processes that are known to have ended."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:

@@ -28,8 +28,15 @@ def begin(temporary, code):
     ).returncode
 
 
+IDLE = """
+from harness.sweep import launch
+assert launch._nothing_to_do([], {}) == {}
+"""
+
+
+@pytest.mark.parametrize("next_one", [BEGUN, IDLE], ids=["that runs cells", "that has none to run"])
 @pytest.mark.parametrize("name", ["t", "a" * 70], ids=["short", "too long for a socket"])
-def test_what_a_killed_process_left_goes_with_the_next(name):
+def test_what_a_killed_process_left_goes_with_the_next(name, next_one):
     with tempfile.TemporaryDirectory(dir="/tmp") as root:
         temporary = Path(root, name)
         temporary.mkdir()
@@ -37,5 +44,5 @@ def test_what_a_killed_process_left_goes_with_the_next(name):
         assert begin(temporary, killed) == -signal.SIGKILL
         left = os.listdir(temporary)
         assert left
-        assert begin(temporary, BEGUN) == 0
+        assert begin(temporary, next_one) == 0
         assert os.listdir(temporary) == []
