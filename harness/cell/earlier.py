@@ -66,10 +66,8 @@ def dense_model(cell: Cell) -> Iterator[Path]:
     The run's comes first: what lies in the work folder may be of another machine's baseline, or of
     an attempt that was killed, whose numbers are another processor's.
     """
-    tracking, dense = (
-        cell.config.tracking,
-        trained_id(dense_baseline(cell.config), cell.fingerprint),
-    )
+    tracking = cell.config.tracking
+    dense = trained_id(dense_baseline(cell.config), cell.fingerprint)
     finished = None
     with suppress(away.AwayError), away.patience(0):
         finished = cell_run.find_trained(tracking, dense)

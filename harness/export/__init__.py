@@ -75,8 +75,8 @@ def export(
         on_format(_KERAS)
         compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
         spared = options.compress is not None and _SAME in options.formats
-        own: tuple[Any, ...] = path, scales.weigh(path, () if spared else None), compared, {}
-        made: list[Any] = [(_KERAS, *own)]
+        weighed = scales.weigh(path, () if spared else None)
+        made: list[Any] = [(_KERAS, path, weighed, compared, {})]
         for each in options.chosen():
             path = directory / each.file
             on_format(each.kind)
@@ -89,7 +89,8 @@ def export(
             else:
                 made.append((each.kind, path, scales.weigh(path), compared, each.details(path)))
         if spared and all(kind != _SAME for kind, *_ in made):
-            made[0] = _KERAS, own[0], scales.weigh(own[0]), *own[2:]
+            kind, path, _, *told = made[0]
+            made[0] = kind, path, scales.weigh(path), *told
         artifacts = []
         for kind, path, weighed, compared, details in made:
             on_format(f"{SIZES} of {kind}")

@@ -150,11 +150,13 @@ class _UnderWay:
 
     def _has_weights(self, needed: str | None) -> bool:
         """Whether the cell that another one starts from has weights that it can have."""
-        return needed is None or needed in self.outcomes or self._trailing.left_weights(needed)
+        return needed is None or needed in self.outcomes or self._trailing.trails(needed)
 
     def share_cores(self) -> None:
         """Has the cells that train share the cores out, and the others give way to them."""
-        train = [job for job, (cell, _) in self.running.items() if self._trailing.trains(cell)]
+        train = [
+            job for job, (cell, _) in self.running.items() if not self._trailing.trails(cell.id)
+        ]
         self._cores.share([job.process.pid for job in train if not self.running[job][1].gpus])
         if train:
             self._trailing.give_way()

@@ -46,12 +46,8 @@ class Trailing:
             self._pids[cell.id] = pid
         return True
 
-    def trains(self, cell: Cell) -> bool:
-        """Whether a running cell has more to do than files."""
-        return cell.id not in self._bytes
-
-    def left_weights(self, cell_id: str) -> bool:
-        """Whether a cell trails, so that others can start from its weights (`earlier.keep`)."""
+    def trails(self, cell_id: str) -> bool:
+        """Whether a cell has only files left to do, and a dense one left its weights to others."""
         return cell_id in self._bytes
 
     def ended(self, cell: Cell) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -162,8 +162,21 @@ def _timing(kind: str, threads: int, child: _Child) -> Timing:
 
 def _is_dense_alike(files: Mapping[str, Path]) -> bool:
     """Whether the cell's own float32 file has the shape of the dense one."""
-    own, dense = (files[kind].stat().st_size if kind in files else 0 for kind in (OWN, DENSE))
-    return own > 0 and abs(own / dense - 1) < _ALIKE if dense else False
+    if not {OWN, DENSE} <= files.keys():
+        return False
+    return abs(files[OWN].stat().st_size / files[DENSE].stat().st_size - 1) < _ALIKE
+
+
+def _unequal(timings: Sequence[Timing]) -> Iterator[str]:
+    """Where the cell's own float32 file did not take as long as the dense one, though it should."""
+    times = {(one.kind, one.threads): one.median_ms for one in timings}
+    for (kind, threads), own in times.items():
+        dense = times.get((DENSE, threads))
+        if kind == OWN and dense and abs(dense / own - 1) > _OFF:
+            yield (
+                f"{OWN}, of the dense file's shape, came out {dense / own:.2f}x as fast as it"
+                f" by {threads} thread{'s' if threads > 1 else ''}"
+            )
 
 
 def _doubts(others: float | None, timings: Sequence[Timing], alike: bool = False) -> str:
@@ -174,16 +187,7 @@ def _doubts(others: float | None, timings: Sequence[Timing], alike: bool = False
         timings: of all files.
         alike: whether the own float32 file should take as long as the dense one.
     """
-    doubts = []
-    if alike:
-        of = {(one.kind, one.threads): one.median_ms for one in timings}
-        for threads in sorted({one.threads for one in timings}):
-            own, dense = of.get((OWN, threads)), of.get((DENSE, threads))
-            if own and dense and abs(dense / own - 1) > _OFF:
-                doubts.append(
-                    f"{OWN}, of the dense file's shape, came out {dense / own:.2f}x as fast as it"
-                    f" by {threads} thread{'s' if threads > 1 else ''}"
-                )
+    doubts = [*_unequal(timings)] if alike else []
     if others is not None and others > _OTHERS:
         doubts.append(f"other work took {others:.0%} of the cores' time")
     wide = [one for one in timings if one.spread > _SPREAD]
