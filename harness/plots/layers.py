@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.errors import one_line
-from harness.plots.points import family
-from harness.plots.style import colour, legend, marker
+from harness.plots.points import alike, family, row_name
+from harness.plots.style import colour, legend, legend_lines, marker
 
 #: Inches a layer, and at most in all: InceptionV3 has 95.
 _ROW, _TALLEST = 0.24, 24.0
@@ -14,8 +14,8 @@ _ROW, _TALLEST = 0.24, 24.0
 
 def height(frame: pd.DataFrame) -> float:
     """The height in inches at which all names of a plot can be read."""
-    rows = len(frame[["sparsity", "variant"]].drop_duplicates())
-    return min(_TALLEST, 1.3 + max(_ROW * frame["weight"].nunique(), 0.2 * rows))
+    named = legend_lines(_rows(frame))
+    return min(_TALLEST, 1.3 + max(_ROW * frame["weight"].nunique(), 0.2 * named))
 
 
 def draw(axes: Axes, frame: pd.DataFrame) -> None:
@@ -28,9 +28,8 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
     """
     paths = list(dict.fromkeys(frame["weight"]))
     handles, names = [], []
-    for i, (keys, rows) in enumerate(frame.groupby(["sparsity", "variant"], sort=False)):
-        sparsity, variant = map(str, keys)
-        look = marker(family(sparsity), colour(i))
+    for i, (name, rows) in enumerate(_rows(frame).items()):
+        look = marker(family(rows["sparsity"].iloc[0]), colour(i))
         axes.plot(
             [100 * share for share in rows["sparsity_reached"]],
             [paths.index(path) for path in rows["weight"]],
@@ -40,10 +39,15 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
             **look,
         )
         handles.append(Line2D([], [], linestyle="none", **look))
-        names.append(f"{sparsity} ({variant})" if variant else sparsity)
+        names.append(name)
     axes.set_yticks(range(len(paths)), list(map(one_line, paths)), parse_math=False, fontsize=8)
     axes.set_ylim(len(paths) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("zeros (% of the weight's values)")
     if len(names) > 1:
         legend(axes, handles, names, loc="upper left", bbox_to_anchor=(1.02, 1.0))
+
+
+def _rows(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    named = frame.assign(name=row_name(frame))
+    return alike(named, ["sparsity", "weight", "sparsity_reached"])

@@ -54,10 +54,35 @@ def tell(frame: pd.DataFrame) -> pd.DataFrame:
         family=frame["sparsity"].map(family),
         nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
         reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),
-        name=frame["sparsity"] + variant.map(lambda text: f" ({text})" if text else ""),
+        name=row_name(frame.assign(variant=variant)),
     )
+
+
+def row_name(frame: pd.DataFrame) -> "pd.Series[str]":
+    """The names of a frame's rows: the sparsity and, where there is one, the variant."""
+    return frame["sparsity"] + frame["variant"].map(lambda text: f" ({text})" if text else "")
 
 
 def lines(frame: pd.DataFrame) -> Iterator[Any]:
     """Returns the lines of a frame, the columns their attributes."""
     return iter(frame.itertuples(index=False))
+
+
+def alike(frame: pd.DataFrame, values: list[str]) -> dict[str, pd.DataFrame]:
+    """Returns what is drawn of several rows of a table, each told by the frame's `name`.
+
+    Rows of equal numbers would cover one another: they share a mark, whose name counts them.
+
+    Args:
+        frame: Several lines a `name`, in their order.
+        values: The columns that make two of them equal.
+    """
+    found: dict[tuple[Any, ...], list[str]] = {}
+    parts = {str(name): rows for name, rows in frame.groupby("name", sort=False)}
+    for name, rows in parts.items():
+        key = tuple(rows[values].itertuples(index=False, name=None))
+        found.setdefault(key, []).append(name)
+    return {
+        name + (f", and {len(others)} alike" if others else ""): parts[name]
+        for name, *others in found.values()
+    }

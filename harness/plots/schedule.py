@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.plots.points import alike
 from harness.plots.style import MUTED, colour, legend
 
 #: The metrics of a run that tell it: what the last refresh was to reach, and what is so.
@@ -18,7 +19,7 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
             `REACHED`), `step`, `value` (a fraction).
     """
     handles, names = [], []
-    for i, (name, rows) in enumerate(frame.groupby("name", sort=False)):
+    for i, (name, rows) in enumerate(alike(frame, ["metric", "step", "value"]).items()):
         for key, style in ((SCHEDULED, "--"), (REACHED, "-")):
             steps = rows[rows["metric"] == key]
             (line,) = axes.plot(
@@ -31,7 +32,7 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
                 drawstyle="steps-post",
             )
         handles.append(line)
-        names.append(str(name))
+        names.append(name)
     axes.set_ylim(0, 100)
     axes.set_ylabel("zeros (% of prunable)")
     axes.set_xlabel("step of fine-tuning")

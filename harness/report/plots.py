@@ -1,9 +1,12 @@
 """The plots of a table, drawn off screen: which there are, and what goes into each."""
 
 import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from harness.plots import layers, quality, schedule, trade
 from harness.plots.points import sparse
@@ -19,35 +22,53 @@ from harness.tracking.runs import Histories
 HISTORY_KEYS = (SCHEDULED, REACHED)
 
 
-def draw_plots(table: Table, histories: Histories | None = None) -> dict[str, bytes]:
-    """Draws all plots that a table has numbers for: file name -> content, PNG and SVG.
+class Drawing(NamedTuple):
+    """A figure that is yet to be drawn; the fields are the arguments of `plots.style.render`."""
+
+    name: str
+    panels: Mapping[str, Callable[[Axes], None]]
+    size: tuple[float, float]
+
+
+def draw_plots(
+    table: Table, histories: Histories | None = None, kinds: Collection[str] = ("png", "svg")
+) -> dict[str, bytes]:
+    """Draws all plots that a table has numbers for: file name -> content.
 
     Args:
         table: The table; nothing is drawn where nothing sparse was measured.
         histories: Of the runs in `runs_drawn(table)`, for the schedule as run.
+        kinds: The formats, of PNG and SVG.
     """
+    files: dict[str, bytes] = {}
+    for drawing in _drawings(table, histories or {}):
+        files |= render(*drawing, kinds)
+    return files
+
+
+def _drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
     frame = to_frame(table)
     measured = sparse(frame)
     if measured.empty:
-        return {}
+        return
     heading = f"{table.spec.title} ({table.spec.scale} scale)"
     measure = table.spec.quality
     label = f"test {measure.heading}" + (f" ({measure.unit})" if measure.unit else "")
     stem = _slug(measure.heading.replace("-", ""))
     width = 6.4 if frame.loc[frame["mean"].notna(), "model"].nunique() == 1 else 7.8
     against_sparsity = partial(quality.draw, frame=frame, label=label)
-    files = render(f"{stem}_vs_sparsity", {heading: against_sparsity}, (width, 4.2))
+    yield Drawing(f"{stem}_vs_sparsity", {heading: against_sparsity}, (width, 4.2))
     if measured["gzip_bytes"].notna().any():
         against_bytes = partial(trade.draw, frame=frame, label=label)
-        files |= render(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
-    files |= _of_best_files(frame, measured, stem, heading, label)
-    files |= _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
-    return files | _schedules(schedule_frame(table, histories or {}))
+        yield Drawing(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
+    yield from _of_best_files(frame, measured, stem, heading, label)
+    yield from _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
+    yield from _schedules(schedule_frame(table, histories))
 
 
 def _of_best_files(
     frame: pd.DataFrame, measured: pd.DataFrame, stem: str, heading: str, label: str
-) -> dict[str, bytes]:
+) -> Iterator[Drawing]:
     """What the smallest and the fastest file of each row cost, and are worth by themselves.
 
     Times of different runs are not comparable, factors of one run are: a row's milliseconds are
@@ -56,7 +77,6 @@ def _of_best_files(
     typical = frame.groupby("model")["dense_ms"].transform("median")
     frame = frame.assign(latency_ms=typical / frame["fastest_speedup"])
     of_file = f"{label}, the file's own"
-    files: dict[str, bytes] = {}
     for name, cost, worth, known, axis in (
         ("best_bytes", "best_bytes", "best_quality", "best_bytes", "bytes of the smallest file"),
         ("latency", "latency_ms", "fastest_quality", "fastest_speedup",
@@ -66,13 +86,11 @@ def _of_best_files(
             draw = partial(
                 trade.draw, frame=frame, cost=cost, label=of_file, quality=worth, axis=axis
             )
-            files |= render(f"{stem}_vs_{name}", {heading: draw}, (7.4, 4.2))
-    return files
+            yield Drawing(f"{stem}_vs_{name}", {heading: draw}, (7.4, 4.2))
 
 
-def _layers(frame: pd.DataFrame, models: list[str]) -> dict[str, bytes]:
+def _layers(frame: pd.DataFrame, models: list[str]) -> Iterator[Drawing]:
     """A plot a model, of its sparse rows."""
-    files: dict[str, bytes] = {}
     slugs = [_slug(model) for model in models]
     for number, (model, slug) in enumerate(zip(models, slugs, strict=True), start=1):
         rows = frame[(frame["model"] == model) & ~frame["sparsity"].isin(["dense", "control"])]
@@ -81,17 +99,17 @@ def _layers(frame: pd.DataFrame, models: list[str]) -> dict[str, bytes]:
         own = slug if slug and slugs.count(slug) == 1 else f"{slug}_{number}"
         name = f"layer_sparsity_{own}" if len(models) > 1 else "layer_sparsity"
         panel = {f"{model}: sparsity by layer": partial(layers.draw, frame=rows)}
-        files |= render(file_name(name), panel, (7.4, layers.height(rows)))
-    return files
+        yield Drawing(file_name(name), panel, (7.4, layers.height(rows)))
 
 
-def _schedules(frame: pd.DataFrame) -> dict[str, bytes]:
+def _schedules(frame: pd.DataFrame) -> Iterator[Drawing]:
     """A panel a model."""
     panels = {
         f"{model}: sparsity as run (dashed: as scheduled)": partial(schedule.draw, frame=rows)
         for model, rows in frame.groupby("model", sort=False)
     }
-    return render("sparsity_schedule", panels, (7.4, 0.8 + 2.9 * len(panels))) if panels else {}
+    if panels:
+        yield Drawing("sparsity_schedule", panels, (7.4, 0.8 + 2.9 * len(panels)))
 
 
 def _scheduled(table: Table) -> list[tuple[Entry, str]]:

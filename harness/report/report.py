@@ -116,9 +116,9 @@ def write_table(
     Raises:
         ReportError: The folder cannot be written to.
     """
-    drawn = _draw_plots(table, uri) if plots else {}
+    drawn = _draw_plots(table, uri, ("svg",) if stem else ("png", "svg")) if plots else {}
     if stem:
-        drawn = {f"{stem}_{name}": each for name, each in drawn.items() if name.endswith(".svg")}
+        drawn = {f"{stem}_{name}": each for name, each in drawn.items()}
     store = uri if isinstance(uri, str) else uri[0]
     address = hidden(ui or (store if store.startswith(("http://", "https://")) else UI))
     named = stem or "table"
@@ -192,10 +192,10 @@ def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
     return path
 
 
-def _draw_plots(table: Table, uri: Uri) -> dict[str, bytes]:
+def _draw_plots(table: Table, uri: Uri, kinds: Sequence[str]) -> dict[str, bytes]:
     from harness.report.plots import HISTORY_KEYS, draw_plots, runs_drawn  # matplotlib: slow
 
-    return draw_plots(table, read_histories(uri, runs_drawn(table), HISTORY_KEYS))
+    return draw_plots(table, read_histories(uri, runs_drawn(table), HISTORY_KEYS), kinds)
 
 
 def no_runs() -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """Plots on the axes of a notebook, and off screen."""
 
 import re
+import warnings
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -53,6 +55,38 @@ def test_layers_are_drawn_on_given_axes():
     layers.draw(axes, frame)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
     assert [list(line.get_xdata()) for line in axes.lines] == [[40.0, 60.0]]
+
+
+def test_rows_of_equal_numbers_share_a_mark():
+    rows = [("2 by 4", "george", 0.5), ("2 by 4", "theo", 0.5), ("random 50%", "theo", 0.5)]
+    frame = pd.DataFrame(
+        [
+            ("m", sparsity, variant, path, share)
+            for sparsity, variant, share in rows
+            for path in "ab"
+        ],
+        columns=["model", "sparsity", "variant", "weight", "sparsity_reached"],
+    )
+    axes = Figure().subplots()
+    layers.draw(axes, frame)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "2 by 4 (george), and 1 alike",
+        "random 50% (theo)",
+    ]
+
+
+def test_long_names_leave_the_axes_their_place():
+    """Else matplotlib lays nothing out, warns, and the names are cut at the picture's edge."""
+    name = " ".join(["an_override=of_many_letters"] * 6)
+    frame = pd.DataFrame(
+        [("m", f"random {10 * i}%", name, "path.of/a/kernel", i / 10) for i in range(1, 9)],
+        columns=["model", "sparsity", "variant", "weight", "sparsity_reached"],
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        render(
+            "long", {"t": partial(layers.draw, frame=frame)}, (7.4, layers.height(frame)), ["svg"]
+        )
 
 
 #: What training tells: validation comes once a segment, and here the first has none.

@@ -48,6 +48,15 @@ def test_plots_are_pictures_and_the_same_each_time(full):
             ElementTree.fromstring(content)
 
 
+def test_one_format_alone_is_what_it_is_beside_the_other(full):
+    alone = draw_plots(full, _histories(full), ("svg",))
+    assert alone == {
+        name: content
+        for name, content in draw_plots(full, _histories(full)).items()
+        if name.endswith(".svg")
+    }
+
+
 def test_published_values_are_hollow_markers(full, stores, demo_spec):
     collection = collect(read_runs(stores["uri"], "demo"), demo_spec)
     bare = build_table(demo_spec, collection, PublishedTable({}))
