@@ -232,6 +232,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("time/step_ms", "a training step, milliseconds", digits=1, better=LOWER, shown=(COST,),
            heading="a step (ms)", column="step_ms", by=FITTED,
            value=lambda fitted: None if fitted.step_ms is None else round(fitted.step_ms, 3)),
+    Metric("time/validate_seconds", "validation between steps, seconds", digits=1, better=LOWER,
+           by=FITTED, value=lambda fitted: round(fitted.validating, 3)),
+    Metric("time/test_seconds", "evaluation on the test split, seconds", digits=1, better=LOWER,
+           by="harness.cell.measures"),
 )  # fmt: skip
 
 _BY_NAME = {metric.name: metric for metric in METRICS}

@@ -42,8 +42,11 @@ def test_values_are_computed_from_what_was_measured():
         "sparsity/prunable": 0.5,
         "sparsity/all": 0.4,
     }
-    fitted = SimpleNamespace(seconds=1.23456, step_ms=None)
-    assert metrics.measured(metrics.FITTED, fitted) == {"time/train_seconds": 1.235}
+    fitted = SimpleNamespace(seconds=1.23456, step_ms=None, validating=0.12345)
+    assert metrics.measured(metrics.FITTED, fitted) == {
+        "time/train_seconds": 1.235,
+        "time/validate_seconds": 0.123,
+    }
     assert metrics.measured(metrics.PERMUTED, None) == {}
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from harness.config import Config
@@ -40,7 +41,7 @@ class Cell:
     rehearsal: bool = False
     trains: bool = False
 
-    @property
+    @cached_property  # it composes presets; the cell's process is given what the sweep has found
     def name(self) -> str:
         """The run's name, e.g. `mnist_cnn · random 75% · seed 2`."""
         return run_name(self.config, self.overrides)

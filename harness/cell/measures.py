@@ -4,8 +4,9 @@ Slashes group them in MLflow's UI; every sparsity stands beside its denominators
 """
 
 import dataclasses
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from harness import metrics
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 #: The metrics that training alone can tell, not the trained model: theirs begin so.
 OF_TRAINING = ("time/", "permutation/")
 _LEAST = "size/best_bytes"
+_Scores = TypeVar("_Scores")
 _DIGITS = 6  # the UI prints what it is given: 0.499999… would be read as noise
 
 
@@ -70,5 +72,12 @@ def of_size(artifacts: Iterable["Artifact"]) -> dict[str, float]:
 
 
 def of_time(fitted: "FitResult") -> dict[str, float]:
-    """Seconds in training steps, and the median milliseconds of one."""
+    """Seconds in training steps and in validation, and the median milliseconds of a step."""
     return metrics.measured(metrics.FITTED, fitted)
+
+
+def of_test(evaluate: Callable[[], _Scores]) -> tuple[_Scores, dict[str, float]]:
+    """Evaluates on the test split: what that gives, and the seconds it takes."""
+    begin = time.perf_counter()
+    scores = evaluate()
+    return scores, {"time/test_seconds": round(time.perf_counter() - begin, 3)}

@@ -312,7 +312,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
     trained = _train(cell, emit, run)
     model, examples = trained.model, trained.examples
     emit({"kind": "stage", "stage": "evaluating"})
-    scores = task.evaluate(model, examples, config)
+    scores, tested = measures.of_test(lambda: task.evaluate(model, examples, config))
     if not is_dense(config) or earlier.keep(cell, model):
         say_trained(cell, emit)
     with tempfile.TemporaryDirectory() as folder:
@@ -329,6 +329,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             **shipped.metrics,
             **timed.metrics,
             **trained.metrics,
+            **tested,
         }
         run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib.axes import Axes
 
 from harness.plots import layers, quality, schedule, trade
 from harness.plots.points import sparse
@@ -26,7 +25,7 @@ class Drawing(NamedTuple):
     """A figure that is yet to be drawn; the fields are the arguments of `plots.style.render`."""
 
     name: str
-    panels: Mapping[str, Callable[[Axes], None]]
+    panels: Mapping[str, Callable[[Any], None]]
     size: tuple[float, float]
 
 

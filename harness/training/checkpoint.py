@@ -46,6 +46,7 @@ class State:
         pruner: What the pruner wants back.
         history: One record of metrics a segment done.
         seconds: Time spent in training so far, over all processes.
+        validating: Time spent in validation so far, seconds, over all processes.
         step_times: Seconds of a step in the latest stretches.
         segment: The segment under way; None at one's end.
     """
@@ -55,6 +56,7 @@ class State:
     pruner: dict[str, np.ndarray] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    validating: float = 0.0
     step_times: list[float] = field(default_factory=list)
     segment: Segment | None = None
 
@@ -78,6 +80,7 @@ class Checkpoint:
             "step": state.step,
             "history": state.history,
             "seconds": state.seconds,
+            "validating": state.validating,
             "step_times": state.step_times,
         }
         arrays: dict[str, Any] = {f"variable/{i}": v for i, v in enumerate(state.variables)}

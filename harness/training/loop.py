@@ -35,6 +35,7 @@ class FitResult:
             few steps to say.
         history: One record a segment: `step`, the means of `train/…` over the segment and
             `val/…` at its end.
+        validating: Time in validation, seconds.
         validation: The last `val/…` metrics.
     """
 
@@ -42,6 +43,7 @@ class FitResult:
     seconds: float
     step_ms: float | None
     history: list[Metrics]
+    validating: float = 0.0
     validation: Metrics = field(default_factory=dict)
 
 
@@ -148,7 +150,9 @@ def fit(
         if state.step < stop or requests.wanted():
             save_as_wanted()
             continue
+        begin = time.perf_counter()
         validation = _validated(model, data, training.batch_size, save_as_wanted)
+        state.validating += time.perf_counter() - begin
         with requests.deferred():
             state.history.append({"step": stop, **monitor.segment_means(), **validation})
             monitor.log(validation)
@@ -163,6 +167,7 @@ def fit(
         seconds=state.seconds,
         step_ms=monitor.step_ms(),
         history=state.history,
+        validating=state.validating,
         validation={name: value for name, value in last.items() if name.startswith("val/")},
     )
 

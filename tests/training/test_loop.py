@@ -31,6 +31,7 @@ def test_it_learns_and_tells_what_happened():
     assert [record["step"] for record in result.history] == [5, 10, 15, 20, 25, 30]
     assert result.validation.keys() == {"val/loss", "val/accuracy"}
     assert result.seconds > 0
+    assert result.validating > 0
     assert result.step_ms > 0
 
     train = [step for step, metrics in logged if "train/loss" in metrics]
