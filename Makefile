@@ -42,6 +42,9 @@ ui: setup ## open MLflow on the store of this folder, at 127.0.0.1
 	$(BIN)/harness ui
 
 results: setup ## train what is missing of the committed tables (hours; resumes), and rebuild them
+	@for data in FSDD=$(FSDD) MULTI30K=$(MULTI30K); do test -e "$${data#*=}" || { \
+		echo "$$data: there is no such file or folder; say where it is:" \
+			"make results FSDD=... MULTI30K=... (docs/speech.md, docs/translation.md)"; exit 1; }; done
 	$(BIN)/harness sweep examples --jobs $(JOBS)
 	$(BIN)/harness sweep compression --jobs $(JOBS)
 	$(BIN)/harness sweep blocks

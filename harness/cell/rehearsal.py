@@ -77,12 +77,17 @@ def run_rehearsal(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, A
 
     Returns:
         `step_seconds` of the second step (None if training was too short to tell),
+        `epoch_steps`, how many make an epoch of all examples,
         `host_bytes`, the most memory that its process had, and `device_bytes`, the most of the
         fullest GPU (None without one).
     """
     seen: dict[int, float] = {}
+    epoch: dict[str, int] = {}
 
     def timed(event: dict[str, Any]) -> None:
+        if event["kind"] == "epoch":
+            epoch["epoch_steps"] = event["steps"]
+            return
         if event["kind"] == "progress":
             seen.setdefault(event["step"], time.perf_counter())
         emit(event)
@@ -92,6 +97,7 @@ def run_rehearsal(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, A
     step = times[1] - times[0] if len(times) > 1 else None
     return {
         **value,
+        **epoch,
         "step_seconds": step,
         "host_bytes": memory.peak(),
         "device_bytes": _device_peak(),

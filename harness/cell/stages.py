@@ -207,6 +207,7 @@ def _train(cell: Cell, emit: Emit, run: CellRun | None = None) -> _Trained:
     emit({"kind": "stage", "stage": "loading data"})
     examples = data.load(config.dataset)
     if cell.rehearsal:
+        emit({"kind": "epoch", "steps": examples.steps_per_epoch(config.training.batch_size)})
         examples = data.handful(examples)
     if run is not None:
         run.set_tags({"harness.data": examples.source, "harness.devices": devices.names()})

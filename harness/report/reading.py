@@ -74,5 +74,5 @@ def _section(statement: Statement, result: ReportResult | None) -> str:
     plots = [path.name for path in result.paths if path.suffix == ".svg"] if result else []
     wanted = next((_PLOTS[each] for each in statement.asked if each in _PLOTS), "_vs_sparsity")
     chosen = [name for name in plots if wanted in name][:1]
-    lines += ["", *(f"![{statement.text}]({name})" for name in chosen)]
+    lines += ["", f"![{statement.text}]({chosen[0]})"] if chosen else []
     return "\n".join([*lines, ""])

@@ -52,7 +52,8 @@ class Finding:
         if self.difference is None:
             return f"{self.what}: {self.asked}: {self.verdict}"
         size = self.difference.n
-        found = f"{estimate(self.difference, signed=True)}, {size} {self.units}"
+        units = self.units if size != 1 else self.units.removesuffix("s")
+        found = f"{estimate(self.difference, signed=True)}, {size} {units}"
         more = f"; about {self.needed} would tell" if self.needed else ""
         return f"{self.what}: {found} ({self.asked}): {self.verdict}{more}"
 

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from harness.cell import memory
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
 from harness.cell.rehearsal import run_rehearsal, shortened
+from harness.config import Config, is_dense
 from harness.sweep import scratch
 from harness.sweep.dry_run import size
 from harness.sweep.execute import execute
@@ -21,8 +23,8 @@ from harness.sweep.foreseen import Foreseen, foresee
 from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished
-from harness.sweep.plan import plan
-from harness.sweep.progress import ProgressView
+from harness.sweep.plan import plan, training
+from harness.sweep.progress import ProgressView, clock
 from harness.sweep.spec import Sweep
 from harness.tracking import store
 
@@ -79,7 +81,12 @@ def rehearse(
             outcomes = execute(
                 list(short.values()), {}, view, jobs=jobs, run=run_rehearsal, foreseen=foreseen
             )
-    told = [_told(cell, outcomes[ids[cell.id]], foreseen.get(ids[cell.id])) for cell in chosen]
+    stand_for = Counter(ids[cell.id] for cell in training(cells, known))
+    told = [
+        _told(cell, outcomes[each], foreseen.get(each), stand_for[each])
+        for cell in chosen
+        for each in [ids[cell.id]]
+    ]
     if as_json:
         content = {"sweep": sweep.name, "memory_bytes": memory.total(), "cells": told}
         print(json.dumps(content, indent=1))  # noqa: T201
@@ -98,7 +105,8 @@ def _gravity(code: int) -> int:
     return (0, 2, 1, 130).index(code)
 
 
-def _told(cell: Cell, outcome: Outcome, foreseen: Foreseen | None) -> dict[str, Any]:
+def _told(cell: Cell, outcome: Outcome, foreseen: Foreseen | None, trains: int) -> dict[str, Any]:
+    """What a rehearsal tells, of as many cells that are to train as it stands for."""
     value = outcome.value or {}
     return {
         "name": cell.name,
@@ -107,9 +115,33 @@ def _told(cell: Cell, outcome: Outcome, foreseen: Foreseen | None) -> dict[str, 
         "message": outcome.message,
         "step_seconds": value.get("step_seconds"),
         "foreseen_bytes": None if foreseen is None else foreseen.bytes,
+        **_whole(cell.config, value, trains),
         "host_bytes": value.get("host_bytes"),
         "device_bytes": value.get("device_bytes"),
     }
+
+
+def _whole(config: Config, value: Mapping[str, Any], trains: int) -> dict[str, Any]:
+    """The steps of the cell that was rehearsed, and what all those of its kind take at its pace."""
+    dense = is_dense(config)
+    phase = config.training.dense if dense else config.training.finetune
+    steps = None
+    if dense and config.training.dense_weights is not None:
+        steps = 0
+    elif (epoch := value.get("epoch_steps")) is not None:
+        steps = phase.total_steps(epoch)
+    pace = value.get("step_seconds")
+    known = steps is not None and pace is not None
+    seconds = trains * (steps or 0) * (pace or 0.0) if known else None
+    return {"steps": steps, "cells": trains, "all_steps_seconds": seconds}
+
+
+def _pace(each: Mapping[str, Any]) -> str:
+    """The time of all steps, and of how many cells: `12 min 34 s (3 cells)`; empty if unknown."""
+    if each["all_steps_seconds"] is None or not each["cells"]:
+        return ""
+    cells = f" ({each['cells']} cells)" if each["cells"] > 1 else ""
+    return f"{clock(each['all_steps_seconds'])}{cells}"
 
 
 def _print(told: Sequence[Mapping[str, Any]]) -> None:
@@ -117,12 +149,19 @@ def _print(told: Sequence[Mapping[str, Any]]) -> None:
     devices = any(each["device_bytes"] is not None for each in told)
     table.add_column("cell")
     table.add_column("rehearsed")
-    for heading in ("a step", "foreseen", "memory", *(["of a GPU"] if devices else [])):
+    for heading in (
+        "a step",
+        "all its steps",
+        "foreseen",
+        "memory",
+        *(["of a GPU"] if devices else []),
+    ):
         table.add_column(heading, justify="right")
     for each in told:
         step = each["step_seconds"]
         columns = [
             "" if step is None else f"{step:.3g} s",
+            _pace(each),
             *("" if each[key] is None else size(each[key]) for key in _BYTES),
         ]
         if devices:
@@ -130,13 +169,18 @@ def _print(told: Sequence[Mapping[str, Any]]) -> None:
         said = "ends well" if each["status"] == "done" else each["status"]
         table.add_row(escape(each["name"]), said, *columns)
     _console.print(table)
+    all_steps = [each["all_steps_seconds"] for each in told if each["cells"]]
+    if all_steps and None not in all_steps:
+        cells = sum(each["cells"] for each in told)
+        noun = "1 cell" if cells == 1 else f"{cells} cells"
+        _console.print(f"\nThe steps of {noun}, one at a time: {clock(sum(all_steps))}.")
     for each in told:
         if each["status"] != "done":
             line = f"{each['name']}: {each['message']}"
             _console.print(line, markup=False, soft_wrap=True)
     _console.print(
-        "\nA step: the second one, with its refresh of the masks. Foreseen: what a step holds at "
-        "once at most, by its graph. Memory: the most that the cell's process had, the libraries' "
-        "own included.",
+        "\nA step: the second one, with its refresh of the masks; all its steps: at that pace, of "
+        "as many cells as differ in their seed alone. Foreseen: what a step holds at once at most, "
+        "by its graph. Memory: the most that the cell's process had, the libraries' own included.",
         soft_wrap=True,
     )

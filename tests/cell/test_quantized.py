@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from harness.metrics import size
 from tests.cell.test_faults import checkpoints, start, wait_for
 from tests.runs import assert_same_weights, by_sparsity
@@ -24,6 +26,7 @@ def sparse(folder):
     return by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")["random"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_ends_with_the_numbers_it_would_have_had(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     for folder in (whole, cut):

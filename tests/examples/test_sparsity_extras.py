@@ -100,6 +100,7 @@ assert found[0].max() == 0 and found.max() == 1
     subprocess.run([sys.executable, "-c", code], env=installed, check=True, timeout=600)
 
 
+@pytest.mark.slow
 def test_a_cell_of_nothing_but_things_from_outside(installed, pictures, tmp_path):
     steps = [
         f"training.{phase}.{key}"

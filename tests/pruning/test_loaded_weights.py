@@ -24,6 +24,8 @@ from harness.pruning import (
 )
 from tests.pruning.small_models import perceptron, vectors, weights, zeros
 
+pytestmark = pytest.mark.anywhere  # what is gone on with is compared with what was not broken off
+
 RAMP = Polynomial(0.0, 0.8, begin_step=0, end_step=40, frequency=4)
 
 

@@ -174,6 +174,7 @@ def test_a_server_that_never_comes_back(swept, server, tmp_path, monkeypatch):
         later.kill()
 
 
+@pytest.mark.slow
 def test_killed_while_things_wait_for_a_locked_store(swept, tmp_path):
     """The same command delivers what the killed one left, and runs what it had not."""
     (tmp_path / "tiny.yaml").write_text(SWEEP)

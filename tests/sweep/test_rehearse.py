@@ -28,6 +28,8 @@ def test_every_cell_is_rehearsed_once_whatever_its_seeds(swept):
     ]  # fmt: skip
     for cell in found["cells"]:
         assert cell["step_seconds"] > 0
+        assert (cell["steps"], cell["cells"]) == (40, 2)
+        assert cell["all_steps_seconds"] == pytest.approx(80 * cell["step_seconds"])
         assert 1e8 < cell["host_bytes"] < found["memory_bytes"]
         assert 1e6 < cell["foreseen_bytes"] < cell["host_bytes"]
         assert cell["device_bytes"] is None

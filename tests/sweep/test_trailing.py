@@ -152,6 +152,7 @@ def of_seed(found, seed):
     return run
 
 
+@pytest.mark.slow
 def test_a_kill_while_it_trails_is_its_own(ordeal):
     code, out, alive, found = ordeal["killed"]
     assert code == 1
@@ -162,6 +163,7 @@ def test_a_kill_while_it_trails_is_its_own(ordeal):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_an_interrupt_ends_what_trails_and_what_trains(ordeal, number):
     code, _, alive, found = ordeal[number]
     assert code == 128 + number
@@ -169,6 +171,7 @@ def test_an_interrupt_ends_what_trails_and_what_trains(ordeal, number):
     assert of_seed(found, 1).status == of_seed(found, 3).status == "KILLED"
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_up_for_all_of_it(ordeal, tmp_path):
     code, out, found = ordeal["finished"]
     assert code == 0, out

@@ -40,6 +40,7 @@ def test_two_devices_train_the_model_that_one_does(tmp_path):
     assert "batch_size=7: does not divide among 2 devices" in found["refused"]
 
 
+@pytest.mark.slow
 def test_two_devices_take_a_batch_in_parts_as_one_does(tmp_path):
     """Clipped by the norm of whole gradients, pruned by updates; in mixed precision as above."""
     found = result(begin(mirrored.in_parts, log=tmp_path / "log"))

@@ -149,7 +149,7 @@ def graphs(draw):
     return keras.Model(inputs, L.Dense(2)(x)), draw(st.integers(0, 99))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs())
 def test_any_graph_does_what_it_did(drawn):
     model, seed = drawn
