@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from harness.cell import memory
 from harness.cell.rehearsal import STEPS, shortened
 from harness.config import compose
 from harness.sweep.plan import plan
@@ -90,3 +94,42 @@ def test_a_schedule_in_steps_is_laid_over_the_rehearsal(tmp_path, line):
     assert schedule.last_update(STEPS) is not None
     assert float(schedule.sparsity(schedule.last_update(STEPS))) == pytest.approx(0.75)
     sparse.config.sparsity.check("dense")
+
+
+WIDE = """\
+title: MobileNetV2's own batch
+scale: full
+seeds: [1]
+blocks:
+  - overrides:
+      - model=mobilenet_v2
+      - dataset=image_folder
+      - dataset.data_dir=photographs
+      - dataset.size=224
+      - training=mobilenet_v2
+    cells: ["sparsity=dense"]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(memory.total() > 40e9, reason="what no such machine holds, this one might")
+def test_a_batch_that_the_machine_cannot_hold_is_told_with_what_fits(tmp_path):
+    """The full-scale recipe takes 1,024 photographs at once, in float32."""
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        folder = tmp_path / "photographs" / name
+        folder.mkdir(parents=True)
+        for number in range(700):
+            picture = random.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(folder / f"{number}.jpg")
+    (tmp_path / "wide.yaml").write_text(WIDE)
+    done = harness("sweep", "wide.yaml", "--rehearse", "--json", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["status"] == "failed"
+    assert 45e9 < cell["foreseen_bytes"] < 70e9
+    assert re.search(
+        r"out of memory.*accepted: training\.gradient_accumulation=\d+ \(a step holds [\d.]+ GB\)",
+        cell["message"],
+    ), cell["message"]
+    assert not (tmp_path / "mlflow.db").exists()
