@@ -68,6 +68,17 @@ def test_every_file_and_number_of_threads(found):
     assert "Lite" in found.runtime
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not to be chosen")
+def test_all_threads_are_as_many_as_the_cores_that_it_may_use(files):
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        found = measure({"tflite": files["tflite"]})
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert [one.threads for one in found.timings] == [1]
+
+
 def test_which_operations_are_sparse(found):
     by_kind = {one.kind: one for one in found.timings}
     assert by_kind["tflite"].sparse == {}
