@@ -41,7 +41,7 @@ def _runs(count: int) -> str:
 
 
 def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
-    """Which sparse files gain nothing or run dense, and where others store weights without zeros."""
+    """Which sparse files gain nothing or run dense, and where others store no zeros."""
     rows = [e for e in entries if not (e.is_dense or e.spec.is_control) and _SPARSE in e.values]
     for skips, gains, why in (
         (False, False, NO_GAIN),
