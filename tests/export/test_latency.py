@@ -158,6 +158,14 @@ def test_the_dense_baseline_is_what_counts():
     assert alone.fastest() is None, "there is nothing to compare with"
 
 
+def test_without_a_dense_file_there_are_no_factors_and_that_is_said():
+    alone = Latency([timing("tflite_int8", 1.0)], {}, "LiteRT 2", ["avx2"])
+    assert (
+        str(alone).splitlines()[0].endswith("; no factors, for neither dense nor tflite was timed")
+    )
+    assert "×" not in str(alone)
+
+
 def test_a_gain_and_no_gain_are_said():
     timings = [
         timing("tflite", 2.0),

@@ -179,7 +179,10 @@ class Latency:
         return "; ".join(f"{kind}: {what}" for kind, what in told.items())
 
     def __str__(self) -> str:
-        lines = [f"{self.runtime}, batch 1; {self.machine}; factors against {self.reference}"]
+        against = f"factors against {self.reference}"
+        if not self.reference:
+            against = f"no factors, for neither {DENSE} nor {OWN} was timed"
+        lines = [f"{self.runtime}, batch 1; {self.machine}; {against}"]
         lines += [self._line(one) for one in self.timings]
         lines += [f"not timed: {kind}: {reason}" for kind, reason in self.failures.items()]
         if self.busy:
