@@ -23,6 +23,7 @@ from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
 from harness.errors import ConfigError, ExportError
+from harness.export import keras_file
 from harness.export.timing import scripts
 from harness.quiet import captured
 from harness.tracking import cell_run, packaging
@@ -67,7 +68,8 @@ def export_again(
         overrides: of a cell or, with a file, of the data and the model that it goes with; with
             a run dotted ones only, such as `dataset.data_dir=…`.
         formats: what to write; None for what the config says.
-        out: the folder; made if missing, files of the same names replaced.
+        out: the folder; made if missing, files of the same names replaced, and removed where a
+            format fails.
         on_stage: hears what is being done.
         timed: whether the TensorFlow Lite files are timed, too (`harness.export.timing`).
         scripted: whether scripts are written that time them elsewhere.
@@ -85,11 +87,12 @@ def export_again(
         config = replace(config, export=replace(config.export, formats=list(formats)))
     config.export.check(config.dataset)
     data.require(config.dataset)
-    out.mkdir(parents=True, exist_ok=True)
     task = tasks.of(config)
     task.require()
     with found.file() as path:
         here = found.run_id is not None
+        _refuse_own(path, out, config)
+        _begin(out)
         shipped, scores, more, line = _shipped(config, task, path, here, out, on_stage, shrunk)
     dense = found.dense
     uri = config.tracking.uri
@@ -101,7 +104,7 @@ def export_again(
     against = {}
     if timed or scripted:
         with timing.baseline(uri, None if dense == found.run_id else dense) as copies:
-            against = {kind: _kept(copy, out / f"{kind}.tflite") for kind, copy in copies.items()}
+            against = {kind: _kept(copy, out / _copy(kind)) for kind, copy in copies.items()}
     if timed:
         on_stage("timing")
         times = timing.time_files(shipped, task, config, scores, against)
@@ -110,11 +113,36 @@ def export_again(
         if times.latency is not None:
             told["latency"] = asdict(times.latency)
             texts.append(f"\n{times.latency}\n")
+        if times.lacking:
+            texts.append(f"not timed: {times.lacking}")
     if scripted:
         own = {each.kind: each.path for each in shipped.artifacts}
         texts += scripts.write(out, {**against, **own}, task.signature)
     (out / REPORT).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return "\n".join([*texts, f"written to {out}, {REPORT} among them"]), not shipped.failures
+
+
+def _refuse_own(path: Path, out: Path, config: Config) -> None:
+    """Refuses a folder in which the model's own file would be replaced."""
+    for name in (keras_file.FILE, *(each.file for each in config.export.chosen())):
+        if (out / name).exists() and (out / name).samefile(path):
+            raise ConfigError(
+                f"export: received --out {out}, where {path} itself would be replaced;"
+                " accepted: another folder"
+            )
+
+
+def _begin(out: Path) -> None:
+    """Makes the folder, without what an earlier export wrote of its files: they are replaced."""
+    out.mkdir(parents=True, exist_ok=True)
+    copies = (_copy(kind) for kind in timing.BASELINE)
+    for name in (REPORT, *copies, scripts.ARM, scripts.GPU):
+        (out / name).unlink(missing_ok=True)
+
+
+def _copy(kind: str) -> str:
+    """The name of a copy of the dense baseline's file."""
+    return f"{kind}.tflite"
 
 
 def _kept(copy: Path, path: Path) -> Path:
@@ -136,6 +164,7 @@ def _shipped(
     with captured():  # TensorFlow's remarks about the machine
         examples = data.load(config.dataset)
         model = _load(config, path, task, examples, trained_here)
+        _refuse_others(model, path, task, examples, config)
     more, line = {}, ""
     if shrunk:
         on_stage("shrinking")
@@ -153,7 +182,13 @@ def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bo
 
     if trained_here:
         model = task.build(config, examples)
-        load_weights(model, path)
+        try:
+            load_weights(model, path)
+        except ValueError as error:
+            raise ExportError(
+                f"{path.name}: its weights are not those of model={config.model.name} with these"
+                f" overrides: {_first_line(error)}"
+            ) from error
         return model
     import keras
 
@@ -164,8 +199,42 @@ def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bo
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
-        line = str(error).splitlines()[0]
-        raise ExportError(f"{path}: Keras cannot read it: {line}") from error
+        raise ExportError(f"{path}: Keras cannot read it: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _refuse_others(model: Any, path: Path, task: Any, examples: Any, config: Config) -> None:
+    """Refuses a model that does not take what the data give, or knows other classes."""
+    import keras
+    import tensorflow as tf
+
+    from harness.export.comparison import outputs_of
+
+    inputs = task.inputs(examples, 1)
+    given = [tuple(one.shape[1:]) for one in keras.tree.flatten(inputs)]
+    taken = [tuple(one.shape[1:]) for one in getattr(model, "inputs", None) or ()]
+    data_set = f"dataset={config.dataset.name}"
+    accepted = "accepted: the data set that it was trained on (dataset=…)"
+    try:
+        classes = outputs_of(model, inputs).shape[-1]
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        takes = _shapes(taken) if taken and taken != given else _first_line(error)
+        raise ExportError(
+            f"{path}: does not take the examples of {data_set}, received {_shapes(given)}, takes"
+            f" {takes}; {accepted}"
+        ) from error
+    if classes != examples.num_classes:
+        raise ExportError(
+            f"{path}: gives {classes:,} classes, where {data_set} has {examples.num_classes:,};"
+            f" {accepted}"
+        )
+
+
+def _shapes(shapes: Sequence[tuple[int | None, ...]]) -> str:
+    return " and ".join("×".join(str(n or "any") for n in shape) or "-" for shape in shapes)
 
 
 def _source(source: str | None, overrides: list[str]) -> _Source:

@@ -4,7 +4,6 @@ A format that fails takes nothing with it: the cell keeps its scores and its oth
 its run says which format failed and why.
 """
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness import metrics
 from harness.cell import measures
 from harness.errors import ExportError
+from harness.export.base import remove
 
 if TYPE_CHECKING:
     from harness.config import Config
@@ -82,7 +82,7 @@ def ship(
         try:
             told |= task.rescore(artifact, examples, config, scores)
         except ExportError as error:  # it ran on a few examples, but not on all
-            _remove(artifact.path)
+            remove(artifact.path)
             failures.append(Failure(artifact.kind, str(error), error.correlation))
         else:
             artifacts.append(artifact)
@@ -93,13 +93,6 @@ def ship(
     told["size/best_quality"] = own_quality(best, task, config, told, scores)
     tags = {f"{FAILED}{failure.kind}": failure.reason for failure in failures}
     return Shipped(told, {**tags, BEST: best}, failures, artifacts)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
 
 
 def own_quality(

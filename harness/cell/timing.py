@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FILE = "latency.json"
 TAGS = "harness.latency."
 FAILED = f"{TAGS}failed."
-_BASELINE = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
+_LACKING = "needs a TensorFlow Lite file, such as the format tflite, and none was written"
+#: What the dense baseline's files are called beside those of the cell, and their formats.
+BASELINE = {DENSE: "tflite", DENSE_INT8: "tflite_int8"}
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,20 @@ class Timed:
         metrics: milliseconds and factors.
         tags: runtime, processor, what ran sparse, what is to be doubted, what was not timed.
         latency: all that was measured; None where there was nothing to time.
+        lacking: why there was nothing to time, where times were asked for.
     """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     latency: Latency | None = None
+    lacking: str = ""
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """Format -> why it was not timed."""
-        return self.latency.failures if self.latency is not None else {}
+        """Format -> why it was not timed; the setting -> why nothing was."""
+        if self.latency is None:
+            return {"export.latency": self.lacking} if self.lacking else {}
+        return self.latency.failures
 
     @property
     def text(self) -> str:
@@ -59,7 +65,7 @@ def baseline(uri: str, run_id: str | None) -> Iterator[dict[str, Path]]:
         uri: the store.
         run_id: the dense baseline's; None where it is not known.
     """
-    names = {key: FORMATS.find(kind).file for key, kind in _BASELINE.items()}
+    names = {key: FORMATS.find(kind).file for key, kind in BASELINE.items()}
     with dense.files(uri, run_id, names) as found:
         yield found
 
@@ -84,7 +90,7 @@ def time_files(
     """
     own = {each.kind: each.path for each in shipped.artifacts if each.path.suffix == ".tflite"}
     if not own:
-        return NOTHING
+        return Timed({}, {}, lacking=_LACKING)
     found = measure({**against, **own}, threads)
     metrics = found.metrics()
     tags = {"runtime": found.runtime, "cpu": found.machine, "reference": found.reference}

@@ -18,6 +18,7 @@ from harness.export.base import (
     Failure,
     Format,
     Samples,
+    remove,
 )
 from harness.export.comparison import settled
 from harness.export.model_size import size_of
@@ -46,7 +47,8 @@ def export(
     Args:
         model: The trained `keras.Model`, pruner detached or not: constraints are left out.
         options: Formats, and how far a converted model may differ.
-        directory: Where the files go; made if missing.
+        directory: Where the files go; made if missing. Files of the same names are replaced, or
+            are gone where a format fails.
         samples: Inputs to compare outputs on, and what some formats need besides.
         on_format: Hears which format comes next, and in the end whose `SIZES` are waited for.
 
@@ -66,6 +68,8 @@ def export(
     _refuse_nan(shipped)
     given = samples if isinstance(samples, Samples) else Samples(samples)
     path = directory / keras_file.FILE
+    for name in (path.name, *(each.file for each in options.chosen())):
+        remove(directory / name)  # lest a format that fails has another model's file
     failures: list[Failure] = []
     # each is weighed while the next one is converted
     with (

@@ -4,6 +4,7 @@ A format is one file of this folder: a dataclass below `Format`, announced by
 `@harness.options.choice`. TensorFlow is imported where a file is written or run, not before.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,6 +225,14 @@ class ExportOptions(Options):
     def _made(self, kind: type[Format]) -> Format:
         given = {name: getattr(self, name) for name in kind.reads}
         return kind(**{name: value for name, value in given.items() if value is not None})
+
+
+def remove(path: Path) -> None:
+    """Removes an exported file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def refusal(kind: str, given: str, accepted: str) -> ConfigError:

@@ -53,8 +53,13 @@ def unpack(content: bytes, name: str = "the container") -> tuple[Any, dict[str, 
         ExportError: it is none, of another version, or not as it was written; nothing of it is
             read then.
     """
-    if len(content) < _START.size or content[:4] != _MAGIC:
+    if not _MAGIC.startswith(content[:4]):
         raise ExportError(f"{name}: no container of a packed model (it begins otherwise)")
+    if len(content) < _START.size:
+        raise ExportError(
+            f"{name}: it is cut off: received {len(content)} bytes, its start alone takes"
+            f" {_START.size}; nothing was loaded"
+        )
     _, version, digest = _START.unpack_from(content)
     if version != VERSION:
         raise ExportError(f"{name}: received version {version}; accepted: {VERSION}")

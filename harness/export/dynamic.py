@@ -1,8 +1,9 @@
 """TensorFlow Lite files of 8-bit weights whose activations are rounded as they come.
 
-No representative data are needed. Fully connected and recurrent layers gain speed; convolutions
-are slower than in float32. Sparse encoding is not offered for it: TensorFlow 2.21's runtime
-refuses such convolutions and computes wrong outputs in silence for blocks of 1×16.
+No representative data are needed. Fully connected and recurrent layers gain speed, and so do
+convolutions with LiteRT 2.3.0's kernels (`benchmarks/results/export.json`). Sparse encoding is not
+offered for it: TensorFlow 2.21's runtime and LiteRT 2.3.0 refuse such convolutions and compute
+wrong outputs in silence for blocks of 1×16.
 """
 
 from dataclasses import dataclass

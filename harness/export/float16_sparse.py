@@ -1,7 +1,7 @@
 """TensorFlow Lite files of 16-bit floats without their zeros.
 
 For zeros one by one. Where they come in blocks of 1×4 inputs, which are stored as blocks,
-TensorFlow 2.21's runtime gives NaN: the comparison then fails the format.
+TensorFlow 2.21's runtime and LiteRT 2.3.0 give NaN: the comparison then fails the format.
 """
 
 from dataclasses import dataclass

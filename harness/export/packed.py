@@ -138,8 +138,10 @@ def load(path: Path | str) -> "keras.Model":
     """The model that a container holds, in float32.
 
     Raises:
+        ConfigError: the package that decodes is not installed.
         ExportError: it is no container, or was cut short or altered.
     """
+    entropy.require()
     path = Path(path)
     return _loaded(path.read_bytes(), path.name)
 

@@ -41,7 +41,7 @@ def _runs(count: int) -> str:
 
 
 def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
-    """Which sparse files gain nothing or run dense, and which operations of others skip zeros."""
+    """Which sparse files gain nothing or run dense, and where others store no zeros."""
     rows = [e for e in entries if not (e.is_dense or e.spec.is_control) and _SPARSE in e.values]
     for skips, gains, why in (
         (False, False, NO_GAIN),
@@ -62,7 +62,7 @@ def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
         if f"{_TAGS}sparse" in run.tags
     )
     if told:
-        yield f"Operations that took weights without their zeros: {'; '.join(told)}."
+        yield f"Operations whose weights the file stores without zeros: {'; '.join(told)}."
 
 
 def _sentences(timed: Sequence[Run]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _sentences(timed: Sequence[Run]) -> Iterator[str]:
 
 
 def _skips(run: Run) -> bool:
-    """Whether an operation of its sparse float32 file took weights without their zeros."""
+    """Whether its sparse float32 file stores weights of an operation without zeros."""
     return f"{_KIND}: " in run.tags.get(f"{_TAGS}sparse", "")
 
 

@@ -12,17 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from harness.export.timing.machine import usable
+
 #: Cores that a cell gets at least where cells are as many as suit the machine (`--jobs auto`), on
 #: machines of more than this: small networks make little of more.
 _FEW = 4
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-
-
-def usable() -> list[int]:
-    """The cores that this process may use; no numbers to go by on systems that tell none."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def at_once() -> int:

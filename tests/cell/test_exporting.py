@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 
 from tests.runs import by_sparsity, copied, runs
@@ -104,6 +105,61 @@ def test_a_format_that_fails_is_told_and_ends_in_1(folder, run):
     done = harness("export", run.id, "export.tolerance=1e-12", "--formats", "tflite", cwd=folder)
     assert done.returncode == 1
     assert "failed: tflite: model.tflite: the converted model's outputs differ" in done.stdout
+
+
+def test_no_file_of_an_earlier_model_is_left_under_this_ones_names(folder, run):
+    formats = ("--formats", "tflite,saved_model", "--out", "twice")
+    exported(folder, run.id, *formats, "--benchmark-script")
+    names = {path.name for path in (folder / "twice").iterdir()}
+    assert names >= {"dense.tflite", "model.tflite", "saved_model", "benchmark_arm.sh"}
+    dense = by_sparsity(f"sqlite:///{folder / 'mlflow.db'}")["dense"]
+    done = harness("export", dense.id, *formats, "export.tolerance=1e-12", cwd=folder)
+    assert done.returncode == 1
+    assert "failed: tflite: " in done.stdout
+    # the SavedModel's outputs may be the same to the last bit
+    left = set() if "failed: saved_model: " in done.stdout else {"saved_model"}
+    now = {path.name for path in (folder / "twice").iterdir()}
+    assert now == {"export.json", "model.keras", *left}
+    kept = (folder / "twice" / "model.keras").read_bytes()
+    assert kept == dense.path("model/model.keras").read_bytes()
+
+
+def test_a_model_does_not_overwrite_its_own_file(folder, run):
+    exported(folder, run.id, "--formats", "packed", "--out", "own")
+    before = {path.name: path.read_bytes() for path in (folder / "own").iterdir()}
+    for source, formats in (("model.keras", "tflite"), ("model.packed", "tflite,packed")):
+        more = ("--formats", formats, "--shrink", "--out", "own/../own")
+        done = harness("export", f"own/{source}", *CELL, *more, cwd=folder)
+        assert done.returncode == 2
+        line = f"received --out own/../own, where own/{source} itself would be replaced; accepted"
+        assert line in done.stderr.splitlines()[-1]
+    assert {path.name: path.read_bytes() for path in (folder / "own").iterdir()} == before
+
+
+def test_what_cannot_be_timed_is_said(folder, run):
+    text = exported(folder, run.id, "--formats", "packed", "--latency", "--out", "untimed")
+    assert "not timed: needs a TensorFlow Lite file, such as the format tflite" in text
+    assert "latency" not in json.loads((folder / "untimed" / "export.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "line"),
+    [
+        (
+            (32, 32, 3),
+            10,
+            "does not take the examples of dataset=mnist, received 28×28×1, takes 32×32×3;"
+            " accepted: the data set that it was trained on (dataset=…)",
+        ),
+        ((28, 28, 1), 7, "gives 7 classes, where dataset=mnist has 10; accepted: the data set"),
+    ],
+)
+def test_a_model_of_other_data_is_refused_in_a_line(folder, shape, classes, line):
+    layers = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    keras.Sequential(layers).save(folder / "other.keras")
+    done = harness("export", "other.keras", *CELL, "--out", "others", cwd=folder)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"other.keras: {line}" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

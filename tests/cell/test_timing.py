@@ -74,6 +74,19 @@ def test_a_sparse_cell_stands_beside_its_dense_baseline(timed):
     assert all(one["ops"] and len(one["rounds"]) > 1 for one in told["timings"])
 
 
+def test_a_cell_without_a_file_to_be_timed_says_so(swept, old, tmp_path):
+    folder = copied(swept.folder, tmp_path / "copy")
+    words = ("sparsity=dense", "export.formats=[]", "export.latency=true", TRACKING)
+    done = harness("run", *TINY, *words, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = new(folder, old).values()
+    assert (
+        "Not timed: export.latency: needs a TensorFlow Lite file, such as the format tflite, and"
+        " none was written" in run.tags["mlflow.note.content"]
+    )
+    assert not [name for name in run.metrics if name.startswith("latency/")]
+
+
 def test_a_dense_cell_is_its_own_baseline(timed):
     run = timed["dense"]
     assert run.tags["harness.latency.reference"] == "tflite"

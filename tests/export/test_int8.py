@@ -136,9 +136,9 @@ def test_agreement():
     expected = np.eye(10) * [[4.0]]
     assert agree("x", expected, expected).agreement == 1.0
     nine = expected.copy()
-    nine[0] = nine[1]
+    nine[0, 1] = 4.1
     assert agree("x", nine, expected).agreement == 0.9
-    nine[2] = nine[1]
+    nine[2, 1] = 4.1
     with pytest.raises(
         ExportError, match=r"x: .* class to 80\.0% of the samples .*; accepted: 90%"
     ):
@@ -153,3 +153,26 @@ def test_agreement():
         agree("x", expected, expected * np.nan)
     with pytest.raises(ExportError, match="outputs of shape"):
         agree("x", expected[:, :2], expected)
+
+
+def test_a_class_by_ties_is_not_enough():
+    draw = np.random.default_rng(0).uniform
+    expected = np.concatenate([draw(0.99, 1, (64, 5)), draw(-1, 0.9, (64, 5))], axis=1)
+    outputs = expected.copy()
+    outputs[:, 5:] = (expected[:, 5:] + draw(-1, 0.9, (64, 5))) / 2
+    outputs[::2] = outputs[1::2]
+    assert (np.sort(expected)[:, -5] > 0.98).all()
+    correlation = np.corrcoef(outputs.ravel(), expected.ravel())[0, 1]
+    assert correlation == pytest.approx(0.8, abs=0.05)
+    line = rf"x: .* do not follow .* \(correlation {correlation:.3f}\); accepted: 0\.9 or more"
+    with pytest.raises(ExportError, match=line) as refused:
+        agree("x", outputs, expected)
+    assert refused.value.correlation == pytest.approx(correlation)
+
+
+def test_a_tie_is_one_within_its_own_sample():
+    expected = np.array([[1.0, 0.9, 0.0]] * 10 + [[100.0, 0.0, 50.0]] * 10)
+    outputs = expected.copy()
+    outputs[:10, 1] = 1.1  # a tenth of these samples' range, a thousandth of all samples'
+    with pytest.raises(ExportError, match="class to 50"):
+        agree("x", outputs, expected)

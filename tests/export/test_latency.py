@@ -68,6 +68,17 @@ def test_every_file_and_number_of_threads(found):
     assert "Lite" in found.runtime
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not to be chosen")
+def test_all_threads_are_as_many_as_the_cores_that_it_may_use(files):
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        found = measure({"tflite": files["tflite"]})
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert [one.threads for one in found.timings] == [1]
+
+
 def test_which_operations_are_sparse(found):
     by_kind = {one.kind: one for one in found.timings}
     assert by_kind["tflite"].sparse == {}
@@ -145,6 +156,14 @@ def test_the_dense_baseline_is_what_counts():
     assert beside.fastest() == "tflite_int8"
     alone = Latency([timing("dense_int8", 1.0), timing("packed", 1.0)], {}, "x", [])
     assert alone.fastest() is None, "there is nothing to compare with"
+
+
+def test_without_a_dense_file_there_are_no_factors_and_that_is_said():
+    alone = Latency([timing("tflite_int8", 1.0)], {}, "LiteRT 2", ["avx2"])
+    assert (
+        str(alone).splitlines()[0].endswith("; no factors, for neither dense nor tflite was timed")
+    )
+    assert "×" not in str(alone)
 
 
 def test_a_gain_and_no_gain_are_said():

@@ -1,5 +1,6 @@
 """Packed models: what comes back computes what was packed, in nearly the fewest bytes."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -134,3 +135,13 @@ print(model((np.array([[5, 6, 7]]), np.array([[2, 5]]))).shape)
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=600
     )
     assert done.stdout.strip() == "(2, 40)", done.stderr
+
+
+def test_without_the_package_that_decodes_it_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "model.packed"
+    path.write_bytes(b"SPRS")
+    with pytest.raises(ExportError, match=r"model\.packed: it is cut off: received 4 bytes"):
+        packed.load(path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"install sparsity-harness\[packed\]"):
+        packed.load(path)

@@ -14,8 +14,9 @@ ADB = r"""#!/usr/bin/env bash
 echo "adb $*" >>"$CALLS"
 for word in "$@"; do case $word in --graph=*) file=$(basename "${word#--graph=}") ;; esac; done
 case "$*" in
+  *--graph=*broken*--enable_op_profiling=true*) echo "failed to load: why" && exit 1 ;;
   *--enable_op_profiling=true*) echo "Fully Connected (NC, F32)" ;;
-  *broken*) echo "failed to load" ;;
+  *--graph=*broken*) echo "failed to load" && exit 1 ;; # as the tool does, and adb with it
   *--graph=*) echo "Inference timings in us: Init: 1, First inference: 9, Warmup (avg): 8, \
 Inference (avg): $((${#file} * 1000))" ;;
 esac
@@ -23,6 +24,8 @@ esac
 #: Stands in for trtexec: with its kernels for 2:4 twice as fast.
 TRTEXEC = r"""#!/usr/bin/env bash
 echo "trtexec $*" >>"$CALLS"
+if [[ "${REFUSED:-}" && "$*" == *$REFUSED* ]]; then echo "[E] no such kernel" >&2; exit 1; fi
+for word in "$@"; do case $word in --saveEngine=*) touch "${word#--saveEngine=}" ;; esac; done
 case "$*" in
   *--sparsity=enable*) echo "[I] (Sparsity) Layers eligible for sparse math: conv1" ;;
   *--loadEngine=enable*) echo "[I] GPU Compute Time: mean = 1.6 ms, median = 1.5 ms, p" ;;
@@ -50,8 +53,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, script, **tools):
+def run(folder, script, refused="", **tools):
     """Runs a script with stand-ins for its tools; returns its lines, and what it called."""
+    done, calls = ended(folder, script, refused, **tools)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines(), calls
+
+
+def ended(folder, script, refused="", **tools):
+    """What became of a script with stand-ins for its tools, and what it called."""
     shelf = folder / "tools"
     shelf.mkdir()
     for name, text in tools.items():
@@ -59,11 +69,11 @@ def run(folder, script, **tools):
         (shelf / name).chmod(0o755)
     calls = folder / "calls.txt"
     path = {"PATH": f"{shelf}:{os.environ['PATH']}", "CALLS": str(calls), "ROUNDS": "3"}
+    path["REFUSED"] = refused
     done = subprocess.run(
         [folder / script], env={**os.environ, **path}, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines(), calls.read_text().splitlines()
+    return done, calls.read_text().splitlines()
 
 
 @pytest.mark.parametrize("script", [scripts.ARM, scripts.GPU])
@@ -118,7 +128,12 @@ def test_a_file_that_does_not_run_there_stops_no_other(folder):
     files = {"dense": folder / "dense.tflite", "tflite": folder / "broken.tflite"}
     assert scripts.write(folder, files)[1].startswith("no benchmark_gpu.sh: it needs one of onnx")
     assert not (folder / scripts.GPU).exists(), "that of files which are not there now"
-    lines, _ = run(folder, scripts.ARM, adb=ADB)
+    done, calls = ended(folder, scripts.ARM, adb=ADB)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert done.stderr.count("broken.tflite: not timed (see profile_broken.txt)") == 3 * 2
+    assert (folder / "profile_broken.txt").read_text() == "failed to load: why\n"
+    assert len([call for call in calls if "/dense.tflite" in call and "=50" in call]) == 3 * 2
     assert "dense.tflite 1 12.000 1.00×" in lines
     assert not [line for line in lines if line.startswith("broken.tflite 1 ")]
 
@@ -134,6 +149,46 @@ def test_on_a_gpu_engines_with_and_without_2_by_4_take_turns(folder):
     assert turns == ["disable", "enable"] * 3
     assert "[I] (Sparsity) Layers eligible for sparse math: conv1" in lines
     assert lines[-2:] == ["round 3, sparsity disable: 3 ms", "round 3, sparsity enable: 1.5 ms"]
+
+
+def test_kernels_that_the_gpu_refuses_stop_no_others(folder):
+    (folder / "enable.engine").write_text("of an earlier network")
+    tools = {"trtexec": TRTEXEC, "python3": PYTHON}
+    done, _ = ended(folder, scripts.GPU, "--sparsity=enable", **tools)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sparsity enable: not built (see benchmark_gpu_enable.txt)" in done.stderr
+    assert "no such kernel" in (folder / "benchmark_gpu_enable.txt").read_text()
+    assert done.stdout.splitlines()[-2:] == [
+        "round 2, sparsity disable: 3 ms",
+        "round 3, sparsity disable: 3 ms",
+    ]
+
+
+def test_an_engine_that_does_not_run_stops_no_other(folder):
+    lines, _ = run(folder, scripts.GPU, "--loadEngine=disable", trtexec=TRTEXEC, python3=PYTHON)
+    assert lines[-2:] == [
+        "round 3, sparsity disable: not timed",
+        "round 3, sparsity enable: 1.5 ms",
+    ]
+
+
+def test_without_any_engine_it_says_so_and_fails(folder):
+    done, _ = ended(folder, scripts.GPU, "--onnx", trtexec=TRTEXEC, python3=PYTHON)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+
+
+def test_an_onnx_file_of_an_earlier_network_is_made_anew(folder):
+    made = folder / "model.onnx"
+    made.write_text("of an earlier network")
+    os.utime(made, (0, 0))
+    _, calls = run(folder, scripts.GPU, trtexec=TRTEXEC, python3=PYTHON)
+    assert calls[0].startswith("python3 -m tf2onnx.convert")
+    made.write_text("of this one")
+    shutil.rmtree(folder / "tools")
+    (folder / "calls.txt").unlink()
+    _, calls = run(folder, scripts.GPU, trtexec=TRTEXEC, python3=PYTHON)
+    assert calls[0].startswith("trtexec")
 
 
 def test_an_onnx_file_needs_no_conversion(tmp_path):

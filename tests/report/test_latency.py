@@ -114,7 +114,10 @@ def test_notes_say_where_and_what_gained_nothing_and_what_is_doubtful(table):
         "Sparse float32 files of mnist_cnn random 75%: no gain: stock kernels do not skip these"
         in notes
     )
-    assert "mnist_cnn block 1 by 4 80% (tflite_sparse: 1 FULLY_CONNECTED)" in notes
+    assert (
+        "Operations whose weights the file stores without zeros: mnist_cnn block 1 by 4 80%"
+        " (tflite_sparse: 1 FULLY_CONNECTED)" in notes
+    )
     assert (
         "BUSY MACHINE: the times of 1 of 3 runs are doubtful: other work took 60% of the" in notes
     )

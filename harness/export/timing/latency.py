@@ -5,7 +5,6 @@ the processes take turns, so that what else the machine does meets all alike.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,9 +41,10 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
 
     Args:
         files: format (or `DENSE`, …) -> file.
-        threads: how many, each in turn; by default one and as many as there are cores.
+        threads: how many, each in turn; by default one and as many as there are cores
+            that this process may use.
     """
-    threads = sorted({1, os.cpu_count() or 1}) if threads is None else threads
+    threads = sorted({1, len(machine.usable())}) if threads is None else threads
     failures: dict[str, str] = {}
     timings: list[Timing] = []
     runtime, watch = "", machine.Watch()

@@ -53,7 +53,7 @@ for threads in $THREADS; do
   for ((round = 1; round <= ROUNDS; round++)); do
     for file in "${FILES[@]}"; do
       us=$(run "$file" "$threads" --warmup_runs=5 --num_runs=50 |
-        sed -n 's/.*Inference (avg): *\\([0-9.e+]*\\).*/\\1/p' | tail -n 1)
+        sed -n 's/.*Inference (avg): *\\([0-9.e+]*\\).*/\\1/p' | tail -n 1 || true)
       [ -n "$us" ] || { echo "$file: not timed (see profile_${file%.tflite}.txt)" >&2; continue; }
       echo "$threads,$round,$file,$(awk "BEGIN { print $us / 1000 }")" | tee -a "$TIMES"
     done
@@ -101,19 +101,29 @@ MODEL=@MODEL@
 ROUNDS="${ROUNDS:-5}" PRECISION="${PRECISION:---fp16}" SHAPES="${SHAPES:-}"
 @CONVERT@
 read -ra FLAGS <<<"$PRECISION${SHAPES:+ --shapes=$SHAPES}"
+built=0
 for sparsity in disable enable; do
-  trtexec "--onnx=$MODEL" "${FLAGS[@]}" "--sparsity=$sparsity" "--saveEngine=$sparsity.engine" \\
-    --profilingVerbosity=detailed --verbose >"benchmark_gpu_$sparsity.txt"
+  rm -f "$sparsity.engine" # of an earlier network
+  if trtexec "--onnx=$MODEL" "${FLAGS[@]}" "--sparsity=$sparsity" "--saveEngine=$sparsity.engine" \\
+    --profilingVerbosity=detailed --verbose >"benchmark_gpu_$sparsity.txt" 2>&1; then
+    built=1
+  else
+    rm -f "$sparsity.engine"
+    echo "sparsity $sparsity: not built (see benchmark_gpu_$sparsity.txt)" >&2
+  fi
 done
+[ "$built" = 1 ] || exit 1
 echo "layers that may, and that do, run with sparse weights:"
 grep "(Sparsity)" benchmark_gpu_enable.txt || echo "none: are the zeros in 2:4?"
 
 for ((round = 1; round <= ROUNDS; round++)); do
   for sparsity in disable enable; do
+    [ -f "$sparsity.engine" ] || continue
     ms=$(trtexec "--loadEngine=$sparsity.engine" ${SHAPES:+"--shapes=$SHAPES"} --warmUp=500 \\
       --duration=5 --useSpinWait --noDataTransfers --useCudaGraph |
-      sed -n 's/.*GPU Compute Time:.*median = \\([0-9.]*\\) ms.*/\\1/p' | tail -n 1)
-    echo "round $round, sparsity $sparsity: $ms ms"
+      sed -n 's/.*GPU Compute Time:.*median = \\([0-9.]*\\) ms.*/\\1/p' | tail -n 1 || true)
+    [ -z "$ms" ] || ms+=" ms"
+    echo "round $round, sparsity $sparsity: ${ms:-not timed}"
   done
 done
 """
@@ -157,8 +167,10 @@ def _gpu(given: str) -> str:
     """From an ONNX file, or from a SavedModel by way of one."""
     if given.endswith(".onnx"):
         return _filled(given, "", "")
+    folder = shlex.quote(given)
     convert = (
-        f'[ -f "$MODEL" ] || python3 -m tf2onnx.convert --saved-model {shlex.quote(given)} '
+        # one that is newer was made of this folder before
+        f'[ "$MODEL" -nt {folder} ] || python3 -m tf2onnx.convert --saved-model {folder} '
         '--opset 17 --output "$MODEL"'
     )
     return _filled("model.onnx", ", and of Python tf2onnx", f"{convert}\n")

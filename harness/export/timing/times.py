@@ -39,7 +39,7 @@ class Timing:
         runs: how many there were.
         rounds: the median of each turn, milliseconds.
         ops: operations in the file, by name.
-        sparse: those of them that take weights without their zeros.
+        sparse: those of them whose weights the file stores without zeros.
         parts: of a translation model, the median milliseconds of each graph: a sentence encoded
             (`encode`), one step of its decoder (`step`).
     """
@@ -174,12 +174,15 @@ class Latency:
         return max(found)[1] if found else None
 
     def sparse(self) -> str:
-        """Which files have operations that take weights without their zeros; empty for none."""
+        """Which files store weights of which operations without zeros; empty for none."""
         told = {one.kind: _counted(one.sparse) for one in self.timings if one.sparse}
         return "; ".join(f"{kind}: {what}" for kind, what in told.items())
 
     def __str__(self) -> str:
-        lines = [f"{self.runtime}, batch 1; {self.machine}; factors against {self.reference}"]
+        against = f"factors against {self.reference}"
+        if not self.reference:
+            against = f"no factors, for neither {DENSE} nor {OWN} was timed"
+        lines = [f"{self.runtime}, batch 1; {self.machine}; {against}"]
         lines += [self._line(one) for one in self.timings]
         lines += [f"not timed: {kind}: {reason}" for kind, reason in self.failures.items()]
         if self.busy:
