@@ -126,6 +126,19 @@ def size(kind: str, what: str) -> str:
     return f"size/{kind}_{what}"
 
 
+def _shrunk(what: str, words: str, against: str) -> tuple[Metric, Metric]:
+    """What is left of the network without its dead channels, whichever file of it was written."""
+    first, other = size("tflite_shrunk", what), size("keras_shrunk", what)
+    label = f"{words} without dead channels"
+    return (
+        _count(first, label, better=LOWER, shown=(PAGE, SIZE), heading=f"{words}, shrunk",
+               column=f"shrunk_{what}",
+               ratio=(f"× fewer {words}, shrunk", f"shrunk_{what}_reduction"),
+               against=(against,), instead=other, if_logged=True, by=_FILES),
+        _count(other, label, better=LOWER, by=_FILES),
+    )  # fmt: skip
+
+
 #: What every file is weighed by: the ends of metrics' names, in words.
 WEIGHTS = {"bytes": "bytes", "gzip_bytes": "gzip -9", "zstd_bytes": "zstd -19", "xz_bytes": "xz"}
 _ON_PAGE = ("bytes", "gzip_bytes")
@@ -179,6 +192,8 @@ METRICS: tuple[Metric, ...] = (
            column="effective_multiply_adds",
            ratio=("× fewer multiply-adds", "multiply_adds_reduction"), if_logged=True, by=COUNTED,
            value=lambda counted: counted.effective),
+    *_shrunk("multiply_adds", "multiply-adds", "multiply_adds/dense"),
+    *_shrunk("parameters", "parameters", "params/total"),
     _share("permutation/kept_before", "magnitude kept before reordering", by=PERMUTED,
            value=lambda report: round(report.kept_before, 6)),
     _share("permutation/kept_after", "magnitude kept after reordering", better=HIGHER,

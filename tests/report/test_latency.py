@@ -47,12 +47,14 @@ def table(tmp_path_factory):
             name, (800_000, 790_000)
         )
         metrics["size/best_quality"] = 0.93
+        metrics |= {"multiply_adds/dense": 1000, "params/total": 100}
         metrics |= {"size/tflite_gzip_bytes": 12_000_000, "size/keras_gzip_bytes": 12_500_000}
         metrics["size/keras_max_error"] = 0.0
         if name == "random 75%":
             metrics |= {"size/packed_bytes": 900_000, "size/packed_xz_bytes": 900_100}
             metrics["size/packed_max_error"] = 0.01
             metrics["latency/packed_speedup"] = 0.5  # as any format's: none of METRICS names it
+            metrics |= {"size/keras_shrunk_multiply_adds": 250, "size/keras_shrunk_parameters": 40}
         tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
         if name.startswith("block"):
             tags["harness.latency.sparse"] = "tflite_sparse: 1 FULLY_CONNECTED"
@@ -90,6 +92,17 @@ def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
     assert "× smaller (best): than the dense baseline's float32 file by gzip" in caption(table)
     assert frame["best_quality"].tolist() == pytest.approx([93.0] * 3)
     assert frame["fastest_speedup"].tolist() == [3.0, 1.01, 2.5]
+
+
+def test_what_a_smaller_network_has_left_to_do_stands_beside_all_whichever_its_file(table):
+    grid = size_grid(table)
+    assert column(grid, "multiply-adds, shrunk") == ["n/a", "250", "n/a"]
+    assert column(grid, "× fewer multiply-adds, shrunk") == ["n/a", "4.00×", "n/a"]
+    assert column(grid, "× fewer parameters, shrunk") == ["n/a", "2.50×", "n/a"]
+    frame = to_frame(table)
+    assert frame["shrunk_multiply_adds_reduction"].tolist()[1] == 4
+    assert frame["file"].tolist()[0] == "the TensorFlow Lite file"
+    assert "× fewer multiply-adds, shrunk: than" not in caption(table)
 
 
 def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
