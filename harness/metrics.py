@@ -216,7 +216,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("size/best_quality", "quality of the smallest file", better=HIGHER, shown=(SIZE,),
            heading="its", column="best_quality", if_logged=True, like_quality=True, by=_FILES),
     _count(size("packed", "bound_bytes"), "entropy of masks and 8-bit values, bytes",
-           better=LOWER, shown=(PAGE, SIZE), heading="entropy bound", column="bound_bytes",
+           better=LOWER, shown=(PAGE, SIZE), heading="entropy (estimate)", column="bound_bytes",
            if_logged=True, by=_FILES),
     Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
            shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,

@@ -107,7 +107,7 @@ def pack(
 
 
 def bound(model: "keras.Model") -> float:
-    """Bytes that no coding of a model's masks and 8-bit values, one by one, can do without.
+    """Bytes of a model's masks and 8-bit values by their entropy (`container.bound`).
 
     Args:
         model: as for `pack`.

@@ -82,7 +82,7 @@ def test_factors_are_those_of_one_run(table):
 def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
     grid = size_grid(table)
     assert column(grid, "its accuracy (%)") == ["93.00"] * 3
-    assert column(grid, "entropy bound") == ["2,800,000", "880,000", "790,000"]
+    assert column(grid, "entropy (estimate)") == ["2,800,000", "880,000", "790,000"]
     frame = to_frame(table)
     # than the dense float32 file: what rounding saves the dense network is among what it saves
     best = [
@@ -181,7 +181,7 @@ def test_bounds_are_drawn_beside_their_points(table):
     trade.draw(axes, frame, "best_bytes", quality="best_quality")
     marks = [line for line in axes.lines if line.get_marker() == "|"]
     assert [line.get_xdata()[0] for line in marks] == frame["bound_bytes"].tolist()
-    assert "entropy bound" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "entropy (estimate)" in [text.get_text() for text in axes.get_legend().get_texts()]
     bare = Figure().subplots()
     trade.draw(bare, frame.assign(bound_bytes=pd.NA), "best_bytes", quality="best_quality")
-    assert "entropy bound" not in [text.get_text() for text in bare.get_legend().get_texts()]
+    assert "entropy (estimate)" not in [text.get_text() for text in bare.get_legend().get_texts()]
