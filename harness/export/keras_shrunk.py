@@ -36,7 +36,7 @@ class KerasShrunk(Format):
             lambda small: to_keras(small, path, samples.inputs, tolerance),
         )  # fmt: skip
 
-    def details(self, path: Path) -> dict[str, float]:
+    def details(self, path: Path, model: Any) -> dict[str, float]:
         """What is left to do."""
         return left(self.model(path))
 

@@ -33,6 +33,6 @@ class TfliteShrunk(tflite.TfliteFormat):
 
         return in_its_place(model, path.name, samples, tolerance, written)
 
-    def details(self, path: Path) -> dict[str, float]:
+    def details(self, path: Path, model: Any) -> dict[str, float]:
         """What is left to do, of the model that was written: the file itself has no layers."""
         return self._left
