@@ -326,6 +326,10 @@ def of_files(kinds: Iterable[str], logged: Collection[str]) -> list[Metric]:
                    shown=(PAGE,) if end in _ON_PAGE else (), column=f"{kind}_{end}", by=_FILES)
             for end, words in WEIGHTS.items()
         ]  # fmt: skip
+        found.append(
+            _share(size(kind, "zeros"), f"zeros in file {kind}", better=HIGHER,
+                   heading="zeros kept (%)", column=f"{kind}_zeros", by=_FILES)
+        )  # fmt: skip
         found += [
             _times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",
                    heading=f"× {kind}"),

@@ -52,7 +52,7 @@ def table(tmp_path_factory):
         metrics["size/keras_max_error"] = 0.0
         if name == "random 75%":
             metrics |= {"size/packed_bytes": 900_000, "size/packed_xz_bytes": 900_100}
-            metrics["size/packed_max_error"] = 0.01
+            metrics |= {"size/packed_max_error": 0.01, "size/packed_zeros": 0.76}
             metrics["latency/packed_speedup"] = 0.5  # as any format's: none of METRICS names it
             metrics |= {"size/keras_shrunk_multiply_adds": 250, "size/keras_shrunk_parameters": 40}
         tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
@@ -109,13 +109,16 @@ def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
     grid = next(each for each in grids(table) if each.key == "files")
     lines = {tuple(place.text for place in line[1:3]): line[3:] for line in grid.lines}
     assert [each.text for each in lines["random 75%", "packed"]] == [
-        "900,000", "n/a", "n/a", "900,100"
+        "900,000", "n/a", "n/a", "900,100", "13.33×", "76.00"
     ]  # fmt: skip
+    assert [each.text for each in grid.columns][-2:] == ["× smaller than dense", "zeros kept (%)"]
+    assert [each.text for each in lines["dense", "keras"][-2:]] == ["0.96×", "–"]
     assert ("dense", "packed") not in lines
     assert lines["dense", "keras"][1].text == "12,500,000"
     frame = to_frame(table)
     assert frame["packed_xz_bytes"].tolist()[1] == 900_100
     assert frame["packed_speedup"].tolist()[1] == 0.5
+    assert frame["packed_zeros"].tolist()[1] == 0.76
     assert column(latency_grid(table), "× packed") == ["n/a", "0.50", "n/a"]
     assert "packed" in to_html(table)
 
