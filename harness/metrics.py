@@ -47,6 +47,7 @@ class Metric:
         against: What of the dense baseline that is a share of, the first that it has logged;
             empty for the metric itself.
         instead: The metric in its place for models of which no run has logged it.
+        spread: The metrics of its quartiles, which grids show behind it.
         if_logged: Whether grids leave its column out where no run of theirs has logged it.
         file: Of an exported file: which, in words.
         like_quality: Whether it is a quality: its unit is that of its table's.
@@ -68,6 +69,7 @@ class Metric:
     ratio: tuple[str, str] | None = None
     against: tuple[str, ...] = ()
     instead: str = ""
+    spread: tuple[str, str] | None = None
     if_logged: bool = False
     file: str = ""
     like_quality: bool = False
@@ -141,6 +143,7 @@ def _shrunk(what: str, words: str, against: str) -> tuple[Metric, Metric]:
 
 #: What every file is weighed by: the ends of metrics' names, in words.
 WEIGHTS = {"bytes": "bytes", "gzip_bytes": "gzip -9", "zstd_bytes": "zstd -19", "xz_bytes": "xz"}
+_QUARTILES = {"": "median", "low_": "lower quartile", "high_": "upper quartile"}
 _ON_PAGE = ("bytes", "gzip_bytes")
 _OFF = "_max_error"
 
@@ -220,7 +223,11 @@ METRICS: tuple[Metric, ...] = (
            if_logged=True, by=_FILES),
     Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
            shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,
-           by=_TIMING),
+           spread=("latency/dense_low_ms", "latency/dense_high_ms"), by=_TIMING),
+    Metric("latency/dense_low_ms", "the same, a quarter of the runs no longer, ms", digits=3,
+           better=LOWER, column="dense_low_ms", by=_TIMING),
+    Metric("latency/dense_high_ms", "the same, a quarter of the runs longer, ms", digits=3,
+           better=LOWER, column="dense_high_ms", by=_TIMING),
     _part("dense", "encode", "a sentence encoded"),
     _part("dense", "step", "a step of the decoder"),
     _times("latency/dense_int8_speedup", "× as fast, dense in 8-bit integers",
@@ -330,6 +337,11 @@ def of_files(kinds: Iterable[str], logged: Collection[str]) -> list[Metric]:
             _share(size(kind, "zeros"), f"zeros in file {kind}", better=HIGHER,
                    heading="zeros kept (%)", column=f"{kind}_zeros", by=_FILES)
         )  # fmt: skip
+        found += [
+            Metric(f"latency/{kind}_{end}ms", f"an example by file {kind}, {words}, ms", digits=3,
+                   better=LOWER, column=f"{kind}_{end}ms", by=_TIMING)
+            for end, words in _QUARTILES.items()
+        ]  # fmt: skip
         found += [
             _times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",
                    heading=f"× {kind}"),

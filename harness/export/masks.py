@@ -39,7 +39,7 @@ def _without_dead(kept: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
     alive = []
     for axis in (kept.ndim - 2, kept.ndim - 1):
         others = tuple(each for each in range(kept.ndim) if each != axis)
-        alive.append((axis, kept.any(axis=others)))
+        alive.append((axis, np.asarray(kept.any(axis=others))))
     told = [(axis, each) for axis, each in alive if not each.all()]
     for chosen in product((False, True), repeat=len(told)):
         named, rest = 0.0, kept

@@ -26,7 +26,13 @@ HERE = {"harness.latency.runtime": "LiteRT 2.3.0", "harness.latency.cpu": "x86_6
 #: A sparse run's milliseconds are half of the dense one's run for no reason of its own: it was
 #: another moment.
 TIMES = {
-    "dense": {"dense_ms": 4.0, "dense_int8_speedup": 3.0, "tflite_speedup": 1.0},
+    "dense": {
+        "dense_ms": 4.0,
+        "dense_low_ms": 3.75,
+        "dense_high_ms": 4.5,
+        "dense_int8_speedup": 3.0,
+        "tflite_speedup": 1.0,
+    },
     "random 75%": {"dense_ms": 2.0, "dense_int8_speedup": 2.8, "tflite_sparse_speedup": 1.01},
     "block 1 by 4 80%": {"dense_ms": 2.0, "tflite_sparse_speedup": 2.5},
 }
@@ -53,6 +59,7 @@ def table(tmp_path_factory):
         if name == "random 75%":
             metrics |= {"size/packed_bytes": 900_000, "size/packed_xz_bytes": 900_100}
             metrics |= {"size/packed_max_error": 0.01, "size/packed_zeros": 0.76}
+            metrics |= {"latency/packed_low_ms": 3.5, "latency/packed_high_ms": 4.5}
             metrics["latency/packed_speedup"] = 0.5  # as any format's: none of METRICS names it
             metrics |= {"size/keras_shrunk_multiply_adds": 250, "size/keras_shrunk_parameters": 40}
         tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
@@ -71,7 +78,7 @@ def column(grid, heading):
 def test_factors_are_those_of_one_run(table):
     grid = latency_grid(table)
     assert grid in grids(table)
-    assert column(grid, "dense (ms)") == ["4.000", "2.000", "2.000"]
+    assert column(grid, "dense (ms)") == ["4.000 (3.750–4.500)", "2.000", "2.000"]
     assert column(grid, "× dense int8") == ["3.00", "2.80", "n/a"]
     assert column(grid, "× sparse float32") == ["n/a", "1.01", "2.50"]
     assert column(grid, "× fastest") == ["3.00", "1.01", "2.50"]
@@ -118,6 +125,9 @@ def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
     frame = to_frame(table)
     assert frame["packed_xz_bytes"].tolist()[1] == 900_100
     assert frame["packed_speedup"].tolist()[1] == 0.5
+    assert frame["packed_low_ms"].tolist()[1] == 3.5
+    assert frame["packed_high_ms"].tolist()[1] == 4.5
+    assert frame["dense_high_ms"].tolist()[0] == 4.5
     assert frame["packed_zeros"].tolist()[1] == 0.76
     assert column(latency_grid(table), "× packed") == ["n/a", "0.50", "n/a"]
     assert "packed" in to_html(table)
