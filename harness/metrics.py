@@ -47,6 +47,7 @@ class Metric:
         against: What of the dense baseline that is a share of, the first that it has logged;
             empty for the metric itself.
         instead: The metric in its place for models of which no run has logged it.
+        spread: The metrics of its quartiles, which grids show behind it.
         if_logged: Whether grids leave its column out where no run of theirs has logged it.
         file: Of an exported file: which, in words.
         like_quality: Whether it is a quality: its unit is that of its table's.
@@ -68,6 +69,7 @@ class Metric:
     ratio: tuple[str, str] | None = None
     against: tuple[str, ...] = ()
     instead: str = ""
+    spread: tuple[str, str] | None = None
     if_logged: bool = False
     file: str = ""
     like_quality: bool = False
@@ -126,8 +128,22 @@ def size(kind: str, what: str) -> str:
     return f"size/{kind}_{what}"
 
 
+def _shrunk(what: str, words: str, against: str) -> tuple[Metric, Metric]:
+    """What is left of the network without its dead channels, whichever file of it was written."""
+    first, other = size("tflite_shrunk", what), size("keras_shrunk", what)
+    label = f"{words} without dead channels"
+    return (
+        _count(first, label, better=LOWER, shown=(PAGE, SIZE), heading=f"{words}, shrunk",
+               column=f"shrunk_{what}",
+               ratio=(f"× fewer {words}, shrunk", f"shrunk_{what}_reduction"),
+               against=(against,), instead=other, if_logged=True, by=_FILES),
+        _count(other, label, better=LOWER, by=_FILES),
+    )  # fmt: skip
+
+
 #: What every file is weighed by: the ends of metrics' names, in words.
 WEIGHTS = {"bytes": "bytes", "gzip_bytes": "gzip -9", "zstd_bytes": "zstd -19", "xz_bytes": "xz"}
+_QUARTILES = {"": "median", "low_": "lower quartile", "high_": "upper quartile"}
 _ON_PAGE = ("bytes", "gzip_bytes")
 _OFF = "_max_error"
 
@@ -179,6 +195,8 @@ METRICS: tuple[Metric, ...] = (
            column="effective_multiply_adds",
            ratio=("× fewer multiply-adds", "multiply_adds_reduction"), if_logged=True, by=COUNTED,
            value=lambda counted: counted.effective),
+    *_shrunk("multiply_adds", "multiply-adds", "multiply_adds/dense"),
+    *_shrunk("parameters", "parameters", "params/total"),
     _share("permutation/kept_before", "magnitude kept before reordering", by=PERMUTED,
            value=lambda report: round(report.kept_before, 6)),
     _share("permutation/kept_after", "magnitude kept after reordering", better=HIGHER,
@@ -201,11 +219,15 @@ METRICS: tuple[Metric, ...] = (
     Metric("size/best_quality", "quality of the smallest file", better=HIGHER, shown=(SIZE,),
            heading="its", column="best_quality", if_logged=True, like_quality=True, by=_FILES),
     _count(size("packed", "bound_bytes"), "entropy of masks and 8-bit values, bytes",
-           better=LOWER, shown=(PAGE, SIZE), heading="entropy bound", column="bound_bytes",
+           better=LOWER, shown=(PAGE, SIZE), heading="entropy (estimate)", column="bound_bytes",
            if_logged=True, by=_FILES),
     Metric("latency/dense_ms", "an example by the dense network, ms", digits=3, better=LOWER,
            shown=(PAGE, LATENCY), heading="dense (ms)", column="dense_ms", if_logged=True,
-           by=_TIMING),
+           spread=("latency/dense_low_ms", "latency/dense_high_ms"), by=_TIMING),
+    Metric("latency/dense_low_ms", "the same, a quarter of the runs no longer, ms", digits=3,
+           better=LOWER, column="dense_low_ms", by=_TIMING),
+    Metric("latency/dense_high_ms", "the same, a quarter of the runs longer, ms", digits=3,
+           better=LOWER, column="dense_high_ms", by=_TIMING),
     _part("dense", "encode", "a sentence encoded"),
     _part("dense", "step", "a step of the decoder"),
     _times("latency/dense_int8_speedup", "× as fast, dense in 8-bit integers",
@@ -310,6 +332,15 @@ def of_files(kinds: Iterable[str], logged: Collection[str]) -> list[Metric]:
             _count(size(kind, end), f"file {kind}, {words}", better=LOWER, heading=words,
                    shown=(PAGE,) if end in _ON_PAGE else (), column=f"{kind}_{end}", by=_FILES)
             for end, words in WEIGHTS.items()
+        ]  # fmt: skip
+        found.append(
+            _share(size(kind, "zeros"), f"zeros in file {kind}", better=HIGHER,
+                   heading="zeros kept (%)", column=f"{kind}_zeros", by=_FILES)
+        )  # fmt: skip
+        found += [
+            Metric(f"latency/{kind}_{end}ms", f"an example by file {kind}, {words}, ms", digits=3,
+                   better=LOWER, column=f"{kind}_{end}ms", by=_TIMING)
+            for end, words in _QUARTILES.items()
         ]  # fmt: skip
         found += [
             _times(f"latency/{kind}_speedup", f"× as fast as dense, file {kind}",

@@ -1,4 +1,4 @@
-"""What `harness export` prints of the files it wrote: a line a format, beside dense and bound."""
+"""What `harness export` prints of the files it wrote: a line a format, beside dense and entropy."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> s
     scored = {each.kind: each.scored for each in config.export.chosen()}
     named, against = _against(dense)
     bound = shipped.metrics[BOUND]
-    rows: list[list[str]] = [["format", *metrics.WEIGHTS.values(), "× dense", "/ bound", quality]]
+    rows: list[list[str]] = [["format", *metrics.WEIGHTS.values(), "× dense", "/ entropy", quality]]
     for kind in ("keras", *scored):
         found = [shipped.metrics.get(metrics.size(kind, end)) for end in metrics.WEIGHTS]
         sizes = [size for size in found if size is not None]
@@ -45,7 +45,7 @@ def table(config: "Config", shipped: "Shipped", dense: Mapping[str, float]) -> s
         )
     lines = _aligned(rows)
     smaller = "" if against is None else f", {against / bound:.2f}× smaller than dense"
-    lines += [f"bound: {bound:,.0f} bytes, the entropy of masks and 8-bit values{smaller}"]
+    lines += [f"entropy of masks and 8-bit values, an estimate: {bound:,.0f} bytes{smaller}"]
     lines += [f"dense: {named}"]
     return "\n".join(lines)
 

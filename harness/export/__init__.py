@@ -88,10 +88,11 @@ def export(
                 if each.kind in given.lacking:
                     raise ExportError(given.lacking[each.kind])
                 compared = each.write(shipped, path, given, options.tolerance)
+                details = _details(each, path, shipped)
             except ExportError as error:
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
-                made.append((each.kind, path, scales.weigh(path), compared, each.details(path)))
+                made.append((each.kind, path, scales.weigh(path), compared, details))
         if spared and all(kind != _SAME for kind, *_ in made):
             kind, path, _, *told = made[0]
             made[0] = kind, path, scales.weigh(path), *told
@@ -100,6 +101,15 @@ def export(
             on_format(f"{SIZES} of {kind}")
             artifacts.append(Artifact(kind, path, weighed(), compared, details))
     return Exported(artifacts, failures)
+
+
+def _details(each: Format, path: Path, model: Any) -> dict[str, float]:
+    """What a format tells of its file, which is not left behind if that fails."""
+    try:
+        return each.details(path, model)
+    except ExportError:
+        path.unlink()
+        raise
 
 
 def _refuse_nan(model: Any) -> None:

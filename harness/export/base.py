@@ -150,8 +150,16 @@ class Format(Options):
         """
         raise NotImplementedError
 
-    def details(self, path: Path) -> dict[str, float]:
-        """What else is to be logged of the file, by the ends of its metrics' names."""
+    def details(self, path: Path, model: Any) -> dict[str, float]:
+        """What else is to be logged of the file, by the ends of its metrics' names.
+
+        Args:
+            path: the file.
+            model: that it was written of.
+
+        Raises:
+            ExportError: the file has not kept what it is to keep of the model.
+        """
         return {}
 
     def model(self, path: Path) -> Any:

@@ -7,6 +7,7 @@ https://arxiv.org/abs/2201.01741.
 import importlib.util
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -76,9 +77,14 @@ def bits(symbols: np.ndarray) -> float:
 
     Of values with zeros among them it is that of the mask plus that of the others.
     """
-    counts = np.unique(symbols, return_counts=True)[1]
-    total = counts.sum()
-    return float(-(counts * np.log2(counts / total)).sum()) if total else 0.0
+    return of_counts(np.bincount(symbols, minlength=256))
+
+
+def of_counts(counts: Sequence[int] | np.ndarray) -> float:
+    """The same of symbols that occur so many times each."""
+    present = np.asarray(counts, np.float64)
+    present = present[present > 0]
+    return float((present * np.log2(present.sum() / present)).sum())
 
 
 def _model(counts: np.ndarray) -> "object":

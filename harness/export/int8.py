@@ -77,9 +77,9 @@ class TfliteInt8(tflite.TfliteFormat):
         """Writes the file, and runs it."""
         return to_int8(model, path, samples.inputs, samples.more["calibration"])
 
-    def details(self, path: Path) -> dict[str, float]:
+    def details(self, path: Path, model: Any) -> dict[str, float]:
         """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
-        return tflite_weights.zeros(path)
+        return tflite_weights.zeros(path, model)
 
 
 def to_int8(

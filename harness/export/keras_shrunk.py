@@ -36,14 +36,9 @@ class KerasShrunk(Format):
             lambda small: to_keras(small, path, samples.inputs, tolerance),
         )  # fmt: skip
 
-    def details(self, path: Path) -> dict[str, float]:
-        """`multiply_adds`, all done, and `parameters` of the smaller model."""
-        from harness.models.layers.multiply_adds import count
-
-        model = self.model(path)
-        told: dict[str, float] = {"parameters": model.count_params()}
-        counted = count(model)
-        return told if counted.uncounted else {**told, "multiply_adds": counted.dense}
+    def details(self, path: Path, model: Any) -> dict[str, float]:
+        """What is left to do."""
+        return left(self.model(path))
 
     def model(self, path: Path) -> Any:
         """The smaller model."""
@@ -55,6 +50,15 @@ class KerasShrunk(Format):
         """Runs it."""
         model = self.model(path)
         return lambda inputs: np.asarray(model(inputs, training=False))
+
+
+def left(model: Any) -> dict[str, float]:
+    """`multiply_adds`, all done, and `parameters` of a smaller model."""
+    from harness.models.layers.multiply_adds import count
+
+    told: dict[str, float] = {"parameters": model.count_params()}
+    counted = count(model)
+    return told if counted.uncounted else {**told, "multiply_adds": counted.dense}
 
 
 def refuse_pairs(kind: str, dataset: Any) -> None:

@@ -24,6 +24,7 @@ from harness.export import container, entropy, tflite
 from harness.export.base import Format, Samples
 from harness.export.comparison import Comparison, agree, outputs_of
 from harness.export.keras_file import number_shared
+from harness.export.zeros import is_kernel, told
 from harness.options import choice
 
 if TYPE_CHECKING:
@@ -81,10 +82,15 @@ class Packed(Format):
         """The model that it holds."""
         return load(path)
 
-    def details(self, path: Path) -> dict[str, float]:
-        """`bound_bytes`: the entropy of masks and values."""
+    def details(self, path: Path, model: "keras.Model") -> dict[str, float]:
+        """`bound_bytes`: the entropy of masks and values; `zeros`, at least the model's own."""
         _, arrays = container.unpack(path.read_bytes(), path.name)
-        return {"bound_bytes": container.bound(arrays)}
+        kernels = [
+            (array.size, int(np.count_nonzero(array)))
+            for name, array in arrays.items()
+            if name.isdigit() and is_kernel(array.shape)  # others are scales and books
+        ]
+        return {"bound_bytes": container.bound(arrays), **told(path.name, model, kernels)}
 
 
 def pack(
@@ -107,7 +113,7 @@ def pack(
 
 
 def bound(model: "keras.Model") -> float:
-    """Bytes that no coding of a model's masks and 8-bit values, one by one, can do without.
+    """Bytes of a model's masks and 8-bit values by their entropy (`container.bound`).
 
     Args:
         model: as for `pack`.

@@ -27,6 +27,6 @@ class Rounded(tflite.TfliteFormat):
         tflite.write(path, content)
         return compared
 
-    def details(self, path: Path) -> dict[str, float]:
+    def details(self, path: Path, model: Any) -> dict[str, float]:
         """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
-        return tflite_weights.zeros(path)
+        return tflite_weights.zeros(path, model)

@@ -39,9 +39,9 @@ class TfliteClustered(tflite.TfliteFormat):
         tflite.write(path, content)
         return compared
 
-    def details(self, path: Path) -> dict[str, float]:
-        """`zeros`: the share of zeros among the file's kernels."""
-        return tflite_weights.zeros(path)
+    def details(self, path: Path, model: Any) -> dict[str, float]:
+        """`zeros`: the share of zeros among the file's kernels, at least the model's own."""
+        return tflite_weights.zeros(path, model)
 
 
 def clustered(content: bytes, k: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from harness.export import tflite
 from harness.export.base import Samples
 from harness.export.comparison import Comparison
-from harness.export.keras_shrunk import in_its_place
+from harness.export.keras_shrunk import in_its_place, left
 from harness.options import choice
 
 
@@ -21,9 +21,18 @@ class TfliteShrunk(tflite.TfliteFormat):
 
     kind: str = "tflite_shrunk"
 
+    def __post_init__(self) -> None:
+        self._left: dict[str, float] = {}
+
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the file, and runs it."""
-        return in_its_place(
-            model, path.name, samples, tolerance,
-            lambda small: tflite.to_tflite(small, path, samples.inputs, tolerance),
-        )  # fmt: skip
+
+        def written(small: Any) -> Comparison:
+            self._left = left(small)
+            return tflite.to_tflite(small, path, samples.inputs, tolerance)
+
+        return in_its_place(model, path.name, samples, tolerance, written)
+
+    def details(self, path: Path, model: Any) -> dict[str, float]:
+        """What is left to do, of the model that was written: the file itself has no layers."""
+        return self._left

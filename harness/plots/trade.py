@@ -17,7 +17,7 @@ from harness.plots.style import INK, MUTED, colour, legend, marker
 _FEW = 14
 #: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
 _WIDE = 5.0
-#: The mark of the entropy bound, left of its point.
+#: The mark of the entropy, mostly left of its point.
 _BOUND: dict[str, Any] = {"marker": "|", "color": INK, "linestyle": "none", "markersize": 9}
 
 
@@ -53,7 +53,8 @@ def draw(
 ) -> None:
     """Draws quality with its intervals against a cost, and the Pareto front of the means.
 
-    Beside what the smallest file costs stands the entropy bound, where it is known.
+    Beside what the smallest file costs stands the entropy of its masks and values, where it is
+    known.
 
     Args:
         axes: Where to.
@@ -112,7 +113,7 @@ def draw(
 
 
 def _draw_bounds(axes: Axes, rows: pd.DataFrame, quality: str) -> float:
-    """Draws what no coding of masks and 8-bit values could do without, up to what a file takes.
+    """Draws the entropy of masks and 8-bit values, up to what a file takes.
 
     Returns:
         The least of it; infinite where nothing is known.
@@ -140,7 +141,7 @@ def _draw_legend(axes: Axes, kinds: list[str], models: list[str], *, bounded: bo
     names = [*models, *kinds, "Pareto front"]
     if bounded:
         handles.append(Line2D([], [], **_BOUND))
-        names.append("entropy bound")
+        names.append("entropy (estimate)")
     legend(
         axes,
         handles,

@@ -4,7 +4,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import metrics
 from harness.report.collect import Run
@@ -17,6 +17,8 @@ from harness.tracking.answers import Answers
 
 #: A run's metrics of its layers: this prefix and the weight's path.
 _LAYER = "sparsity/layer/"
+#: What a file weighs by the compression that makes it smallest.
+LEAST = "least_bytes"
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -32,7 +34,7 @@ class Entry:
         control: From the controls of the same seeds; None where there are none.
         values: Metric -> mean over seeds, as logged, of those in tables.
         reductions: Metric -> how many times less than its own dense baseline a run has of it
-            (`Metric.against`).
+            (`Metric.against`); and of each file's fewest bytes, `least_bytes` of its kind.
         files: Metric -> the one whose values these are, where another stands in its place.
         kinds: Of the files that runs wrote, in order.
         layers: Weight -> sparsity reached.
@@ -124,6 +126,7 @@ def entry(
                 for m in metrics.in_tables()
                 if m.ratio
             }
+            | {metrics.size(each, LEAST): _smaller(runs, compared, each) for each in kinds}
         ),
         files=files,
         layers=_layers(runs),
@@ -179,6 +182,18 @@ def _reduction(
         if named is not None:
             ratios.append(base.metrics[named] / run.metrics[metric])
     return statistics.fmean(ratios) if ratios else None
+
+
+def _smaller(runs: tuple[Run, ...], own: Mapping[str, Run], kind: str) -> float | None:
+    """How many times smaller a file is, by what makes it smallest, than the dense float32 one."""
+    least = metrics.size(kind, LEAST)
+    names = [metrics.size(kind, end) for end in metrics.WEIGHTS]
+    weighed = []
+    for run in runs:
+        found = [run.metrics[name] for name in names if _finite(run, name)]
+        if found:
+            weighed.append(replace(run, metrics={**run.metrics, least: min(found)}))
+    return _reduction(tuple(weighed), own, least, metrics.find("size/best_bytes").against)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -1,14 +1,17 @@
-"""The grid of a table's files: what each format weighs, a line a file of each row of cells."""
+"""The grid of a table's files: what each weighs and keeps, a line a file of each row of cells."""
 
 from harness import metrics
-from harness.report.entries import Entry
+from harness.report.entries import LEAST, Entry
 from harness.report.grid import NOT_APPLICABLE, NOT_AVAILABLE, Column, Grid, Place, number
 from harness.report.tables import Table
+
+_ZEROS = "zeros"
 
 
 def files_grid(table: Table) -> Grid:
     """Each file's bytes as they are and compressed; without lines where nobody logged any."""
     varied = any(entry.spec.variant for entry in table.entries)
+    keeps = any(metrics.size(k, _ZEROS) in e.values for e in table.entries for k in e.kinds)
     names = ["model", "sparsity", *(["variant"] if varied else []), "file"]
     lines = []
     for place, entry in enumerate(table.entries):
@@ -18,8 +21,13 @@ def files_grid(table: Table) -> Grid:
         for kind in entry.kinds:
             places = [_weight(entry, metrics.size(kind, end), place) for end in metrics.WEIGHTS]
             if any(each.kind == "measured" for each in places):
+                places.append(_smaller(entry, kind, place))
+                if keeps:
+                    places.append(_zeros(entry, kind, place))
                 lines.append((*named, Place(kind, "name", entry=place), *places))
-    columns = (*names, *metrics.WEIGHTS.values())
+    columns = [*names, *metrics.WEIGHTS.values(), "× smaller than dense"]
+    if keeps:
+        columns.append("zeros kept (%)")
     return Grid(
         "files",
         "Bytes of each file, as it is and compressed",
@@ -34,3 +42,19 @@ def _weight(entry: Entry, name: str, place: int) -> Place:
     value = None if name in entry.files else entry.values.get(name)
     text = number(value, 0)
     return Place(text, "none" if text == NOT_AVAILABLE else "measured", entry=place)
+
+
+def _smaller(entry: Entry, kind: str, place: int) -> Place:
+    """By whichever compression serves the file best, than the dense float32 file by gzip."""
+    ratio = entry.reductions.get(metrics.size(kind, LEAST))
+    if ratio is None:
+        return Place(NOT_AVAILABLE, "none", entry=place)
+    return Place(f"{ratio:.2f}×", entry=place)
+
+
+def _zeros(entry: Entry, kind: str, place: int) -> Place:
+    """The share of zeros among the file's kernels; not of every format are they counted."""
+    share = entry.values.get(metrics.size(kind, _ZEROS))
+    if share is None:
+        return Place(NOT_APPLICABLE, "none", entry=place)
+    return Place(number(100 * share, 2), entry=place)

@@ -112,7 +112,7 @@ def _values(spec: TableSpec, entry: Entry) -> dict[str, Any]:
         found[metric.column] = value
         if metric.ratio:
             found[metric.ratio[1]] = entry.reductions.get(metric.name)
-        if metric.ratio and metric.instead:  # whose file is not every row's
+        if metric.file and metric.ratio and metric.instead:  # whose file is not every row's
             found["file"] = file_of(entry, metric)
     return found
 

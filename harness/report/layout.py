@@ -344,7 +344,12 @@ def _column(metric: Metric) -> tuple[str, _Draw]:
 
 def _mean_text(metric: Metric, entry: Entry) -> str:
     value = entry.values.get(metric.name)
-    return number(None if value is None else value * metric.factor, metric.digits)
+    text = number(None if value is None else value * metric.factor, metric.digits)
+    ends = [entry.values[name] for name in metric.spread or () if name in entry.values]
+    if len(ends) < 2:
+        return text
+    low, high = (number(end * metric.factor, metric.digits) for end in ends)
+    return f"{text} ({low}–{high})"
 
 
 def _ratio_text(metric: Metric, entry: Entry) -> str:

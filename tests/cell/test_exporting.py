@@ -61,7 +61,7 @@ def test_bytes_stand_beside_the_dense_baselines_and_the_bound(folder, run):
     whole = dense.metrics["size/tflite_gzip_bytes"]
     assert f"dense baseline by gzip, {whole:,.0f} bytes" in text
     bound = told["size/packed_bound_bytes"]
-    assert f"bound: {bound:,.0f} bytes" in text
+    assert f"8-bit values, an estimate: {bound:,.0f} bytes" in text
     assert run.metrics["size/packed_bound_bytes"] == pytest.approx(bound, rel=1e-5), (
         "logged of any cell, to six digits"
     )

@@ -1,5 +1,7 @@
 """Clustered kernels: zero is a value of its own, and k others a kernel; what they save."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,14 @@ from hypothesis.extra.numpy import arrays
 from harness.config import compose
 from harness.config.identity import cell_id, trained_id
 from harness.errors import ConfigError
-from harness.export import ExportOptions, Samples, export, tflite, tflite_weights
+from harness.export import (
+    ExportOptions,
+    Samples,
+    export,
+    tflite,
+    tflite_clustered,
+    tflite_weights,
+)
 from harness.export.clustering import CLUSTERS, cluster
 from harness.export.int8 import convert
 from harness.export.packed import load
@@ -110,6 +119,36 @@ def test_the_share_of_zeros_in_a_rounded_file_is_told(model, exported):
     share = (ours == 0).mean()
     assert exported["tflite_clustered"].details["zeros"] == pytest.approx(share, abs=1e-6)
     assert share <= exported["tflite_int8"].details["zeros"] < share + 0.05, "a few are rounded off"
+
+
+@pytest.mark.parametrize("kind", ["packed", "packed_clustered", "packed_float"])
+def test_the_share_of_zeros_in_a_packed_file_is_told(kind, model, samples, exported, tmp_path):
+    made = exported.get(kind)
+    if made is None:
+        (_, made) = export(model, ExportOptions(formats=[kind]), tmp_path, samples).artifacts
+    left = [np.count_nonzero(one.numpy()) / one.numpy().size for one in kernels(model)]
+    sizes = [one.numpy().size for one in kernels(model)]
+    share = 1 - np.average(left, weights=sizes)
+    assert share - 1e-6 <= made.details["zeros"] < share + 0.05
+
+
+def test_a_file_that_lost_zeros_has_failed_in_a_line(model, samples, tmp_path, monkeypatch):
+    """Values beside zero that the classes hardly notice."""
+
+    def filled(values, k):
+        indices, book = cluster(values, k)
+        book[0] = 1e-6
+        return indices, book
+
+    monkeypatch.setattr(tflite_clustered, "cluster", filled)
+    found = export(model, ExportOptions(formats=["tflite_clustered"]), tmp_path, samples)
+    (failure,) = found.failures
+    assert re.fullmatch(
+        r"model_clustered\.tflite: [\d,]+ zeros are left of the [\d,]+ in the model's kernels; "
+        r"accepted: files that keep them all",
+        failure.reason,
+    )
+    assert not list(tmp_path.glob("*.tflite*"))
 
 
 def test_large_kernels_have_so_many_values_and_small_ones_all(model, exported):

@@ -75,7 +75,8 @@ def test_integers_weigh_little_more_than_their_entropy(share):
     nonzero = np.bincount(values[values != 0].view(np.uint8))
     shares = nonzero[nonzero > 0] / nonzero.sum()
     by_hand = mask - (shares * np.log2(shares)).sum() * nonzero.sum()
-    assert 8 * container.bound({"x": values}) == pytest.approx(by_hand)
+    # zeros without a structure: what describes one may fit them by chance, and by very little
+    assert 0.995 * by_hand <= 8 * container.bound({"x": values}) <= by_hand * (1 + 1e-9)
     size = len(entropy.encode(values.reshape(-1).view(np.uint8)))
     assert by_hand / 8 <= size < 1.02 * by_hand / 8 + 20
 

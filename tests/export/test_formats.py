@@ -96,6 +96,18 @@ def test_weights_are_as_each_format_says(exported):
         assert expected in weights, (artifact.kind, weights)
 
 
+def share_of_zeros(model):
+    kernels = [one.numpy() for one in model.trainable_weights if len(one.shape) > 1]
+    return 1 - sum(map(np.count_nonzero, kernels)) / sum(one.size for one in kernels)
+
+
+def test_zeros_that_are_left_out_of_a_file_count_as_those_that_are_in_it(exported, model):
+    told = {one.kind: one.details["zeros"] for one in exported.artifacts if "zeros" in one.details}
+    assert {"tflite_float16", "tflite_float16_sparse", "tflite_int8", "packed"} < told.keys()
+    for kind, share in told.items():
+        assert share_of_zeros(model) - 1e-6 <= share < share_of_zeros(model) + 0.01, kind
+
+
 @pytest.mark.parametrize("block", [1, 16])
 def test_a_file_counts_where_the_runtime_that_times_it_runs_it(model, samples, tmp_path, block):
     """LiteRT refuses integers without single zeros that TensorFlow's interpreter takes."""
@@ -118,6 +130,9 @@ def test_a_file_counts_where_the_runtime_that_times_it_runs_it(model, samples, t
             one.reason.removeprefix("model_int8_sparse.tflite: does not run: ") in refused["file"]
         )
     assert block == 1 or not refused
+    for one in found.artifacts:
+        if one.kind == "tflite_int8_sparse":
+            assert one.details["zeros"] >= share_of_zeros(shipped) - 1e-6
 
 
 def test_each_is_scored_under_a_name_of_its_own():

@@ -50,6 +50,7 @@ def test_they_are_smaller_and_give_what_the_model_gives(inputs, tmp_path):
     told = of["keras_shrunk"].details
     assert told["parameters"] == small_model.count_params()
     assert told["multiply_adds"] == count(small_model).dense < 0.4 * count(model).dense
+    assert of["tflite_shrunk"].details == told, "the same network, whichever file it is in"
 
 
 def test_without_dead_channels_they_fail_in_a_line_and_the_others_are_there(inputs, tmp_path):

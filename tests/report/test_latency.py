@@ -26,7 +26,13 @@ HERE = {"harness.latency.runtime": "LiteRT 2.3.0", "harness.latency.cpu": "x86_6
 #: A sparse run's milliseconds are half of the dense one's run for no reason of its own: it was
 #: another moment.
 TIMES = {
-    "dense": {"dense_ms": 4.0, "dense_int8_speedup": 3.0, "tflite_speedup": 1.0},
+    "dense": {
+        "dense_ms": 4.0,
+        "dense_low_ms": 3.75,
+        "dense_high_ms": 4.5,
+        "dense_int8_speedup": 3.0,
+        "tflite_speedup": 1.0,
+    },
     "random 75%": {"dense_ms": 2.0, "dense_int8_speedup": 2.8, "tflite_sparse_speedup": 1.01},
     "block 1 by 4 80%": {"dense_ms": 2.0, "tflite_sparse_speedup": 2.5},
 }
@@ -47,12 +53,15 @@ def table(tmp_path_factory):
             name, (800_000, 790_000)
         )
         metrics["size/best_quality"] = 0.93
+        metrics |= {"multiply_adds/dense": 1000, "params/total": 100}
         metrics |= {"size/tflite_gzip_bytes": 12_000_000, "size/keras_gzip_bytes": 12_500_000}
         metrics["size/keras_max_error"] = 0.0
         if name == "random 75%":
             metrics |= {"size/packed_bytes": 900_000, "size/packed_xz_bytes": 900_100}
-            metrics["size/packed_max_error"] = 0.01
+            metrics |= {"size/packed_max_error": 0.01, "size/packed_zeros": 0.76}
+            metrics |= {"latency/packed_low_ms": 3.5, "latency/packed_high_ms": 4.5}
             metrics["latency/packed_speedup"] = 0.5  # as any format's: none of METRICS names it
+            metrics |= {"size/keras_shrunk_multiply_adds": 250, "size/keras_shrunk_parameters": 40}
         tags = {**HERE, "harness.latency.reference": "tflite" if name == "dense" else "dense"}
         if name.startswith("block"):
             tags["harness.latency.sparse"] = "tflite_sparse: 1 FULLY_CONNECTED"
@@ -69,7 +78,7 @@ def column(grid, heading):
 def test_factors_are_those_of_one_run(table):
     grid = latency_grid(table)
     assert grid in grids(table)
-    assert column(grid, "dense (ms)") == ["4.000", "2.000", "2.000"]
+    assert column(grid, "dense (ms)") == ["4.000 (3.750–4.500)", "2.000", "2.000"]
     assert column(grid, "× dense int8") == ["3.00", "2.80", "n/a"]
     assert column(grid, "× sparse float32") == ["n/a", "1.01", "2.50"]
     assert column(grid, "× fastest") == ["3.00", "1.01", "2.50"]
@@ -80,7 +89,7 @@ def test_factors_are_those_of_one_run(table):
 def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
     grid = size_grid(table)
     assert column(grid, "its accuracy (%)") == ["93.00"] * 3
-    assert column(grid, "entropy bound") == ["2,800,000", "880,000", "790,000"]
+    assert column(grid, "entropy (estimate)") == ["2,800,000", "880,000", "790,000"]
     frame = to_frame(table)
     # than the dense float32 file: what rounding saves the dense network is among what it saves
     best = [
@@ -92,17 +101,34 @@ def test_bytes_stand_beside_what_their_file_is_worth_and_the_bound(table):
     assert frame["fastest_speedup"].tolist() == [3.0, 1.01, 2.5]
 
 
+def test_what_a_smaller_network_has_left_to_do_stands_beside_all_whichever_its_file(table):
+    grid = size_grid(table)
+    assert column(grid, "multiply-adds, shrunk") == ["n/a", "250", "n/a"]
+    assert column(grid, "× fewer multiply-adds, shrunk") == ["n/a", "4.00×", "n/a"]
+    assert column(grid, "× fewer parameters, shrunk") == ["n/a", "2.50×", "n/a"]
+    frame = to_frame(table)
+    assert frame["shrunk_multiply_adds_reduction"].tolist()[1] == 4
+    assert frame["file"].tolist()[0] == "the TensorFlow Lite file"
+    assert "× fewer multiply-adds, shrunk: than" not in caption(table)
+
+
 def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
     grid = next(each for each in grids(table) if each.key == "files")
     lines = {tuple(place.text for place in line[1:3]): line[3:] for line in grid.lines}
     assert [each.text for each in lines["random 75%", "packed"]] == [
-        "900,000", "n/a", "n/a", "900,100"
+        "900,000", "n/a", "n/a", "900,100", "13.33×", "76.00"
     ]  # fmt: skip
+    assert [each.text for each in grid.columns][-2:] == ["× smaller than dense", "zeros kept (%)"]
+    assert [each.text for each in lines["dense", "keras"][-2:]] == ["0.96×", "–"]
     assert ("dense", "packed") not in lines
     assert lines["dense", "keras"][1].text == "12,500,000"
     frame = to_frame(table)
     assert frame["packed_xz_bytes"].tolist()[1] == 900_100
     assert frame["packed_speedup"].tolist()[1] == 0.5
+    assert frame["packed_low_ms"].tolist()[1] == 3.5
+    assert frame["packed_high_ms"].tolist()[1] == 4.5
+    assert frame["dense_high_ms"].tolist()[0] == 4.5
+    assert frame["packed_zeros"].tolist()[1] == 0.76
     assert column(latency_grid(table), "× packed") == ["n/a", "0.50", "n/a"]
     assert "packed" in to_html(table)
 
@@ -171,7 +197,7 @@ def test_bounds_are_drawn_beside_their_points(table):
     trade.draw(axes, frame, "best_bytes", quality="best_quality")
     marks = [line for line in axes.lines if line.get_marker() == "|"]
     assert [line.get_xdata()[0] for line in marks] == frame["bound_bytes"].tolist()
-    assert "entropy bound" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "entropy (estimate)" in [text.get_text() for text in axes.get_legend().get_texts()]
     bare = Figure().subplots()
     trade.draw(bare, frame.assign(bound_bytes=pd.NA), "best_bytes", quality="best_quality")
-    assert "entropy bound" not in [text.get_text() for text in bare.get_legend().get_texts()]
+    assert "entropy (estimate)" not in [text.get_text() for text in bare.get_legend().get_texts()]

@@ -3,7 +3,9 @@
 A weight of a kernel is multiplied once at every position that the kernel is applied to: at each
 output pixel of a convolution ("same" padding included, as published totals have it), at each
 step of a recurrent layer. The effective count is that of the weights that are not zero: what is
-left to do for a kernel that skips zeros, not what one that does not takes. Biases,
+left to do for a kernel that skips zeros, not what one that does not takes. A weight is counted
+even where its input always is zero, or where nothing reads what it gives: what is left without dead
+channels is the count of the network that `harness.pruning.shrink` makes. Biases,
 normalization, activations and pooling are not counted; an embedding looks its row up and
 multiplies nothing; the products of attention that hold no weight are counted and never skipped.
 

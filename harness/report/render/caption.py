@@ -127,7 +127,7 @@ def _against(table: Table) -> list[str]:
         f"{metric.ratio[0]}: than the dense baseline's float32 file by gzip, "
         f"{', or else '.join(metrics.find(name).file for name in metric.against)}."
         for metric in metrics.shown(metrics.SIZE)
-        if metric.ratio and metric.against
+        if metric.file and metric.ratio and metric.against
         if any(metric.name in entry.reductions for entry in table.entries)
     ]
 
