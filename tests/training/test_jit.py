@@ -32,6 +32,12 @@ def test_several_devices_keep_it_off(monkeypatch, strategy):
     assert settled.jit_compile == "never"
 
 
+@pytest.mark.parametrize(("strategy", "run"), [("single", 4), ("mirrored", None)])
+def test_several_devices_take_steps_one_by_one(strategy, run):
+    settled = jit.settle(small.recipe(steps_per_execution=4), strategy)
+    assert settled.steps_per_execution == run
+
+
 def test_always_reaches_the_training_step_of_a_pruned_net():
     """Deterministic kernels, on for good once they are on, would keep XLA out."""
     training = small.recipe(jit_compile="always")
