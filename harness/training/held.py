@@ -348,9 +348,8 @@ def _inferred(operation: Any, given: list[_Value]) -> list[tuple[tuple[int, ...]
         ]
 
 
-_RESERVED = "what cuDNN's recurrent layers reserve for their gradients, which only cuDNN tells"
-#: Outputs of no known shape, counted as nothing, and what to say of them. That of batch
-#: normalization is cuDNN's workspace.
+_RESERVED = "what cuDNN's recurrent layers reserve for their gradients, which only it tells"
+#: Outputs of no known shape, counted as nothing, and what to say of them, if anything.
 _UNTOLD = {
     ("FusedBatchNormV3", 5): "",
     ("CudnnRNNV3", 3): _RESERVED,

@@ -14,7 +14,8 @@ def resolve(setting: str) -> bool:
     the time for an LSTM, whose first step takes twice as long.
 
     Keras itself leaves XLA out for models with a layer that forbids it (GNMT's last one; an LSTM
-    by cuDNN), and while deterministic kernels are on (`harness.training.seeds`).
+    by cuDNN), and while deterministic kernels are on. The former train by deterministic kernels
+    (`harness.training.seeds`).
 
     Args:
         setting: training.jit_compile: auto, always or never.

@@ -89,6 +89,7 @@ def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
     assert "fits cards of 24, 40, 80 GB" in said
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_step_is_that_of_a_device_s_share(monkeypatch):
     """Of two GPUs, which this machine need not have, the config naming no number."""
     cell = ["experiment=mobilenet_v1_imagenet", "model.width=0.25", "dataset.size=64"]
