@@ -75,6 +75,19 @@ def test_two_devices_take_a_batch_in_parts_as_one_does(tmp_path):
         assert max(one[key] for key in ("weights", "history")) < tolerance
 
 
+@pytest.mark.slow
+def test_replicas_skip_a_batch_of_which_one_s_part_overflows(tmp_path):
+    """In float16, also where it is the second part: on both, with the scale and counts of one."""
+    found = result(begin(mirrored.overflowing_part, log=tmp_path / "log"))
+    assert len(found["where"]) == 3
+    assert 1 in {part for part, _ in found["where"]}
+    told = {name: found[name].pop("weights") for name in ("mirrored", "single")}
+    counts = {"steps": 6, "updates": 3, "pruner": 3, "fell": 2**3, "finite": True, "apart": 0}
+    assert found["mirrored"] == found["single"] == counts
+    for ours, one in zip(told["mirrored"], told["single"], strict=True):
+        assert ours == pytest.approx(one, abs=1e-6)
+
+
 def test_replicas_clip_and_judge_a_scaled_loss_by_whole_gradients(tmp_path):
     found = result(begin(mirrored.updates, log=tmp_path / "log"))
     assert found["clipped"] == ([pytest.approx([0.0, -1.0])] * 2, None)
