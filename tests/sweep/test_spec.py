@@ -59,6 +59,25 @@ def test_full_scale_sweeps_train_over_several_devices(name, strategy):
     assert {config.strategy.name for config, _ in configs} == {strategy}
 
 
+@pytest.mark.parametrize("name", ["image_classification", "keyword_spotting", "translation"])
+def test_full_scale_sweeps_say_by_which_commands_their_memory_is_told(name):
+    """As the sweep trains: a command without its overrides would tell other figures."""
+    text = (shipped("sweeps") / f"{name}.yaml").read_text()
+    header = re.sub(r" \\\n#\s+", " ", text.partition("title:")[0])
+    commands = [
+        line.split() for line in re.findall(r"harness describe (.*) --memory$", header, re.M)
+    ]
+    told = {config.experiment: config for config in map(compose, commands)}
+
+    def of(config):
+        training = config.training
+        return training.mixed_precision, training.part_size, config.dataset.name, config.model
+
+    meant = {config.experiment: of(config) for config, _ in load(name).configs()}
+    assert {experiment: of(config) for experiment, config in told.items()} == meant
+    assert all(config.sparsity.pruned for config in told.values())
+
+
 @pytest.mark.parametrize("name", names())
 def test_shipped_schedules_arrive(name):
     for config, _ in load(name).configs():
