@@ -4,9 +4,11 @@
 
 For each image model, in turns in one process: the dense step, 2:4, and unstructured 80 % between
 two refreshes and with one at each step; in the plain graph and under XLA; in float32 and in mixed
-precision; and one step a call beside ten (`training.steps_per_execution`). With them the peak of
-the GPU's memory, and the images that the input pipeline must bring in a second; what a core
-brings is told by `benchmarks.input_pipeline`. Then GNMT's step by cuDNN's LSTM beside the
+precision; and one step a call beside ten (`training.steps_per_execution`). With them the images
+that the input pipeline must bring in a second; what a core brings is told by
+`benchmarks.input_pipeline`. First of all, of each experiment's dense cell as the full-scale sweeps
+have it, the peak of the GPU's memory beside what `harness describe --memory` foresees, each by a
+process of its own. Then GNMT's step by cuDNN's LSTM beside the
 recurrence by hand, and how far their outputs and gradients are apart.
 
 It runs on a CPU, too (`--quick`, small, some minutes): the ratios are then that CPU's and tell
@@ -21,6 +23,10 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +37,14 @@ import tensorflow as tf
 
 from benchmarks.compiled_step import REFRESHED, Setting, stepper, trainer
 from benchmarks.gnmt import batch
+from benchmarks.held_memory import stepping
+from benchmarks.step_memory import cells, full_scale
 from benchmarks.timing import Block, interleave, ratio, steps
+from harness.config import compose, is_dense
 from harness.models import build
 from harness.models.gnmt import Gnmt
 from harness.models.layers.gnmt_layers import Lstm
+from harness.tracking.provenance import git_state
 from harness.training import devices, gpus, objective, recipe
 
 FULL: dict[str, Setting] = {
@@ -47,6 +57,13 @@ QUICK: dict[str, Setting] = {"mnist_cnn": ((28, 28, 1), 10, 16, {"units": 64})}
 SENTENCES = (4, 1024, 36_548, 128, 50)
 FEW_SENTENCES = (2, 16, 50, 4, 6)
 GNMT = "gnmt"
+#: Of a cell that is small, and everything that a full one has: parts and mixed precision.
+SMALL = (
+    "experiment=ds_cnn_l_speech_commands",
+    "training.batch_size=8",
+    "training.gradient_accumulation=2",
+    "training.mixed_precision=true",
+)
 TOGETHER = 10
 #: What a machine without a GPU cannot tell, by the name that it has in the file.
 OF_A_GPU = {
@@ -93,7 +110,6 @@ def measure(name: str, setting: Setting, rounds: int, count: int) -> dict[str, A
         "ratios": {label: round(ratio(times, *pair), 3) for label, pair in pairs.items()},
         "milliseconds": milliseconds(times),
         "images_per_second": round(setting[2] / best),
-        "peak_bytes": peak(name, setting),
     }
 
 
@@ -102,15 +118,56 @@ def milliseconds(times: dict[str, list[float]]) -> dict[str, float]:
     return {kind: round(statistics.median(one) * 1e3, 3) for kind, one in times.items()}
 
 
-def peak(name: str, setting: Setting) -> int | None:
-    """Bytes of a dense step at most; None on a CPU, which does not tell."""
-    if not tf.config.list_physical_devices("GPU"):
-        return None
-    keras.backend.clear_session()
-    step = stepper(name, setting, "dense", xla=False)
-    tf.config.experimental.reset_memory_stats("GPU:0")
-    step()
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+def planned(quick: bool) -> dict[str, list[str]]:
+    """Of each experiment of the full-scale sweeps, its dense cell's overrides."""
+    if quick:
+        return {"small": list(SMALL)}
+    found = {}
+    for sweep in full_scale():
+        for experiment, configs in cells(sweep):
+            training = next(each.training for each in configs if is_dense(each))
+            found[experiment] = [
+                f"experiment={experiment}",
+                f"training.mixed_precision={str(training.mixed_precision).lower()}",
+                f"training.gradient_accumulation={training.gradient_accumulation or 'null'}",
+            ]
+    return found
+
+
+def held(overrides: Sequence[str]) -> dict[str, Any]:
+    """The peak of a cell's steps beside what was foreseen, by a process of its own."""
+    words = [sys.executable, "-m", "benchmarks.gpu", "--peak", *overrides]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    told: dict[str, Any] = {"overrides": list(overrides)}
+    if done.returncode:
+        return {**told, "failed": done.stderr.strip().splitlines()[-1:]}
+    return {**told, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def peak(overrides: Sequence[str]) -> dict[str, Any]:
+    """Bytes foreseen of a cell, and at its peak; the latter None on a CPU, which does not tell."""
+    config = compose(list(overrides))
+    foreseen, step = stepping(config.training.part_size, config)
+    found: dict[str, Any] = {"at_once": config.training.part_size, "foreseen_bytes": foreseen.total}
+    found["left_out"] = foreseen.left_out
+    told: int | None = None
+    try:
+        step(1)
+        if tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.reset_memory_stats("GPU:0")
+            step(2)
+            told = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    except tf.errors.ResourceExhaustedError:
+        found["out_of_memory"] = True
+    return {**found, "peak_bytes": told}
+
+
+def tried(measured: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is measured, or that the device's memory did not do: the next model may fit."""
+    try:
+        return measured()
+    except tf.errors.ResourceExhaustedError as error:
+        return {"out_of_memory": str(error).splitlines()[0]}
 
 
 def recurrent(size: tuple[int, int, int, int, int], rounds: int, count: int) -> dict[str, Any]:
@@ -151,7 +208,12 @@ def learned(model: keras.Model, inputs: Any, labels: Any) -> list[Any]:
 
 def machine() -> dict[str, Any]:
     """What the figures are of."""
+    commit, changed = git_state()
+    built = tf.sysconfig.get_build_info()
     return {
+        "commit": commit,
+        "changed": changed == "true",
+        "built_for": {key: str(built[key]) for key in built},
         "date": str(datetime.date.today()),
         "devices": devices.names(),
         "compute_capabilities": devices.capabilities(),
@@ -175,20 +237,30 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--only", nargs="+", choices=[*FULL, GNMT])
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
+    parser.add_argument("--peak", nargs="+", metavar="KEY=VALUE", help="of one cell alone")
     arguments = parser.parse_args()
+    if arguments.peak:
+        print(json.dumps(peak(arguments.peak)))
+        return
     settings = QUICK if arguments.quick else FULL
-    report: dict[str, Any] = {"machine": machine(), "models": {}}
+    report: dict[str, Any] = {"machine": machine(), "memory": {}, "models": {}}
     if not tf.config.list_physical_devices("GPU"):
         report["not_of_a_gpu"] = OF_A_GPU
         print("no GPU: what is measured is this CPU's", flush=True)
     print(json.dumps(report["machine"], indent=1), flush=True)
+    # Before this process opens the GPU, of which it takes all memory.
+    for name, overrides in planned(arguments.quick).items():
+        if not arguments.only or name.startswith(tuple(arguments.only)):
+            report["memory"][name] = held(overrides)
+            print(name, json.dumps(report["memory"][name]), flush=True)
     for name in arguments.only or [*settings, GNMT]:
         turns = arguments.rounds or (2 if arguments.quick else 7), arguments.count
         if name == GNMT:
             size = FEW_SENTENCES if arguments.quick else SENTENCES
-            report["models"][name] = recurrent(size, *turns)
+            report["models"][name] = tried(partial(recurrent, size, *turns))
         else:
-            report["models"][name] = measure(name, (settings | FULL)[name], *turns)
+            setting = (settings | FULL)[name]
+            report["models"][name] = tried(partial(measure, name, setting, *turns))
         print(name, json.dumps(report["models"][name], indent=1), flush=True)
         arguments.out.write_text(json.dumps(report, indent=1) + "\n")
         keras.backend.clear_session()

@@ -14,8 +14,13 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.config import Config
+    from harness.training.memory import Memory
 
 #: Of each process; TensorFlow reads the first as it starts.
 SURROUNDINGS = {
@@ -23,7 +28,8 @@ SURROUNDINGS = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
-#: Experiment -> how many at once, and what makes them fit a small machine.
+#: Experiment, and what of it a row is of -> how many at once, and what makes them fit a small
+#: machine, or compute otherwise.
 CELLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "ds_cnn_l_speech_commands": (400, ()),
     "mobilenet_v1_imagenet": (64, ("dataset.size=128",)),
@@ -31,6 +37,12 @@ CELLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "inception_v3_imagenet": (12, ("dataset.size=139",)),
     "imdb_lstm": (1024, ()),
     "gnmt_multi30k": (64, ()),
+    "ds_cnn_l_speech_commands, mixed": (400, ("training.mixed_precision=true",)),
+    "ds_cnn_l_speech_commands, in parts": (
+        400,
+        ("training.batch_size=800", "training.gradient_accumulation=2"),
+    ),
+    "ds_cnn_l_speech_commands, pruned": (400, ("sparsity=random", "sparsity.target=0.5")),
 }
 
 
@@ -39,39 +51,67 @@ def taken(size: int, overrides: Sequence[str]) -> tuple[int, int]:
 
     Args:
         size: examples at once.
-        overrides: of a dense cell.
+        overrides: of a cell.
+    """
+    from harness.config import compose
+
+    foreseen, step = stepping(size, compose(list(overrides)))
+    step(1)
+    ctypes.CDLL(None).malloc_trim(0)
+    rest = _told("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what comes from here on
+    step(2)
+    return foreseen.activations, _told("VmHWM") - rest
+
+
+def stepping(size: int, config: "Config") -> tuple["Memory", Callable[[int], object]]:
+    """What is foreseen of a cell's step, and what takes so many on a batch of ones.
+
+    Args:
+        size: examples at once.
+        config: of the cell; its data need not be here.
     """
     import tensorflow as tf
 
     from harness import tasks
     from harness.cell.description import Unread
-    from harness.config import compose
+    from harness.config import is_dense
     from harness.training import memory, recipe
 
-    config = compose(list(overrides))
     shape, classes = config.dataset.shape()
     task = tasks.of(config)
-    model = task.build(config, Unread(config.dataset.name, shape, classes, ""))
-    phase = config.training.dense
+    with recipe.precision(config.training.mixed_precision):
+        model = task.build(config, Unread(config.dataset.name, shape, classes, ""))
+    phase = config.training.dense if is_dense(config) else config.training.finetune
+    length = recipe.length(phase, 1000)
     objective = task.objective(config.training.label_smoothing)
-    recipe.compile_model(model, phase, config.training, recipe.length(phase, 1000), objective)
+    recipe.compile_model(model, phase, config.training, length, objective)
     inputs, labels = config.dataset.largest_batch(size, shape)
-    foreseen = memory.of_step(model, (inputs, labels)).activations
+    foreseen = memory.of_step(model, (inputs, labels))
+    pruner = config.sparsity.pruner(length.total_steps, config.seed)
+    callbacks = [] if pruner is None else [pruner.attach(model).callback()]
     # ones: a word of number zero is padding, for which a translation model computes nothing
     ones = [tf.ones(s, one.dtype) for s, one in zip(inputs, model.inputs, strict=True)]
     batch = (ones[0] if len(ones) == 1 else tuple(ones)), tf.ones(labels, tf.int64)
     batches = tf.data.Dataset.from_tensors(batch).repeat()
-    model.fit(batches, steps_per_epoch=1, verbose=0, shuffle=False)
-    ctypes.CDLL(None).malloc_trim(0)
-    rest = _told("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is what comes from here on
-    model.fit(batches, steps_per_epoch=2, verbose=0, shuffle=False)
-    return foreseen, _told("VmHWM") - rest
+
+    def step(count: int) -> object:
+        turns = count * config.training.parts
+        return model.fit(
+            batches, steps_per_epoch=turns, verbose=0, shuffle=False, callbacks=callbacks
+        )
+
+    return foreseen, step
 
 
 def _told(key: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024
+
+
+def overrides_of(name: str) -> list[str]:
+    """Of a row of `CELLS`."""
+    return [f"experiment={name.partition(',')[0]}", *CELLS[name][1]]
 
 
 def measure(size: int, overrides: Sequence[str]) -> tuple[int, int]:
@@ -98,8 +138,9 @@ def main() -> None:
     print("| cell | at once | foreseen | taken | foreseen / taken |\n|---|--:|--:|--:|--:|")
     for name in given.only:
         size, more = CELLS[name]
-        foreseen, found = measure(size, [f"experiment={name}", *more])
-        what = " ".join([name, *(each.partition("=")[2] for each in more)])
+        foreseen, found = measure(size, overrides_of(name))
+        shown = () if "," in name else more
+        what = " ".join([name, *(each.partition("=")[2] for each in shown)])
         line = f"| {what} | {size:,} | {foreseen / 1e6:,.0f} MB | {found / 1e6:,.0f} MB"
         print(f"{line} | {foreseen / found:.2f} |", flush=True)
 

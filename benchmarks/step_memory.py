@@ -19,6 +19,9 @@ from harness.cell.step_memory import card_for
 from harness.config import Config, is_dense
 from harness.sweep import spec
 
+#: What adds up to the total.
+KINDS = ("weights", "optimizer", "masks", "activations")
+
 
 def cells(sweep: str) -> Iterator[tuple[str, list[Config]]]:
     """Of each experiment, the dense cell and the first that is pruned."""
@@ -36,7 +39,7 @@ def line(sweep: str, experiment: str, configs: list[Config]) -> str:
     """What an experiment of a sweep needs."""
     needed = [json.loads(describe(each, as_json=True, memory=True)) for each in configs]
     most = max((each["memory_bytes"] for each in needed), key=lambda each: each["total"])
-    parts = ", ".join(f"{name} {most[name] / 1e9:.2f}" for name in most if name != "total")
+    parts = ", ".join(f"{name} {most[name] / 1e9:.2f}" for name in KINDS)
     return (
         f"{sweep:22} {experiment:26} {configs[0].training.part_size:5} at once "
         f"{most['total'] / 1e9:6.2f} GB ({parts}): {card_for(most['total'])}"

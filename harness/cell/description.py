@@ -82,7 +82,7 @@ def describe(config: Config, *, as_json: bool = False, memory: bool = False) -> 
     if unread is not None:
         known = f"without data: {unread.missing}\nnot checked: {', '.join(UNCHECKED)}"
     told = f"{content['name']}\n{known}\n\n{summary}\n\n{counted}"
-    return told if needed is None else f"{told}\n\n{shown(needed, config.training.part_size)}"
+    return told if needed is None else f"{told}\n\n{shown(needed, config)}"
 
 
 def planned_memory(config: Config, built: dict[str, Any]) -> "Memory":

@@ -23,7 +23,7 @@ def of_cell(config: Config, examples: Any, summary: "Summary") -> "Memory":
         examples: its data, or what is known of them.
         summary: of the model under the cell's pruner.
     """
-    from harness.training import memory, recipe
+    from harness.training import memory, recipe, strategy
 
     training, sparsity = config.training, config.sparsity
     task = tasks.of(config)
@@ -38,13 +38,18 @@ def of_cell(config: Config, examples: Any, summary: "Summary") -> "Memory":
         if pruner is not None:
             slots = len(pruner.score.slots) + len(pruner.method.slots)
             masks = sum(row.size for row in summary.layers if row.prunable) * (1 + 4 * slots)
-        devices = 1 if config.strategy.name == "single" else config.strategy.devices or 1
-        shapes = config.dataset.largest_batch(training.part_size // devices, examples.input_shape)
+        share = training.part_size // strategy.replicas(config.strategy)
+        shapes = config.dataset.largest_batch(share, examples.input_shape)
         return memory.of_step(model, shapes, masks)
 
 
-def shown(memory: "Memory", examples: int) -> str:
+def shown(memory: "Memory", config: Config) -> str:
     """Lines for a person."""
+    from harness.training import strategy
+
+    devices = strategy.replicas(config.strategy)
+    shared = f" on each of {devices} devices" if devices > 1 else ""
+    examples = config.training.part_size // devices
     parts = {
         "weights": memory.weights,
         "optimizer": memory.optimizer,
@@ -52,10 +57,11 @@ def shown(memory: "Memory", examples: int) -> str:
         "activations and gradients": memory.activations,
         "together": memory.total,
     }
-    lines = [f"memory of a training step of {examples} examples, GB"]
+    lines = [f"memory of a training step of {examples} examples{shared}, GB"]
     for name, size in parts.items():
         value = "not known: its graph does not tell" if size is None else f"{size / 1e9:8.3f}"
         lines.append(f"  {name:26}{value}")
+    lines += [f"  left out: {what}" for what in memory.left_out]
     if memory.total is not None:
         lines.append(f"  {card_for(memory.total)}")
     return "\n".join(lines)

@@ -99,9 +99,6 @@ def _shares(config: Config) -> None:
     elif parts is not None:
         key = "training.gradient_accumulation"
         config.dataset.check_shared(f"{key}={parts}", f"{key}=null")
-    run = config.training.steps_per_execution
-    accepted = f"null with strategy={strategy}, whose steps are taken one by one"
-    need("training.steps_per_execution", run, run is None or strategy == "single", accepted)
     if strategy == "multi_worker" and not config.model.workers:
         raise ConfigError(
             f"strategy: received multi_worker with model={config.model.name}, whose validation is"

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.sweep import worker
 from harness.sweep.gpu_places import HIDDEN
 from harness.sweep.preflight import on_cpu, what_is_built
+from harness.training import strategy
 
 #: How many ways to compute a batch in parts are traced, at most.
 _TRIES = 4
@@ -100,7 +101,7 @@ def _foreseen(config: Config, limit: float | None, built: dict[str, Any]) -> For
 
 def _parts(config: Config) -> Iterator[int]:
     """The numbers of parts that a batch can be computed in, beyond those that it is."""
-    batch, devices = config.training.batch_size, config.strategy.devices or 1
+    batch, devices = config.training.batch_size, strategy.replicas(config.strategy)
     for parts in range(max(2, config.training.parts + 1), batch // devices + 1):
         if batch % parts == 0 and batch // parts % devices == 0:
             yield parts

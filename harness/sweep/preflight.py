@@ -55,7 +55,7 @@ def _check_all(configs: list[Config], emit: Emit) -> None:
 
 def on_cpu(config: Config, gpus: int) -> Config:
     """The cell with a part of the CPU for each GPU that it would share a batch among."""
-    if config.strategy.name != "mirrored" or config.strategy.virtual_cpus or not gpus:
+    if config.strategy.name == "single" or config.strategy.virtual_cpus or not gpus:
         return config
     strategy = dataclasses.replace(config.strategy, virtual_cpus=gpus)
     return dataclasses.replace(config, strategy=strategy)

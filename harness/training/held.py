@@ -10,7 +10,8 @@ are not counted.
 import inspect
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -342,13 +343,35 @@ def _inferred(operation: Any, given: list[_Value]) -> list[tuple[tuple[int, ...]
         ]
         again = _again(operation, places)
         return [
-            ((0,) if (operation.type, at) in _EMPTY else _static(each), None)
+            ((0,) if (operation.type, at) in _UNTOLD else _static(each), None)
             for at, each in enumerate(again)
         ]
 
 
-#: cuDNN's workspace, of no known shape, and empty on a CPU.
-_EMPTY = {("FusedBatchNormV3", 5)}
+_RESERVED = "what cuDNN's recurrent layers reserve for their gradients, which only it tells"
+#: Outputs of no known shape, counted as nothing, and what to say of them, if anything.
+_UNTOLD = {
+    ("FusedBatchNormV3", 5): "",
+    ("CudnnRNNV3", 3): _RESERVED,
+    ("CudnnRNNV3", 4): _RESERVED,
+}
+
+
+def untold(graph: Any) -> tuple[str, ...]:
+    """What `most` leaves out of a graph and of what it calls, in words, each once."""
+    graphs = (graph, *_called(graph))
+    kinds = {operation.type for each in graphs for operation in each.get_operations()}
+    return tuple(sorted({said for (kind, _), said in _UNTOLD.items() if said and kind in kinds}))
+
+
+def _called(graph: Any) -> Iterator[Any]:
+    """The graphs of functions that a graph calls, and that those call."""
+    for operation in graph.get_operations():
+        for attribute in (each for each in operation.op_def.attr if each.type == "func"):
+            with suppress(UnknownError):  # `most` says so, if it is needed
+                inner = _function(graph, operation.get_attr(attribute.name))
+                yield inner
+                yield from _called(inner)
 
 
 def _again(operation: Any, inputs: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Whether training steps are compiled by XLA."""
+"""How training steps are run: compiled by XLA or not, and how many a call from Python."""
 
 import dataclasses
 
@@ -14,7 +14,8 @@ def resolve(setting: str) -> bool:
     the time for an LSTM, whose first step takes twice as long.
 
     Keras itself leaves XLA out for models with a layer that forbids it (GNMT's last one; an LSTM
-    by cuDNN), and while deterministic kernels are on (`harness.training.seeds`).
+    by cuDNN), and while deterministic kernels are on. The former train by deterministic kernels
+    (`harness.training.seeds`).
 
     Args:
         setting: training.jit_compile: auto, always or never.
@@ -27,16 +28,21 @@ def resolve(setting: str) -> bool:
 
 
 def settle(training: TrainingOptions, strategy: str) -> TrainingOptions:
-    """The recipe with `jit_compile` decided for this machine, and a cell's strategy.
+    """The recipe with `jit_compile` and `steps_per_execution` decided, by machine and strategy.
 
     All cells of a table are compiled alike, whatever their pattern: masks are refreshed beside
     the compiled step (`harness.pruning.compiled`). Cells of several devices train without XLA:
     Keras compiles the steps of all of them as one program, which XLA refuses, as their variables
-    lie on other devices than it runs on.
+    lie on other devices than it runs on. They take one step a call, too, for Keras fails to run
+    several over more than one device (3.15), and how many decides no result.
 
     Args:
         training: the cell's recipe.
         strategy: strategy.name.
     """
-    compiled = strategy == "single" and resolve(training.jit_compile)
-    return dataclasses.replace(training, jit_compile="always" if compiled else "never")
+    alone = strategy == "single"
+    return dataclasses.replace(
+        training,
+        jit_compile="always" if alone and resolve(training.jit_compile) else "never",
+        steps_per_execution=training.steps_per_execution if alone else None,
+    )

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from harness.data.base import Data
-from harness.training import accumulation, devices, recipe, seeds, strategy, workers
+from harness.training import accumulation, devices, jit, recipe, seeds, strategy, workers
 from harness.training.checkpoint import Checkpoint, State, restore, snapshot
 from harness.training.monitor import Metrics, Monitor, Progress, Pruner
 from harness.training.objective import Objective, classification
@@ -97,6 +97,8 @@ def fit(
     length = recipe.length(phase, data.steps_per_epoch(training.batch_size))
     inside, training = accumulation.within_steps(model, training)
     recipe.compile_model(model, phase, training, length, objective(training.label_smoothing))
+    if jit.resolve(training.jit_compile):
+        seeds.deterministic_unless_compiled(model)
     state = checkpoint.load() if checkpoint else None
     if state is None:
         seeds.reseed(model, seeds.derive(seed, "layers"))

@@ -26,12 +26,14 @@ class Memory:
         masks: what the pruner keeps; 0 in a dense cell.
         activations: of tensors held at once at most, gradients and the batch among them; None
             where the graph does not tell.
+        left_out: what activations do not count, for nothing tells its size.
     """
 
     weights: int
     optimizer: int
     masks: int
     activations: int | None
+    left_out: tuple[str, ...] = ()
 
     @property
     def total(self) -> int | None:
@@ -53,8 +55,9 @@ def of_step(model: keras.Model, shapes: Shapes, masks: int = 0) -> Memory:
         shapes: of the largest batch.
         masks: bytes of a pruner's variables.
     """
+    graph = _graph(model, shapes)
     try:
-        activations = held.most(_graph(model, shapes))
+        activations = held.most(graph)
     except held.UnknownError:
         activations = None
     return Memory(
@@ -62,6 +65,7 @@ def of_step(model: keras.Model, shapes: Shapes, masks: int = 0) -> Memory:
         optimizer=size_of(model.optimizer.variables),
         masks=masks,
         activations=activations,
+        left_out=held.untold(graph),
     )
 
 

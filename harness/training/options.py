@@ -79,7 +79,8 @@ class TrainingOptions(Options):
     `batch_size` is that of an update of the weights, and steps are updates, on any number of
     devices. With `gradient_accumulation`, that many parts of a batch are computed one after the
     other and their gradients averaged, which takes the memory of one part; batch normalization
-    sees parts. `steps_per_execution` lets a GPU take so many parts without a word from Python.
+    sees parts. `steps_per_execution` lets a GPU take so many parts without a word from Python;
+    several devices take them one by one, whatever it says.
     `checkpoint_epochs` is how often a checkpoint is written and validation runs; `log_every` is in
     steps. Neither of these three changes a result.
     """

@@ -31,7 +31,7 @@ def seed_everything(seed: int, jit_compile: str = "auto") -> None:
     kernels cost nothing measurable (65 ms a step of mnist_cnn with and without them, batch
     128, 2 cores, TensorFlow 2.21). They are left off where steps are compiled by XLA, which
     Keras refuses to use with them; there, a run is repeatable only as far as XLA's kernels
-    are.
+    are (and where it leaves XLA out: `deterministic_unless_compiled`).
 
     Args:
         seed: Any integer.
@@ -42,6 +42,21 @@ def seed_everything(seed: int, jit_compile: str = "auto") -> None:
 
     keras.utils.set_random_seed(derive(seed, "global"))
     if not jit.resolve(jit_compile):
+        tf.config.experimental.enable_op_determinism()
+
+
+def deterministic_unless_compiled(model: Any) -> None:
+    """Makes TensorFlow's kernels deterministic if XLA does not compile a model's steps after all.
+
+    `seed_everything` goes by what was asked for, before there is a model. Keras leaves XLA out for
+    models with a layer that forbids it, which without this would get neither.
+
+    Args:
+        model: compiled.
+    """
+    import tensorflow as tf
+
+    if not model.jit_compile:
         tf.config.experimental.enable_op_determinism()
 
 

@@ -67,6 +67,24 @@ def connect(config: StrategyOptions) -> None:
         _workers()
 
 
+def replicas(config: StrategyOptions) -> int:
+    """How many devices will share a batch, as far as this process can tell; waits for no other.
+
+    Other processes of `multi_worker` are taken to have as many devices as this one.
+
+    Raises:
+        ConfigError: As `rehearsal`.
+    """
+    import tensorflow as tf
+
+    if config.name == "single":
+        return 1
+    if config.devices:
+        return config.devices
+    here = len(tf.config.list_physical_devices("GPU")) or config.virtual_cpus or 1
+    return here * cluster().workers if config.name == "multi_worker" else here
+
+
 def is_chief(config: StrategyOptions) -> bool:
     """Whether this process is the one that logs and writes: all but the other workers are."""
     return config.name != "multi_worker" or cluster().is_chief

@@ -1,8 +1,10 @@
 """Describing a cell whose data are not here: what its config tells, and what stays unknown."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
+import tensorflow as tf
 
 from harness.cell.description import UNCHECKED, describe
 from harness.config import compose
@@ -60,7 +62,7 @@ def test_a_folder_that_was_named_must_be_there(tmp_path):
 
 @pytest.mark.slow
 def test_mobilenet_v2_needs_what_its_recipe_s_devices_share():
-    """In float32, a batch of 768 on one device is far past any card that is sold."""
+    """In float32, its batch of 1,024 on one device fits a card of 80 GB alone."""
     whole = ["training.mixed_precision=false", "training.gradient_accumulation=null"]
     config = compose(["experiment=mobilenet_v2_imagenet", *whole])
     needed = json.loads(describe(config, as_json=True, memory=True))["memory_bytes"]
@@ -85,3 +87,38 @@ def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
     said = describe(compose([*common, "training.mixed_precision=true"]), memory=True)
     assert "memory of a training step of 64 examples, GB" in said
     assert "fits cards of 24, 40, 80 GB" in said
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_step_is_that_of_a_device_s_share(monkeypatch):
+    """Of two GPUs, which this machine need not have, the config naming no number."""
+    cell = ["experiment=mobilenet_v1_imagenet", "model.width=0.25", "dataset.size=64"]
+    shared = ["strategy=mirrored", "training.batch_size=32"]
+    alone = described(*cell, "training.batch_size=16")
+    listed = tf.config.list_physical_devices
+    monkeypatch.setattr("harness.training.strategy.rehearsal", lambda *_: nullcontext())
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: ["GPU:0", "GPU:1"] if kind == "GPU" else listed(kind),
+    )
+    monkeypatch.setattr("harness.training.jit.resolve", lambda setting: False)
+    of_both = described(*cell, *shared)
+    assert alone[0] == "memory of a training step of 16 examples, GB"
+    assert of_both[0] == "memory of a training step of 16 examples on each of 2 devices, GB"
+    assert of_both[1:] == alone[1:]
+
+
+def described(*overrides):
+    """The lines that tell of memory."""
+    lines = describe(compose(list(overrides)), memory=True).splitlines()
+    return lines[next(n for n, line in enumerate(lines) if line.startswith("memory of")) :]
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_translation_by_cudnn_is_told_but_for_what_cudnn_reserves(monkeypatch):
+    monkeypatch.setattr("harness.models.layers.cudnn.chosen", lambda: True)
+    small = ["experiment=gnmt_multi30k", "model.units=16", "training.batch_size=8"]
+    told = describe(compose(small), memory=True)
+    assert "not known" not in told
+    assert "left out: what cuDNN's recurrent layers reserve" in told

@@ -191,12 +191,6 @@ CASES = [
         "sentences, or training.gradient_accumulation=null",
     ),
     (
-        "strategy=multi_worker strategy.devices=2 training.steps_per_execution=4",
-        "training.steps_per_execution",
-        "4",
-        "null with strategy=multi_worker",
-    ),
-    (
         "strategy=mirrored training.jit_compile=always",
         "training.jit_compile",
         "'always' with strategy=mirrored",

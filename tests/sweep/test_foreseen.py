@@ -35,3 +35,11 @@ def test_a_cell_that_cannot_be_built_is_left_to_say_so_itself():
     overrides = (*LARGE, "sparsity=random", scope)
     dense, sparse = plan([(compose(overrides), overrides)])
     assert set(foresee([sparse, dense], None)) == {dense.id}
+
+
+def test_each_device_holds_its_share_of_a_batch():
+    """Parts of the CPU stand for GPUs, where the machine alone tells how many there are."""
+    half, shared = planned("training.batch_size=256"), planned("strategy=mirrored")
+    (alone,) = foresee([half], None, gpus=2).values()
+    (found,) = foresee([shared], None, gpus=2).values()
+    assert found == alone

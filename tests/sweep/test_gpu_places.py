@@ -165,4 +165,6 @@ def test_parts_of_the_cpu_stand_for_gpus_in_preflight():
     mirrored = compose(["strategy=mirrored"])
     assert on_cpu(mirrored, 4).strategy.virtual_cpus == 4
     assert on_cpu(mirrored, 0) is mirrored
+    workers = compose(["strategy=multi_worker"])  # of which each process has all of its machine
+    assert on_cpu(workers, 4).strategy.virtual_cpus == 4
     assert on_cpu(compose([]), 4).strategy.virtual_cpus == 0

@@ -43,6 +43,41 @@ def test_shipped_sweeps_compose_and_plan(name, monkeypatch):
     assert table_spec(loaded, [config for config, _ in configs]).rows
 
 
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+@pytest.mark.parametrize("name", ["image_classification", "keyword_spotting", "translation"])
+def test_full_scale_sweeps_train_over_several_devices(name, strategy):
+    """As their headers and docs/images.md have it, with nothing but the strategy added."""
+    assert load(name).scale == "full"
+    offered = f"strategy={strategy}" in (shipped("sweeps") / f"{name}.yaml").read_text()
+    assert offered == (name != "translation")
+    extra = [f"strategy={strategy}", "tracking=server", "tracking.uri=http://host:5000"]
+    if (name, strategy) == ("translation", "multi_worker"):
+        with pytest.raises(ConfigError, match="received multi_worker with model=gnmt"):
+            load(name).configs(extra)
+        return
+    configs = load(name).configs(extra)
+    assert {config.strategy.name for config, _ in configs} == {strategy}
+
+
+@pytest.mark.parametrize("name", ["image_classification", "keyword_spotting", "translation"])
+def test_full_scale_sweeps_say_by_which_commands_their_memory_is_told(name):
+    """As the sweep trains: a command without its overrides would tell other figures."""
+    text = (shipped("sweeps") / f"{name}.yaml").read_text()
+    header = re.sub(r" \\\n#\s+", " ", text.partition("title:")[0])
+    commands = [
+        line.split() for line in re.findall(r"harness describe (.*) --memory$", header, re.M)
+    ]
+    told = {config.experiment: config for config in map(compose, commands)}
+
+    def of(config):
+        training = config.training
+        return training.mixed_precision, training.part_size, config.dataset.name, config.model
+
+    meant = {config.experiment: of(config) for config, _ in load(name).configs()}
+    assert {experiment: of(config) for experiment, config in told.items()} == meant
+    assert all(config.sparsity.pruned for config in told.values())
+
+
 @pytest.mark.parametrize("name", names())
 def test_shipped_schedules_arrive(name):
     for config, _ in load(name).configs():

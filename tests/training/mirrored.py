@@ -150,6 +150,68 @@ def in_parts() -> dict[str, object]:
     }
 
 
+def overflowing_part() -> dict[str, object]:
+    """In float16, two batches of eight in two parts; the second part of one replica's overflows.
+
+    One example does it, so each epoch has one batch that is skipped and one that is not; where in
+    its batch it lies is the order's say.
+    """
+    with strategy.scope(MIRRORED, batch_size=8):
+        pass
+    keras.config.set_floatx("float32")
+    examples = small.data(16)
+    inputs = examples.train_split.inputs.astype(np.float32)
+    inputs[3] = 200 * 255  # its loss is finite, its scaled gradient is not
+    split = dataclasses.replace(examples.train_split, inputs=inputs)
+    found: dict[str, object] = {"where": _places(split)}
+    for name, config in (("mirrored", MIRRORED), ("single", SINGLE)):
+        seeds.seed_everything(4)
+        with strategy.scope(config, batch_size=4), recipe.precision(True, [(7, 5)]):
+            layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
+            model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+        model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+        pruner = Pruner(Unstructured(), Polynomial(0.2, 0.7, 1, 3, frequency=1)).attach(model)
+        phase = small.phase(epochs=3)
+        phase.optimizer = AdamOptions(learning_rate=1e-5)
+        training = small.recipe(gradient_accumulation=2)
+        data = dataclasses.replace(examples, train_split=split)
+        steps = loop.fit(model, data, phase, training, seed=SEED, pruner=pruner).steps
+        optimizer, share = model.optimizer, model.distribute_strategy
+        copies = [
+            [np.asarray(one) for one in share.experimental_local_results(v.value)]
+            for v in model.variables
+        ]
+        found[name] = {
+            "steps": steps,
+            "updates": int(number(optimizer.inner_optimizer.iterations)),
+            "pruner": int(pruner.step),
+            "fell": optimizer.initial_scale / number(optimizer.dynamic_scale),
+            "finite": all(np.isfinite(one).all() for each in copies for one in each),
+            "apart": max(float(np.abs(each[0] - each[-1]).max()) for each in copies),
+            "weights": model.get_weights(),
+        }
+    return found
+
+
+def number(variable) -> float:
+    return float(tf.convert_to_tensor(variable.value))
+
+
+#: Of the order of `overflowing_part`: with it the example lies in a second part at least once.
+SEED = 5
+
+
+def _places(split) -> list[tuple[int, int]]:
+    """Part and replica of the example that overflows, in each of three epochs."""
+    data = dataclasses.replace(small.data(16), train_split=split)
+    batches = data.train(8, seeds.derive(SEED, "order"), 0)
+    found = []
+    for inputs, _ in batches.take(6).as_numpy_iterator():
+        loud = np.flatnonzero(np.abs(inputs).reshape(8, -1).max(1) > 100)
+        found += [(int(at) // 4, int(at) % 4 // 2) for at in loud]
+    return found
+
+
 def updates() -> dict[str, object]:
     """What is left of a weight of two after an update by gradients that each replica has its own.
 
@@ -184,5 +246,5 @@ def after(optimizer, gradients):
     tf.function(lambda: distribution.run(update))()
     copies = distribution.experimental_local_results(weight.value)
     scale = getattr(optimizer, "dynamic_scale", None)
-    scale = None if scale is None else float(tf.convert_to_tensor(scale.value))
+    scale = None if scale is None else number(scale)
     return [copy.numpy().tolist() for copy in copies], scale

@@ -3,6 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from harness.models.layers import cudnn
+from harness.models.layers.recurrence import State
 from harness.training import held
 
 #: Bytes of a tensor of this test's.
@@ -118,3 +120,32 @@ def test_a_loop_that_the_data_end_is_not_guessed():
 
     with pytest.raises(held.UnknownError, match="the data decide"):
         most(endless)
+
+
+def test_what_only_cudnn_can_tell_is_left_out_and_said():
+    """A layer by cuDNN, with its gradient: tracing it needs no GPU."""
+    steps, batch, units = 10, 20, 50
+
+    def layer(x, kernel, recurrent, bias):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            zeros = tf.zeros([batch, units])
+            outputs, _ = cudnn.lstm(x, kernel, recurrent, bias, State(zeros, zeros))
+            loss = tf.reduce_sum(outputs)
+        return tape.gradient(loss, [x, kernel])
+
+    shapes = ([steps, batch, units], [units, 4 * units], [units, 4 * units], [4 * units])
+    specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    graph = tf.function(layer, autograph=False).get_concrete_function(*specs).graph
+    weights, sequence = 4 * 8 * units * (units + 1), 4 * steps * batch * units
+    # inputs, cuDNN's vector of the weights and its gradient; x, outputs and the gradients of both
+    assert 3 * weights + 3 * sequence < held.most(graph) < 5 * weights + 5 * sequence
+    (said,) = held.untold(tf.function(lambda *x: tf.function(layer)(*x)).get_concrete_function(
+        *specs
+    ).graph)  # fmt: skip
+    assert "cuDNN's recurrent layers reserve" in said
+
+
+def test_nothing_else_is_left_out():
+    graph = tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec([2])).graph
+    assert held.untold(graph) == ()

@@ -47,8 +47,9 @@ def test_foreseeing_trains_nothing():
     assert all((a == b).all() for a, b in zip(model.get_weights(), before, strict=True))
 
 
-#: GNMT's misses it by little (docs/memory.md).
+#: GNMT's misses it by little, and mixed precision and parts were not measured (docs/memory.md).
 SLOW = ["mobilenet_v1_imagenet", "mobilenet_v2_imagenet", "inception_v3_imagenet", "imdb_lstm"]
+SLOW.append("ds_cnn_l_speech_commands, pruned")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,6 @@ SLOW = ["mobilenet_v1_imagenet", "mobilenet_v2_imagenet", "inception_v3_imagenet
     ["ds_cnn_l_speech_commands", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)],
 )
 def test_it_is_what_a_cpu_takes_at_its_peak_within_15_percent(name):
-    size, overrides = held_memory.CELLS[name]
-    foreseen, taken = held_memory.measure(size, [f"experiment={name}", *overrides])
+    size, _ = held_memory.CELLS[name]
+    foreseen, taken = held_memory.measure(size, held_memory.overrides_of(name))
     assert foreseen == pytest.approx(taken, rel=0.15)

@@ -1,5 +1,7 @@
 """Strategies: what they refuse, and that a recipe means the same over two devices."""
 
+import json
+
 import pytest
 
 from harness.errors import ConfigError
@@ -13,6 +15,26 @@ def test_more_devices_than_there_are_is_refused():
     config = StrategyOptions(name="mirrored", devices=64)
     with pytest.raises(ConfigError, match=r"strategy\.devices=64: this machine has"):
         strategy.scope(config, 64).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("options", "gpus", "count"),
+    [
+        ({"name": "single"}, 4, 1),
+        ({"name": "mirrored", "devices": 2}, 4, 2),
+        ({"name": "mirrored"}, 4, 4),
+        ({"name": "mirrored", "virtual_cpus": 3}, 0, 3),
+        ({"name": "mirrored", "virtual_cpus": 3}, 4, 4),  # as `scope` takes them
+        ({"name": "mirrored"}, 0, 1),
+        ({"name": "multi_worker"}, 4, 8),
+        ({"name": "multi_worker", "devices": 6}, 4, 6),
+    ],
+)
+def test_devices_are_counted_as_they_will_be_taken(monkeypatch, options, gpus, count):
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [kind] * gpus)
+    hosts = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(hosts))
+    assert strategy.replicas(StrategyOptions(**options)) == count
 
 
 def test_single_is_one_replica():
@@ -51,6 +73,19 @@ def test_two_devices_take_a_batch_in_parts_as_one_does(tmp_path):
     assert min(exact["moved"], mixed["moved"]) > 0.1
     for one, tolerance in ((exact, 1e-8), (mixed, 0.1 * mixed["moved"])):
         assert max(one[key] for key in ("weights", "history")) < tolerance
+
+
+@pytest.mark.slow
+def test_replicas_skip_a_batch_of_which_one_s_part_overflows(tmp_path):
+    """In float16, also where it is the second part: on both, with the scale and counts of one."""
+    found = result(begin(mirrored.overflowing_part, log=tmp_path / "log"))
+    assert len(found["where"]) == 3
+    assert 1 in {part for part, _ in found["where"]}
+    told = {name: found[name].pop("weights") for name in ("mirrored", "single")}
+    counts = {"steps": 6, "updates": 3, "pruner": 3, "fell": 2**3, "finite": True, "apart": 0}
+    assert found["mirrored"] == found["single"] == counts
+    for ours, one in zip(told["mirrored"], told["single"], strict=True):
+        assert ours == pytest.approx(one, abs=1e-6)
 
 
 def test_replicas_clip_and_judge_a_scaled_loss_by_whole_gradients(tmp_path):
