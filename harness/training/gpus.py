@@ -6,6 +6,7 @@ Asking TensorFlow would open every GPU and hold memory on it, which only a cell'
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,18 +35,38 @@ class Gpu:
     memory_mib: int | None = None
 
 
-def installed(program: str = "nvidia-smi") -> list[tuple[str, Gpu]]:
-    """The driver's GPUs with their indices, by UUID; none without a driver that answers."""
+def installed(program: str = "nvidia-smi", folder: Path = _DRIVER) -> list[tuple[str, Gpu]]:
+    """The driver's GPUs with their indices, by UUID; none without a driver that answers.
+
+    Where its program is missing or does not answer, the driver's folder names them, whose order
+    need not be CUDA's: each goes by its UUID, its memory unknown.
+
+    Args:
+        program: that asks the driver.
+        folder: the driver's.
+    """
     try:
         done = subprocess.run([program, *_QUERY], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return []
+        return _of_folder(folder)
     rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
     return [
         (index, Gpu(uuid, name, int(memory) if memory.isdecimal() else None))
         for index, uuid, name, memory in (row for row in rows if len(row) == 4)
         if index.isdecimal() and not done.returncode
     ]
+
+
+def _of_folder(folder: Path) -> list[tuple[str, Gpu]]:
+    """The GPUs that the driver's folder tells of."""
+    found: list[Gpu] = []
+    for file in sorted(folder.glob("gpus/*/information")):
+        with suppress(OSError):
+            lines = [line.partition(":") for line in file.read_text().splitlines()]
+            told = {key.strip(): value.strip() for key, _, value in lines}
+            if told.get("GPU UUID", "").startswith("GPU-") and "?" not in told["GPU UUID"]:
+                found.append(Gpu(told["GPU UUID"], told.get("Model", "")))
+    return [(str(index), gpu) for index, gpu in enumerate(found)]
 
 
 def visible(
