@@ -16,6 +16,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 #: The variable that bounds the memory, MiB, that a cell's process may take of a GPU it shares.
 MEMORY = "HARNESS_GPU_MEMORY_MIB"
 _DRIVER = Path("/proc/driver/nvidia")
+#: Of which a machine with a driver has one, containers and Windows' Linux included.
+_SIGNS = (_DRIVER, Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _QUERY = ("--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
 
 
@@ -70,7 +72,9 @@ def _of_folder(folder: Path) -> list[tuple[str, Gpu]]:
 
 
 def visible(
-    found: Sequence[tuple[str, Gpu]], environment: Mapping[str, str] = os.environ
+    found: Sequence[tuple[str, Gpu]],
+    environment: Mapping[str, str] = os.environ,
+    signs: Sequence[Path] = _SIGNS,
 ) -> list[Gpu]:
     """The GPUs that this process may give away: what it was itself given, or all.
 
@@ -79,6 +83,7 @@ def visible(
     Args:
         found: from `installed`.
         environment: whose CUDA_VISIBLE_DEVICES is respected, whoever set it.
+        signs: files of a driver: where there is one that tells of no GPU, the variable is believed.
     """
     given = environment.get(VISIBLE)
     if given is None:
@@ -86,11 +91,14 @@ def visible(
     sizes = [gpu.memory_mib for _, gpu in found if gpu.memory_mib is not None]
     names = {gpu.name for _, gpu in found}
     gpus: list[Gpu] = []
+    believed = not found and any(sign.exists() for sign in signs)
     for word in (word.strip() for word in given.split(",")):
         by_uuid = [gpu for _, gpu in found if word and gpu.id.startswith(word)]
         if word.startswith("GPU-") and len(by_uuid) == 1:
             gpus.append(Gpu(word, by_uuid[0].name, by_uuid[0].memory_mib))
-        elif word.startswith("MIG-"):
+        elif word.startswith("MIG-") or (
+            believed and (word.isdecimal() or word.startswith("GPU-"))
+        ):
             gpus.append(Gpu(word))
         elif word in {index for index, _ in found}:
             name = names.copy().pop() if len(names) == 1 else ""

@@ -70,6 +70,13 @@ def test_what_a_process_was_given_is_respected(given, ids):
     assert [gpu.id for gpu in gpus.visible(FOUND, environment)] == ids
 
 
+def test_a_driver_that_tells_of_no_gpu_leaves_the_word_to_who_gave_them(tmp_path):
+    given = {"CUDA_VISIBLE_DEVICES": "0,GPU-aa,-1,1"}
+    assert gpus.visible([], given, (tmp_path,)) == [Gpu("0"), Gpu("GPU-aa")]
+    assert gpus.visible([], given, (tmp_path / "missing",)) == []
+    assert gpus.visible([], {}, (tmp_path,)) == []
+
+
 def test_memory_is_that_of_the_gpu_or_the_least_it_can_be():
     assert gpus.visible(FOUND, {"CUDA_VISIBLE_DEVICES": "GPU-aa"})[0].memory_mib == 81920
     assert gpus.visible(FOUND, {"CUDA_VISIBLE_DEVICES": "0"})[0].memory_mib == 40960
