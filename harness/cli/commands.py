@@ -186,7 +186,7 @@ def _run(parsed: argparse.Namespace) -> int:
     refuse_ignored(cells)
     from harness.sweep.launch import launch
 
-    return launch(cells, jobs=parsed.jobs, per_device=parsed.jobs_per_device)
+    return launch(cells, jobs=flags.at_once(parsed), per_device=parsed.jobs_per_device)
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -241,6 +241,10 @@ def _describe(parsed: argparse.Namespace) -> int:
 
     config = compose(parsed.overrides)
     refuse_ignored([(config, parsed.overrides)])
+    from harness.sweep.gpu_places import HIDDEN
+
+    if config.strategy.name != "mirrored":  # that counts the GPUs, to share a batch among them
+        os.environ.update(HIDDEN)  # cells that run beside it have the GPUs and all their memory
     from harness.cell.description import describe
 
     print(describe(config, as_json=parsed.json, memory=parsed.memory))  # noqa: T201

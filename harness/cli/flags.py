@@ -67,15 +67,20 @@ def taken(text: str) -> str:
     return credentials.taken(text)
 
 
+#: What `--jobs` is where nobody said it.
+_UNSAID = 0
+
+
 def jobs(parser: argparse.ArgumentParser) -> None:
     """How many cells run at once."""
     parser.add_argument(
         "--jobs",
         type=_at_once,
-        default=1,
+        default=_UNSAID,
         metavar="N",
         help="cells at once, each on a GPU of its own if there are any, or on its share of the"
-        " cores; auto: one a GPU, or two, or one for every four cores",
+        " cores; auto: one a GPU, or two, or one for every four cores (default 1; auto with"
+        " --jobs-per-device above 1)",
     )
     parser.add_argument(
         "--jobs-per-device",
@@ -84,6 +89,14 @@ def jobs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="cells that share a GPU, each with its share of the memory (default 1)",
     )
+
+
+def at_once(parsed: argparse.Namespace) -> int | None:
+    """Cells at once, None for `auto`: who only says how many share a GPU wants them all shared."""
+    if parsed.jobs != _UNSAID:
+        jobs: int | None = parsed.jobs
+        return jobs
+    return 1 if parsed.jobs_per_device == 1 else None
 
 
 def _at_once(text: str) -> int | None:

@@ -75,31 +75,36 @@ def _sweep(parsed: argparse.Namespace) -> int:
     if parsed.rehearse:
         from harness.sweep.rehearse import rehearse
 
-        return rehearse(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+        at_once, shared = _resolved_jobs(parsed), parsed.jobs_per_device
+        return rehearse(given, extra, jobs=at_once, per_device=shared, as_json=parsed.json)
     if parsed.on or parsed.status or parsed.cancel:
         return _detached(parsed, given)
     from harness.sweep.launch import launch_sweep
 
     shared = parsed.jobs_per_device
-    return launch_sweep(given, extra, jobs=parsed.jobs, per_device=shared, out=parsed.out)
+    return launch_sweep(given, extra, jobs=flags.at_once(parsed), per_device=shared, out=parsed.out)
 
 
 def _resolved_jobs(parsed: argparse.Namespace) -> int:
     from harness.sweep.gpu_places import Devices
 
-    return Devices.found(parsed.jobs_per_device).jobs(parsed.jobs)
+    return Devices.found(parsed.jobs_per_device).jobs(flags.at_once(parsed))
 
 
 def _detached(parsed: argparse.Namespace, sweep: Any) -> int:
     from harness.sweep import detached
 
+    way = "--on" if parsed.on else "--status" if parsed.status else "--cancel"
+    if parsed.jobs_per_device != 1:
+        raise ConfigError(
+            f"--jobs-per-device: received {parsed.jobs_per_device} with {way}; accepted: without it"
+        )
+    if (jobs := flags.at_once(parsed)) != 1:
+        raise ConfigError(f"--jobs: received {jobs or 'auto'} with {way}; accepted: without it")
     if parsed.status:
         return detached.status(sweep, parsed.overrides, as_json=parsed.json)
     if parsed.cancel:
         return detached.cancel(sweep, parsed.overrides)
-    if parsed.jobs != 1:
-        jobs = parsed.jobs or "auto"
-        raise ConfigError(f"--jobs: received {jobs} with --on; accepted: without it")
     return detached.submit(sweep, parsed.overrides, on=parsed.on, out=parsed.out)
 
 
@@ -111,7 +116,7 @@ def _search(parsed: argparse.Namespace) -> int:
         parsed.overrides,
         trials=parsed.trials,
         objectives=parsed.objective,
-        jobs=parsed.jobs,
+        jobs=flags.at_once(parsed),
         per_device=parsed.jobs_per_device,
         out=parsed.out,
     )

@@ -33,6 +33,7 @@ from harness.sweep.engines.base import (
     write_json,
 )
 from harness.sweep.execute import execute
+from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished, launch_sweep, prepare, specified
 from harness.sweep.plan import plan
@@ -278,7 +279,8 @@ def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str
     wanted = [each for each in cells if each.id in (cell.id, cell.needs)]
     done = {each.id: known.cells[each.id] for each in wanted if each.id in known.cells}
     with ProgressView(wanted, Console(highlight=False)) as view:
-        outcome = execute(wanted, done, view, parent_run=parent_run)[cell.id]
+        outcomes = execute(wanted, done, view, parent_run=parent_run, devices=Devices.found())
+    outcome = outcomes[cell.id]
     if outcome.status != "done":
         raise HarnessError(f"{cell.name}: {outcome.status}: {outcome.message}")
 

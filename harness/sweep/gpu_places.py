@@ -18,6 +18,8 @@ HIDDEN = {VISIBLE: "-1"}
 #: Of a GPU that cells share, MiB that each of them needs beside TensorFlow's memory, for CUDA's
 #: context and libraries. Not measured here.
 _CONTEXT_MIB = 600
+#: MiB beside it below which no cell is let start: less than a small network's training takes.
+_LEAST_MIB = 256
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,13 @@ class Place:
             found["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
             sizes = [gpu.memory_mib for gpu in self.gpus if gpu.memory_mib is not None]
             if len(sizes) == len(self.gpus):
-                found[MEMORY] = str(max(min(sizes) // self.sharing - _CONTEXT_MIB, 1))
+                found[MEMORY] = str(max(_share(min(sizes), self.sharing), 1))
         return found
+
+
+def _share(memory_mib: int, sharing: int) -> int:
+    """MiB of a GPU for TensorFlow in each of the processes that share it."""
+    return memory_mib // sharing - _CONTEXT_MIB
 
 
 class Devices:
@@ -80,6 +87,7 @@ class Devices:
                     "that it may use; accepted: leave it out, and say --jobs N"
                 )
             return cores.at_once() if asked is None else asked
+        self._refuse_slivers()
         if asked is not None and asked > room:
             on = "1 GPU" if len(self.gpus) == 1 else f"{len(self.gpus)} GPUs"
             share = -(-asked // len(self.gpus))
@@ -88,6 +96,16 @@ class Devices:
                 f"--jobs-per-device {share} to share them"
             )
         return room if asked is None else asked
+
+    def _refuse_slivers(self) -> None:
+        sizes = [gpu.memory_mib for gpu in self.gpus if gpu.memory_mib is not None]
+        if self.per_device == 1 or not sizes or _share(min(sizes), self.per_device) >= _LEAST_MIB:
+            return
+        most = max(min(sizes) // (_CONTEXT_MIB + _LEAST_MIB), 1)
+        raise ConfigError(
+            f"--jobs-per-device: received {self.per_device} with a GPU of {min(sizes)} MiB, of "
+            f"which each cell needs {_CONTEXT_MIB + _LEAST_MIB} at least; accepted: up to {most}"
+        )
 
     def take(self, strategy: StrategyOptions) -> Place | None:
         """A place for a cell; None if none is free now.

@@ -37,7 +37,12 @@ _CODES = {"done": 0, "refused": 2, "failed": 1, "interrupted": 130}
 
 @interruptible()
 def rehearse(
-    sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, as_json: bool = False
+    sweep: Sweep,
+    extra: Sequence[str] = (),
+    *,
+    jobs: int = 1,
+    per_device: int = 1,
+    as_json: bool = False,
 ) -> int:
     """Runs two steps of every unfinished cell in a throw-away store, and says what each takes.
 
@@ -47,6 +52,7 @@ def rehearse(
         sweep: from `harness.sweep.spec.load`.
         extra: overrides for every cell.
         jobs: cells at once; memory and times are then those of cells that share the machine.
+        per_device: cells at once on each GPU.
         as_json: JSON instead of a table.
 
     Returns:
@@ -79,7 +85,13 @@ def rehearse(
             foreseen = _foreseen(list(short.values()))
         with ProgressView(list(short.values()), shown) as view:
             outcomes = execute(
-                list(short.values()), {}, view, jobs=jobs, run=run_rehearsal, foreseen=foreseen
+                list(short.values()),
+                {},
+                view,
+                jobs=jobs,
+                devices=Devices.found(per_device),
+                run=run_rehearsal,
+                foreseen=foreseen,
             )
     stand_for = Counter(ids[cell.id] for cell in training(cells, known))
     told = [

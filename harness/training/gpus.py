@@ -6,6 +6,7 @@ Asking TensorFlow would open every GPU and hold memory on it, which only a cell'
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 #: The variable that bounds the memory, MiB, that a cell's process may take of a GPU it shares.
 MEMORY = "HARNESS_GPU_MEMORY_MIB"
 _DRIVER = Path("/proc/driver/nvidia")
+#: Of which a machine with a driver has one, containers and Windows' Linux included.
+_SIGNS = (_DRIVER, Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _QUERY = ("--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
 
 
@@ -34,12 +37,20 @@ class Gpu:
     memory_mib: int | None = None
 
 
-def installed(program: str = "nvidia-smi") -> list[tuple[str, Gpu]]:
-    """The driver's GPUs with their indices, by UUID; none without a driver that answers."""
+def installed(program: str = "nvidia-smi", folder: Path = _DRIVER) -> list[tuple[str, Gpu]]:
+    """The driver's GPUs with their indices, by UUID; none without a driver that answers.
+
+    Where its program is missing or does not answer, the driver's folder names them, whose order
+    need not be CUDA's: each goes by its UUID, its memory unknown.
+
+    Args:
+        program: that asks the driver.
+        folder: the driver's.
+    """
     try:
         done = subprocess.run([program, *_QUERY], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return []
+        return _of_folder(folder)
     rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
     return [
         (index, Gpu(uuid, name, int(memory) if memory.isdecimal() else None))
@@ -48,8 +59,22 @@ def installed(program: str = "nvidia-smi") -> list[tuple[str, Gpu]]:
     ]
 
 
+def _of_folder(folder: Path) -> list[tuple[str, Gpu]]:
+    """The GPUs that the driver's folder tells of."""
+    found: list[Gpu] = []
+    for file in sorted(folder.glob("gpus/*/information")):
+        with suppress(OSError):
+            lines = [line.partition(":") for line in file.read_text().splitlines()]
+            told = {key.strip(): value.strip() for key, _, value in lines}
+            if told.get("GPU UUID", "").startswith("GPU-") and "?" not in told["GPU UUID"]:
+                found.append(Gpu(told["GPU UUID"], told.get("Model", "")))
+    return [(str(index), gpu) for index, gpu in enumerate(found)]
+
+
 def visible(
-    found: Sequence[tuple[str, Gpu]], environment: Mapping[str, str] = os.environ
+    found: Sequence[tuple[str, Gpu]],
+    environment: Mapping[str, str] = os.environ,
+    signs: Sequence[Path] = _SIGNS,
 ) -> list[Gpu]:
     """The GPUs that this process may give away: what it was itself given, or all.
 
@@ -58,6 +83,7 @@ def visible(
     Args:
         found: from `installed`.
         environment: whose CUDA_VISIBLE_DEVICES is respected, whoever set it.
+        signs: files of a driver: where there is one that tells of no GPU, the variable is believed.
     """
     given = environment.get(VISIBLE)
     if given is None:
@@ -65,11 +91,14 @@ def visible(
     sizes = [gpu.memory_mib for _, gpu in found if gpu.memory_mib is not None]
     names = {gpu.name for _, gpu in found}
     gpus: list[Gpu] = []
+    believed = not found and any(sign.exists() for sign in signs)
     for word in (word.strip() for word in given.split(",")):
         by_uuid = [gpu for _, gpu in found if word and gpu.id.startswith(word)]
         if word.startswith("GPU-") and len(by_uuid) == 1:
             gpus.append(Gpu(word, by_uuid[0].name, by_uuid[0].memory_mib))
-        elif word.startswith("MIG-"):
+        elif word.startswith("MIG-") or (
+            believed and (word.isdecimal() or word.startswith("GPU-"))
+        ):
             gpus.append(Gpu(word))
         elif word in {index for index, _ in found}:
             name = names.copy().pop() if len(names) == 1 else ""

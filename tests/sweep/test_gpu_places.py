@@ -7,7 +7,7 @@ import pytest
 from harness.cli.commands import main
 from harness.config import compose
 from harness.errors import ConfigError
-from harness.sweep import cores, gpu_places, launch, worker
+from harness.sweep import cores, detached, gpu_places, launch, rehearse, worker
 from harness.sweep.execute import execute
 from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
@@ -76,6 +76,7 @@ def test_jobs_are_as_many_as_the_gpus_hold():
         (Devices(FOUR), 6, r"--jobs: received 6 with 4 GPUs; accepted: up to 4, .*device 2"),
         (Devices(FOUR[:1]), 2, "--jobs: received 2 with 1 GPU; "),
         (Devices(per_device=2), 2, "--jobs-per-device: received 2 on a machine without a GPU"),
+        (Devices(FOUR, per_device=60), None, "--jobs-per-device: received 60 .*up to 47$"),
     ],
 )
 def test_more_than_there_is_is_refused(given, asked, complaint):
@@ -115,6 +116,7 @@ class ToldError(Exception):
         (("--jobs", "auto"), "1", {"1"}, None),
         # which of the two a number names is for CUDA to say: the smaller one's memory
         (("--jobs", "auto", "--jobs-per-device", "2"), "0", {"0"}, str(40960 // 2 - 600)),
+        (("--jobs-per-device", "2"), "0", {"0"}, str(40960 // 2 - 600)),
     ],
 )
 def test_jobs_auto_asks_the_driver(flags, given, ids, share, tmp_path, store_uri, monkeypatch):
@@ -139,6 +141,80 @@ def test_jobs_auto_asks_the_driver(flags, given, ids, share, tmp_path, store_uri
     assert {value["told"][VISIBLE] for value in values} == ids
     assert {value["told"][MEMORY] for value in values} == {share}
     assert not any(value["looked"] for value in values)
+
+
+def test_the_most_that_a_refusal_accepts_is_accepted():
+    assert Devices(FOUR, per_device=47).jobs(None) == 4 * 47
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """A driver that tells of two GPUs."""
+    fake_driver(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv(VISIBLE)
+
+
+def given_away(module, monkeypatch):
+    """Ends a command where it would run cells; the list has the devices that it gives them."""
+    found = []
+
+    def told(cells, *arguments, devices=None, **options):
+        found.append(devices)
+        raise ToldError
+
+    monkeypatch.setattr(module, "execute", told)
+    return found
+
+
+def test_a_rehearsal_gives_each_cell_its_gpu(two_gpus, tmp_path, store_uri, monkeypatch):
+    found = given_away(rehearse, monkeypatch)
+    monkeypatch.setattr(rehearse, "foresee", lambda *asked: {})
+    where = (f"tracking.uri={store_uri}", f"work_dir={tmp_path}/work")
+    with pytest.raises(ToldError):
+        main(["sweep", "demo", "--rehearse", "--jobs-per-device", "2", *where])
+    assert ids(found[0]) == ["GPU-aa11", "GPU-bb22"]
+    assert found[0].per_device == 2
+
+
+def test_a_cell_of_an_engine_is_given_a_gpu(two_gpus, planned, tmp_path, store_uri, monkeypatch):
+    found = given_away(detached, monkeypatch)
+    where = ("seed=1", f"tracking.uri={store_uri}", f"work_dir={tmp_path}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ToldError):
+        detached.run_one(str(tmp_path), planned[0].id, where, "parent")
+    assert ids(found[0].take(SINGLE)) == ["GPU-aa11"]
+
+
+@pytest.mark.parametrize("way", [("--on", "slurm"), ("--status",), ("--cancel",)])
+@pytest.mark.parametrize("flag", ["--jobs", "--jobs-per-device"])
+def test_what_is_not_run_here_takes_no_jobs(flag, way, capsys):
+    assert main(["sweep", "demo", flag, "2", *way]) == 2
+    assert f"{flag}: received 2 with {way[0]}; accepted: without it" in capsys.readouterr().err
+
+
+def test_workers_that_meet_take_one_cell_at_once_by_themselves():
+    together = [(compose(["strategy=multi_worker"]), ())]
+    assert launch._at_once(together, Devices(FOUR), None) == 1
+    assert launch._at_once(together, Devices(FOUR), 2) == 2  # which is refused
+    assert launch._at_once([(compose([]), ())], Devices(FOUR), None) == 4
+
+
+def test_a_later_worker_shares_its_gpus_as_it_was_told(two_gpus, monkeypatch):
+    told = []
+    monkeypatch.setattr(launch, "_leads", lambda *asked: False)
+    monkeypatch.setattr(launch, "launch", lambda configs, **options: told.append(options) or 0)
+    assert main(["sweep", "demo", "--jobs", "auto", "--jobs-per-device", "2"]) == 0
+    assert told == [{"jobs": None, "per_device": 2}]
+
+
+def test_describe_opens_no_gpu(monkeypatch, capsys):
+    from harness.cell import description
+
+    monkeypatch.setenv(VISIBLE, "0")
+    monkeypatch.setattr(description, "describe", lambda *asked, **how: os.environ[VISIBLE])
+    assert main(["describe"]) == 0
+    assert capsys.readouterr().out == "-1\n"
 
 
 def test_without_gpus_nothing_is_said(planned):

@@ -39,7 +39,17 @@ def test_a_driver_without_gpus_has_none(tmp_path, body):
     program.write_text(f"#!/bin/sh\n{body}\n")
     program.chmod(0o755)
     assert gpus.installed(str(program)) == []
-    assert gpus.installed(str(tmp_path / "missing")) == []
+    assert gpus.installed(str(tmp_path / "missing"), tmp_path) == []
+
+
+def test_without_its_program_the_drivers_folder_names_the_gpus(tmp_path):
+    for number, uuid in enumerate(("GPU-aa11", "GPU-bb22", "GPU-????????")):
+        file = tmp_path / "gpus" / f"0000:0{number}:00.0" / "information"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"Model: \t\t A100\nIRQ:   \t\t 36\nGPU UUID: \t {uuid}\n")
+    found = gpus.installed(str(tmp_path / "missing"), tmp_path)
+    assert found == [("0", Gpu("GPU-aa11", "A100")), ("1", Gpu("GPU-bb22", "A100"))]
+    assert [gpu.id for gpu in gpus.visible(found, {"CUDA_VISIBLE_DEVICES": "1,0"})] == ["1", "0"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,13 @@ def test_a_driver_without_gpus_has_none(tmp_path, body):
 def test_what_a_process_was_given_is_respected(given, ids):
     environment = {} if given is None else {"CUDA_VISIBLE_DEVICES": given}
     assert [gpu.id for gpu in gpus.visible(FOUND, environment)] == ids
+
+
+def test_a_driver_that_tells_of_no_gpu_leaves_the_word_to_who_gave_them(tmp_path):
+    given = {"CUDA_VISIBLE_DEVICES": "0,GPU-aa,-1,1"}
+    assert gpus.visible([], given, (tmp_path,)) == [Gpu("0"), Gpu("GPU-aa")]
+    assert gpus.visible([], given, (tmp_path / "missing",)) == []
+    assert gpus.visible([], {}, (tmp_path,)) == []
 
 
 def test_memory_is_that_of_the_gpu_or_the_least_it_can_be():
