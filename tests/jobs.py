@@ -55,6 +55,11 @@ def die(number, emit):
     time.sleep(60)
 
 
+def hang_up(emit):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return "went on"
+
+
 def unpicklable(emit):
     return lambda: None
 
