@@ -30,6 +30,9 @@ HEARTBEAT_SECONDS = 60.0
 #: The tags of a run that say when its process last gave one, in seconds since the epoch, and where
 #: that has its locks (`beside.mark`).
 HEARTBEAT, LOCKS = "harness.heartbeat", "harness.locks"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
@@ -147,12 +150,18 @@ class CellRun:
         self._outbox.put("inputs", datasets=datasets)
         self.flush()
 
-    def finish(self, description: str) -> bool:
+    def finish(self, description: str, measures: Mapping[str, float] | None = None) -> bool:
         """Closes the run; only from here on does the cell count as done.
+
+        Args:
+            description: what its page says.
+            measures: of the finished cell. They come after its files, of which some are: an attempt
+                that ends before writes its own files, and would measure some of them anew.
 
         Returns:
             Whether its store has it all; if not, it waits on disk.
         """
+        self.log(FINAL_STEP, measures or {})
         self._outbox.put(
             "tags", tags=_short({"mlflow.note.content": description, "harness.complete": "true"})
         )
