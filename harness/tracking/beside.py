@@ -1,5 +1,6 @@
 """What lies beside an SQLite store: its locks, and the artifacts of its runs."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ ARTIFACTS = "mlartifacts"
 def sqlite_path(uri: str) -> Path | None:
     """The database file of an SQLite URI; None for any other store."""
     return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def ending(uri: str, experiment: str) -> str:
+    """What the folders of an experiment's unfinished cells end with, in any work folder."""
+    return hashlib.sha256(f"{sqlite_path(uri) or uri} {experiment}".encode()).hexdigest()[:8]
 
 
 def lock_dir(uri: str, work_dir: str) -> Path:
