@@ -55,6 +55,11 @@ def die(number, emit):
     time.sleep(60)
 
 
+def hang_up(emit):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return "went on"
+
+
 def unpicklable(emit):
     return lambda: None
 
@@ -133,6 +138,15 @@ def cell(orders, cell, parent_run, emit):
         raise Busy
     if what == "starve" or (what == "starve once" and _begun(folder).count(cell.name) < 2):
         emit({"kind": "memory", "bytes": 6e9, "total": 8e9})
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what in ("starve together", "kernel") and _begun(folder).count(cell.name) < 2:
+        while len(_begun(folder)) < 2 and time.time() < began + 120:
+            time.sleep(0.02)
+        time.sleep(1 - time.time() % 1)
+        if what == "kernel":
+            (folder / "vmstat").write_text("pgfault 9\noom_kill 5\n")
+        else:
+            emit({"kind": "memory", "bytes": 6e9, "total": 8e9})
         os.kill(os.getpid(), signal.SIGKILL)
     if what.startswith("trail"):  # only files are left to do, for as long as another cell takes
         emit({"kind": "trained", "bytes": 1})

@@ -1,6 +1,5 @@
 """A cell as planned: what it is, its ids, and every path that belongs to it."""
 
-import hashlib
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from harness.config import Config
 from harness.config.credentials import hidden
 from harness.config.folders import command
 from harness.config.label import run_name
-from harness.tracking import store
+from harness.tracking import beside
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,8 @@ def work_path(cell: Cell, of: str | None = None) -> Path:
         of: the id of another cell of the same experiment, such as its dense baseline.
     """
     tracking = cell.config.tracking
-    place = f"{store.sqlite_path(tracking.uri) or tracking.uri} {tracking.experiment}"
-    suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
-    return Path(cell.config.work_dir, "cells", f"{(of or cell.id)[:16]}-{suffix}").absolute()
+    ending = beside.ending(tracking.uri, tracking.experiment)
+    return Path(cell.config.work_dir, "cells", f"{(of or cell.id)[:16]}-{ending}").absolute()
 
 
 def checkpoint_file(cell: Cell) -> Path:

@@ -10,6 +10,7 @@ from harness.training.requests import Requests
 
 #: Takes events, dicts: `{"kind": "stage" | "progress" | "warning" | "trained", …}`.
 Emit = Callable[[dict[str, Any]], None]
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Busy(Exception):  # noqa: N818 - a state of the cell, not a failure
@@ -35,7 +36,7 @@ class Outcome:
 class Signals(Requests):
     """What signals ask of this process, a job's; `signals` is the one.
 
-    SIGINT and SIGTERM end it: where it trains, after a checkpoint of the step that it has
+    SIGINT, SIGTERM and SIGHUP end it: where it trains, after a checkpoint of the step that it has
     reached, elsewhere at once. SIGUSR1 wants a checkpoint, and training goes on.
     """
 
@@ -47,10 +48,14 @@ class Signals(Requests):
         self._deferring = 0
         self._stepping = False
 
-    def take(self) -> None:
-        """Has signals ask, from now on."""
-        signal.signal(signal.SIGTERM, self._interrupt)
-        signal.signal(signal.SIGINT, self._interrupt)
+    def take(self, hangup: bool = True) -> None:
+        """Has signals ask, from now on.
+
+        Args:
+            hangup: whether SIGHUP does: not for a job of `nohup`.
+        """
+        for number in (*_ENDING, signal.SIGHUP) if hangup else _ENDING:
+            signal.signal(number, self._interrupt)
         signal.signal(signal.SIGUSR1, self._ask)
 
     def wanted(self) -> bool:
@@ -112,8 +117,8 @@ signals = Signals()
 
 def ignore_interrupts() -> None:
     """Lets a job that was interrupted tidy up: Ctrl-C reaches it, and then `stop` does too."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (*_ENDING, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -30,8 +30,8 @@ __all__ = ["harness", "keras", "tensorflow"]
 
 atexit.register(gc.freeze)  # or the server goes through all packages before it ends, for seconds
 
-# Whoever ends a whole group of processes (SLURM, systemd) would end the server first, and its
-# cells with it, which are to checkpoint: it ends with the harness. The cells ignore what the server
-# ignores, until they take TERM and USR1 for themselves; USR2 is for the harness alone.
-for _number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+# Whoever ends a whole group of processes (SLURM, systemd, a terminal that closes) would end the
+# server first, and its cells with it, which are to checkpoint: it ends with the harness. The cells
+# ignore what the server ignores, until they take it for themselves; USR2 is for the harness alone.
+for _number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
     signal.signal(_number, signal.SIG_IGN)

@@ -25,10 +25,6 @@ from harness.tracking.dense import dense_run
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
 
-#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
-#: step, where it would draw a curve of one point.
-FINAL_STEP = 0
-
 
 def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     """Runs a cell in this process, unless it is finished, and returns its run.
@@ -88,12 +84,13 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         except BaseException as error:
             _close(run, f"{type(error).__name__}: {error}")
             raise
-        delivered = run.finish(description)
-        if delivered:
-            tidy(cell)
-        else:
-            for path in (checkpoint_file(cell), trained_file(cell)):
-                path.unlink(missing_ok=True)
+        with signals.deferred():  # what is all there is not left open
+            delivered = run.finish(description, metrics)
+            if delivered:
+                tidy(cell)
+            else:
+                for path in (checkpoint_file(cell), trained_file(cell)):
+                    path.unlink(missing_ok=True)
         _wait_for_all(cell)
     value = {"run_id": run.run_id, "metrics": describe.headline(metrics)}
     return value if delivered else {**value, "waits": True}
@@ -332,7 +329,6 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             **trained.metrics,
             **tested,
         }
-        run.log(FINAL_STEP, metrics)
         artifacts.log_config(run, config)
         artifacts.log_model(run, model, Path(folder))
         artifacts.log_layers(run, config, trained.summary.layers)

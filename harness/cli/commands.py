@@ -263,7 +263,8 @@ def _store(parsed: argparse.Namespace) -> int:
     from harness.config import compose
     from harness.tracking.moved import move
 
-    print(move(parsed.uri or compose(parsed.overrides).tracking.uri))  # noqa: T201
+    config = compose(parsed.overrides)
+    print(move(parsed.uri or config.tracking.uri, config.work_dir))  # noqa: T201
     return 0
 
 

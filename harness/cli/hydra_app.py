@@ -25,7 +25,7 @@ from harness.config import (
     shipped,
     to_config,
 )
-from harness.config.compose import presets
+from harness.config.compose import presets, require_composable
 from harness.config.explain import explain
 from harness.config.ignored import refuse_ignored
 from harness.config.overrides import for_hydra
@@ -87,17 +87,38 @@ def _use_own_folder(arguments: list[str]) -> None:
 
 
 def _check_jobs(arguments: list[str]) -> None:
-    """Refuses bad cells, of a multirun all before its first one starts.
+    """Refuses bad cells before anything is spent; of a multirun, if there are no others.
 
-    Only where the flags leave the configs what they are for the other commands; with a primary
-    config of the user's own, each job is checked as it starts.
+    Beside others they are refused as their turn comes. Only where the flags leave the configs what
+    they are for the other commands; with a primary config of the user's own, each job is checked as
+    it starts.
+
+    Raises:
+        ConfigError: the one cell there is; of a multirun what all ignore, or Hydra cannot compose.
+        _Undone: each job of a multirun is refused, and has been told of.
     """
     flags = [argument for argument in arguments if argument.startswith("-")]
     overrides = [argument for argument in arguments if not argument.startswith("-")]
-    if set(flags) <= {"-m", "--multirun"}:
-        refuse_ignored(
-            [(compose(each), each) for each in (expand(overrides) if flags else [overrides])]
-        )
+    if not set(flags) <= {"-m", "--multirun"}:
+        return
+    if not flags:
+        refuse_ignored([(compose(overrides), overrides)])
+        return
+    good, refusals = [], []
+    for each in expand(overrides):
+        try:
+            config = compose(each)
+            config.dataset.check_folder()
+        except HarnessError as error:
+            require_composable(each)  # Hydra would begin none of the jobs
+            refusals.append(str(error))
+        else:
+            good.append((config, each))
+    if not good:
+        for line in dict.fromkeys(refusals):
+            _refused(line)
+        raise _Undone(2)
+    refuse_ignored(good)
 
 
 def _task(composed: DictConfig) -> None:
@@ -109,16 +130,15 @@ def _task(composed: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)
     last = hydra_config.mode != RunMode.MULTIRUN
-    cells = [(to_config(composed, overrides), overrides)]
     program = _program(str(hydra_config.job.config_name))
-    if last:
-        code = launch(cells, program=program)
-    else:  # Hydra goes on after an exception, and gives it back when all jobs have run
-        try:
-            code = launch(cells, further=False, program=program)
-        except HarnessError as error:
-            _refused(str(error))
-            raise _Undone(1) from None
+    try:
+        cells = [(to_config(composed, overrides), overrides)]
+        code = launch(cells, further=last, program=program)
+    except HarnessError as error:
+        if last:
+            raise
+        _refused(str(error))  # Hydra goes on, and gives an exception back when all jobs have run
+        raise _Undone(1) from None
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     if code:

@@ -55,6 +55,15 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     return to_config(_composed(overrides), overrides)
 
 
+def require_composable(overrides: Sequence[str]) -> None:
+    """Refuses what Hydra itself can make no config of; what is in it is not looked at.
+
+    Raises:
+        ConfigError: an unknown key or name.
+    """
+    _composed(overrides)
+
+
 def compose_data(overrides: Sequence[str] = ()) -> DatasetOptions:
     """Composes and validates a data set alone, whatever model would go with it.
 

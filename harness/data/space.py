@@ -6,24 +6,50 @@ from pathlib import Path
 from harness.errors import ConfigError
 
 _CGROUP = Path("/sys/fs/cgroup")
+#: The group that this process is in, seen from there.
+_OWN = Path("/proc/self/cgroup")
+_VMSTAT = Path("/proc/vmstat")
 #: Share of what is free that data may take, the rest being training's.
 _SHARE = 0.8
 
 
 def total() -> int:
-    """Bytes of memory that this process may use at most: the machine's, or its container's."""
-    machine = _meminfo("MemTotal")
-    limit = _number(_CGROUP / "memory.max")
-    return machine if limit is None else min(machine, limit)
+    """Bytes of memory that this process may use at most: the machine's, or its groups' least."""
+    limits = [_number(group / "memory.max") for group in _groups()]
+    return min([_meminfo("MemTotal"), *(limit for limit in limits if limit is not None)])
 
 
 def available() -> int:
     """Bytes that are still to be had."""
-    machine = _meminfo("MemAvailable")
-    limit, used = _number(_CGROUP / "memory.max"), _number(_CGROUP / "memory.current")
-    if limit is None or used is None:
-        return machine
-    return min(machine, max(0, limit - used + _reclaimable()))
+    free = [_meminfo("MemAvailable")]
+    for group in _groups():
+        limit, used = _number(group / "memory.max"), _number(group / "memory.current")
+        if limit is not None and used is not None:
+            free.append(max(0, limit - used + _reclaimable(group)))
+    return min(free)
+
+
+def killings() -> int:
+    """How many processes the kernel has ended for want of memory, since the machine was started."""
+    try:
+        lines = _VMSTAT.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _groups() -> list[Path]:
+    """The group of this process and those around it: each may limit what all in it have.
+
+    A container may see its own as the root, or be told a path that it does not see.
+    """
+    try:
+        lines = _OWN.read_text().splitlines()
+    except OSError:
+        lines = []
+    own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
+    folder = _CGROUP.joinpath(*(part for part in Path(own).parts if part not in ("/", "..")))
+    return [folder, *(each for each in folder.parents if each.is_relative_to(_CGROUP))]
 
 
 def _meminfo(key: str) -> int:
@@ -42,10 +68,10 @@ def _number(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _reclaimable() -> int:
-    """Bytes of files that the container's cache would give back."""
+def _reclaimable(group: Path) -> int:
+    """Bytes of files that a group's cache would give back."""
     try:
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        lines = (group / "memory.stat").read_text().splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)

@@ -96,7 +96,8 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
     prepare(cells, known)
     tracking = cells[0].config.tracking
     made = variant(sweep, extra)
-    parent = SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made)
+    work_dir = cells[0].config.work_dir
+    parent = SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made, work_dir)
     cell_run.adopt(tracking.uri, parent.run_id, [known.cells[c.id] for c in cells if c not in left])
     if _TABLE in jobs:  # that of the earlier command would come too early
         engine.cancel({_TABLE: jobs[_TABLE]}, file.with_suffix(""))

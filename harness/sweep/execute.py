@@ -163,9 +163,12 @@ class _UnderWay:
 
     def listen(self) -> None:
         """Hears for a second what the jobs say, and puts away those that have ended."""
+        self._starved.look(cell for cell, _ in self.running.values())
         for job, news in worker.poll(list(self.running), timeout=1.0):
             cell, place = self.running[job]
             if isinstance(news, Outcome):
+                if job.process.exitcode == -signal.SIGKILL:
+                    self._starved.killed(cell)
                 del self.running[job]
                 self._trailing.ended(cell)
                 self._devices.give_back(place)
@@ -192,7 +195,7 @@ class _UnderWay:
         if outcome.status == "failed":
             outcome = self._starved.told(cell, outcome)
             _close(cell, outcome.message)
-            if self._starved.tried_alone(cell, beside=bool(self.running)):
+            if self._starved.tried_alone(cell):
                 note = "out of memory beside others; it runs again alone"
                 self._listener.event(cell, {"kind": "stage", "stage": note})
                 self.waiting.insert(0, cell)

@@ -1,14 +1,17 @@
-"""What ends a command's cells from outside: Ctrl-C, SIGTERM, and SLURM's warning.
+"""What ends a command's cells from outside: Ctrl-C, SIGTERM, a lost terminal, SLURM's warning.
 
 SLURM, `docker stop` and systemd send SIGTERM, and kill some seconds later. SIGUSR1 is what
 SLURM is asked to send before a time limit (`--signal=USR1@120`): the cells checkpoint and the
 job is queued again; outside of SLURM they checkpoint and go on. SIGUSR2, which would end a process
-that knows nothing of it, is submitit's warning: the cells end as of SIGTERM.
+that knows nothing of it, is submitit's warning: the cells end as of SIGTERM. SIGHUP comes of a
+terminal that was closed and of a connection that broke, unless `nohup` has it ignored.
 """
 
+import errno
 import os
 import signal
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +47,8 @@ def interruptible() -> Iterator[None]:
 
     def interrupt(signum: int, frame: object) -> None:
         now = time.monotonic()
+        if signum == signal.SIGHUP:
+            _leave_terminal()
         if now - begun[0] > _PATIENCE:
             begun[0] = now
             raise Interrupted(signum)
@@ -57,11 +62,13 @@ def interruptible() -> Iterator[None]:
     handlers = {
         signal.SIGINT: interrupt,
         signal.SIGTERM: interrupt,
+        signal.SIGHUP: interrupt,
         signal.SIGUSR1: warn,
         signal.SIGUSR2: interrupt,
     }
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background by a shell
-        del handlers[signal.SIGINT]
+    for number in (signal.SIGINT, signal.SIGHUP):  # in a shell's background, and of `nohup`
+        if signal.getsignal(number) == signal.SIG_IGN:
+            del handlers[number]
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
@@ -72,6 +79,18 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_terminal() -> None:
+    """Has nothing written any more to a terminal that is gone, which would end what tidies up."""
+    for descriptor in (1, 2):
+        try:
+            termios.tcgetattr(descriptor)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:  # no terminal at all is another error
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
 
 
 def _requeue(job: str) -> str:

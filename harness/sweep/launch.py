@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness import tasks
 from harness.cell.cell import Cell, log_path
+from harness.cell.delivery import Left
 from harness.cell.job import Outcome
 from harness.cell.stages import tidy_finished
 from harness.config import Config
@@ -78,7 +79,7 @@ def launch(
         tracking = cells[0].config.tracking
         view.save_view(tracking, tasks.quality(cells[0].config.model.name).name)
     outcomes = _run(cells, known, at_once, devices, parent_run=None)
-    left = deliver(_console, cells)
+    left = _deliver_last(cells)
     for outcome in outcomes.values():
         if outcome.status == "done" and not outcome.value.get("waits"):
             _console.print(f"run {outcome.value['run_id']}")
@@ -184,12 +185,13 @@ def _run_below_parent(
     prepare(cells, known, devices)
     spec = specified(sweep, configs, extra)
     made = variant(sweep, extra)
-    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
-        parent.work_dir = cells[0].config.work_dir
+    work_dir = cells[0].config.work_dir
+    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made, work_dir) as parent:
+        parent.work_dir = work_dir
         quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, devices, parent_run=parent.run_id)
-        left = deliver(_console, cells)
+        left = _deliver_last(cells)
         parent.awaited = not any(one.away for one in left)
         if parent.awaited and any(outcome.status == "done" for outcome in outcomes.values()):
             result = _report(sweep, configs, extra, out)
@@ -263,6 +265,15 @@ def _run(
     try:
         with ProgressView(to_do, _console, train) as view:
             return execute(cells, finished, view, parent_run=parent_run, jobs=jobs, devices=devices)
+    except KeyboardInterrupt:
+        tell_of(_console, cells, "interrupted")
+        raise
+
+
+def _deliver_last(cells: Sequence[Cell]) -> list[Left]:
+    """Delivers what has waited, and says what still does if that is interrupted."""
+    try:
+        return deliver(_console, cells)
     except KeyboardInterrupt:
         tell_of(_console, cells, "interrupted")
         raise

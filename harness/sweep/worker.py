@@ -95,7 +95,9 @@ def start(
     # the fork server has what these were when it was started
     own = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
     own |= environment or {}
-    given = (function, arguments, str(log), scratch.name, own, sending)
+    # the fork server ignores it, whether or not this process does
+    hangup = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    given = (function, arguments, str(log), scratch.name, own, hangup, sending)
     process = context.Process(target=_child, args=given)
     try:
         process.start()
@@ -175,12 +177,13 @@ def _child(
     log: str,
     scratch: str,
     environment: Mapping[str, str],
+    hangup: bool,
     pipe: Any,
 ) -> None:
     tempfile.tempdir = scratch
     os.environ.update(environment)
     _die_with_parent()
-    signals.take()
+    signals.take(hangup)
     _send_output_to(log)
 
     def emit(event: dict[str, Any]) -> None:

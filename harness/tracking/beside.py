@@ -1,5 +1,6 @@
 """What lies beside an SQLite store: its locks, and the artifacts of its runs."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ ARTIFACTS = "mlartifacts"
 def sqlite_path(uri: str) -> Path | None:
     """The database file of an SQLite URI; None for any other store."""
     return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def ending(uri: str, experiment: str) -> str:
+    """What the folders of an experiment's unfinished cells end with, in any work folder."""
+    return hashlib.sha256(f"{sqlite_path(uri) or uri} {experiment}".encode()).hexdigest()[:8]
 
 
 def lock_dir(uri: str, work_dir: str) -> Path:
@@ -61,20 +67,28 @@ def mark(uri: str, work_dir: str) -> str:
 
 
 @contextmanager
-def locked(uri: str) -> Iterator[None]:
-    """Holds an SQLite store's lock within the block; any other store has none.
+def locked(uri: str, work_dir: str | None = None) -> Iterator[None]:
+    """Holds an SQLite store's lock within the block; any other store has none of its own.
+
+    Args:
+        uri: the store's.
+        work_dir: the work folder that has one for another store, for those who share the folder.
 
     Raises:
-        TrackingError: the lock cannot be written beside the store.
+        TrackingError: the lock cannot be written.
     """
-    if sqlite_path(uri) is None:
+    database = sqlite_path(uri)
+    if database is None and work_dir is None:
         yield
         return
-    folder = lock_dir(uri, "")
+    folder = lock_dir(uri, work_dir or "")
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=database is None, exist_ok=True)
         lock = FileLock(folder / "store.lock").acquire()
     except OSError as error:
-        raise TrackingError(f"tracking.uri: cannot write beside {uri} ({error.strerror})") from None
+        what = f"tracking.uri: cannot write beside {uri}"
+        if database is None:
+            what = f"work_dir: cannot write into {folder}"
+        raise TrackingError(f"{what} ({error.strerror})") from None
     with lock:
         yield

@@ -18,7 +18,7 @@ from harness.config import Config, credentials
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
 from harness.errors import TrackingError
-from harness.tracking import beside, store
+from harness.tracking import beside, moved, store
 from harness.tracking.journal import ENDED, Journal
 from harness.tracking.outbox import BATCH, Outbox, newest, now
 from harness.tracking.provenance import tags as provenance_tags
@@ -30,6 +30,9 @@ HEARTBEAT_SECONDS = 60.0
 #: The tags of a run that say when its process last gave one, in seconds since the epoch, and where
 #: that has its locks (`beside.mark`).
 HEARTBEAT, LOCKS = "harness.heartbeat", "harness.locks"
+#: Measures of the finished cell have no step: MLflow's UI draws bars for those at its first
+#: step, where it would draw a curve of one point.
+FINAL_STEP = 0
 _TAG_LIMIT = 5000  # MLflow cuts longer tags at 8,000
 
 
@@ -147,12 +150,18 @@ class CellRun:
         self._outbox.put("inputs", datasets=datasets)
         self.flush()
 
-    def finish(self, description: str) -> bool:
+    def finish(self, description: str, measures: Mapping[str, float] | None = None) -> bool:
         """Closes the run; only from here on does the cell count as done.
+
+        Args:
+            description: what its page says.
+            measures: of the finished cell. They come after its files, of which some are: an attempt
+                that ends before writes its own files, and would measure some of them anew.
 
         Returns:
             Whether its store has it all; if not, it waits on disk.
         """
+        self.log(FINAL_STEP, measures or {})
         self._outbox.put(
             "tags", tags=_short({"mlflow.note.content": description, "harness.complete": "true"})
         )
@@ -260,7 +269,7 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
     """A local copy of a run's artifact, within the block: MLflow would leave it lying.
 
     Raises:
-        TrackingError: the artifact is gone.
+        TrackingError: the artifact is gone, or the store was moved and not told of it.
     """
     from mlflow.exceptions import MlflowException
 
@@ -269,11 +278,21 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
         try:
             path = Path(store.client(uri).download_artifacts(run_id, name, folder))
         except (MlflowException, OSError) as error:
+            _refuse_moved(uri, run_id)
             raise TrackingError(
                 f"run {run_id}: its artifact {name} cannot be read ({error}); delete the run to "
                 "train the cell again"
             ) from None
         yield path
+
+
+def _refuse_moved(uri: str, run_id: str) -> None:
+    """Refuses a store whose artifacts lie where it was before, of which this run is."""
+    database = beside.sqlite_path(uri)
+    if database is not None:
+        client = store.client(uri)
+        experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
+        moved.refuse_moved(uri, database, experiment.name, experiment.artifact_location)
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:

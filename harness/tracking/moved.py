@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness.errors import TrackingError
 from harness.tracking import beside
+from harness.tracking.journal import FOLDER, Journal
 
 #: Tables and columns with paths of artifacts.
 _PATHS = (
@@ -41,8 +42,14 @@ def refuse_moved(uri: str, database: Path, experiment: str, location: str) -> No
         )
 
 
-def move(uri: str) -> str:
+def move(uri: str, work_dir: str = "work") -> str:
     """Points a store to the artifacts that lie beside it; returns what was done, in a line.
+
+    What cells have left in the work folder that are unfinished is the store's at its new place.
+
+    Args:
+        uri: the store's.
+        work_dir: the work folder, seen from here or from the store.
 
     Raises:
         TrackingError: it is no SQLite store, or its artifacts were left behind.
@@ -56,7 +63,8 @@ def move(uri: str) -> str:
         if "experiments" not in tables:
             raise TrackingError(f"--uri: received {uri}, which is no store of MLflow's")
         found = db.execute("SELECT name, artifact_location FROM experiments").fetchall()
-        folders = {_folder(location, name) for name, location in found} - {None, here}
+        places = {name: _folder(location, name) for name, location in found}
+        folders = set(places.values()) - {None, here}
         if folders and not here.is_dir():
             raise TrackingError(
                 f"{here} is not there: move or copy it along with the store, then move the store"
@@ -74,7 +82,37 @@ def move(uri: str) -> str:
                     changed += done.rowcount if table == "runs" else 0
     if not folders:
         return f"{uri}: its artifacts are said to lie beside it already"
-    return f"{uri}: {changed} runs now have their artifacts in {here}"
+    taken = 0
+    for work in dict.fromkeys((Path(work_dir).absolute(), database.parent / work_dir)):
+        for name, folder in places.items():
+            if folder in folders and folder is not None:
+                taken += _take_along(work, name, folder.parent / database.name, database)
+    along = f"; {taken} unfinished cells go on from where they were" if taken else ""
+    return f"{uri}: {changed} runs now have their artifacts in {here}{along}"
+
+
+def _take_along(work: Path, experiment: str, before: Path, database: Path) -> int:
+    """Gives the folders of an experiment's unfinished cells the names that they have now.
+
+    Those of a store that is still there, as one that was copied is, are left to it: only what was
+    copied along is the copy's.
+
+    Returns:
+        How many there were.
+    """
+    if before.exists() and not work.is_relative_to(database.parent):
+        return 0
+    was, now = f"{beside.SQLITE}{before}", f"{beside.SQLITE}{database}"
+    for lines in work.glob(f"cells/*/{FOLDER}/run.json"):
+        journal = Journal(lines.parent)
+        about = journal.about()
+        if about.get("experiment") == experiment and beside.sqlite_path(about["uri"]) == before:
+            journal.tell({**about, "uri": now})
+    old, new = (f"-{beside.ending(uri, experiment)}" for uri in (was, now))
+    folders = list(work.glob(f"cells/*{old}"))
+    for path in (*folders, *work.glob(f"logs/*{old}.txt")):
+        path.rename(path.with_name(path.name.replace(old, new)))
+    return len(folders)
 
 
 def _folder(location: str | None, experiment: str) -> Path | None:

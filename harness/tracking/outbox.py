@@ -308,10 +308,9 @@ class Outbox:
         }
 
     def _has(self, point: Point) -> bool:
-        """Whether the run has this point: of a finished cell's measures, with the same value."""
-        key, value, _, step = point
-        found = (self._points or {}).get((key, step))
-        return found is not None and (step > 0 or found == value)
+        """Whether the run has a point there: the first one stays, of a time that was taken too."""
+        key, _, _, step = point
+        return (key, step) in (self._points or {})
 
     def _artifact(self, client: Any, operation: Operation) -> None:
         path = Path(operation["file"])

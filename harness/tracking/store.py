@@ -300,10 +300,7 @@ def _ask_server(uri: str, seconds: float = SERVER_TIMEOUT) -> None:
 
 def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
     with _usable(uri):
-        mlflow_client = client(uri)
-        found = mlflow_client.get_experiment_by_name(name)
-        if found is None:
-            return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
+        found = _found_or_made(client(uri), name, artifacts)
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment: {name!r} was deleted in {uri}; restore it there, or choose "
@@ -313,6 +310,21 @@ def _experiment_id(uri: str, name: str, artifacts: str | None) -> str:
     if database is not None:
         refuse_moved(uri, database, name, found.artifact_location)
     return str(found.experiment_id)
+
+
+def _found_or_made(mlflow_client: Any, name: str, artifacts: str | None) -> Any:
+    """An experiment, made where it is missing, also if somebody else makes it at this moment."""
+    from mlflow.exceptions import MlflowException
+
+    found = mlflow_client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            mlflow_client.create_experiment(name, artifact_location=artifacts)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        found = mlflow_client.get_experiment_by_name(name)
+    return found
 
 
 @contextmanager

@@ -34,7 +34,13 @@ class SweepRun:
 
     @classmethod
     def begin(
-        cls, tracking: TrackingOptions, name: str, title: str, command: str, variant: str = ""
+        cls,
+        tracking: TrackingOptions,
+        name: str,
+        title: str,
+        command: str,
+        variant: str = "",
+        work_dir: str | None = None,
     ) -> "SweepRun":
         """Finds or makes the sweep's run in its experiment.
 
@@ -45,6 +51,7 @@ class SweepRun:
             command: what started it.
             variant: the overrides that make its cells others than the file's; there is one run
                 for each in an experiment.
+            work_dir: the work folder of its cells; None where no other command may begin it now.
         """
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
         client = store.client(tracking.uri)
@@ -55,7 +62,7 @@ class SweepRun:
             "harness.variant": variant,
         }
         heading = f"**{title}**\n\n`{command}`"
-        with store.locked(tracking.uri):  # sweeps started at once share one run
+        with store.locked(tracking.uri, work_dir):  # sweeps started at once share one run
             earlier = next(
                 (
                     run

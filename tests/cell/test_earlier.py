@@ -1,16 +1,20 @@
 """What a sparse cell finds of its dense baseline before that has a finished run."""
 
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
 
-from harness.cell import earlier, stages
+from harness.cell import earlier, job, stages
 from harness.cell.cell import trained_file
 from harness.config import compose
 from harness.errors import TrackingError
 from harness.models.layers.plain import load_weights, plain
 from harness.sweep.plan import plan
-from harness.tracking.cell_run import CellRun
+from harness.tracking.cell_run import FINAL_STEP, CellRun
+from tests.runs import runs
 from tests.settings import TINY
 from tests.training import small
 
@@ -77,3 +81,27 @@ def test_nothing_is_left_half_written(pair, monkeypatch):
     assert not list(trained_file(dense).parent.iterdir())
     with pytest.raises(TrackingError, match="are of no finished cell"), earlier.dense_model(sparse):
         pass
+
+
+def test_a_cell_that_is_asked_to_end_while_it_finishes_is_finished(pair, monkeypatch):
+    dense, _ = pair
+    finish = CellRun.finish
+
+    def asked(run, *given):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return finish(run, *given)
+
+    monkeypatch.setattr(CellRun, "finish", asked)
+    monkeypatch.setattr(stages, "_measure", lambda *given: ({"test/loss": 1.0}, ""))
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
+    job.signals.take()
+    try:
+        done = stages.run_cell(dense, None, lambda event: None)
+    finally:
+        job.signals.interrupts.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    (run,) = runs(dense.config.tracking.uri)
+    assert (run.id, run.status) == (done["run_id"], "FINISHED")
+    assert run.history("test/loss") == [(FINAL_STEP, 1.0)]

@@ -5,6 +5,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -274,6 +275,33 @@ def test_four_sweeps_started_at_once_share_the_cells(tmp_path):
     (parent,) = runs(uri, "sweep")
     assert {run.tags["mlflow.parentRunId"] for run in cells.values()} == {parent.id}
     assert (tmp_path / "results" / "pair" / "table.md").exists()
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_a_command_as_ctrl_c_does(tmp_path):
+    """What draws the terminal is killed; the system then hangs up on all that runs in it."""
+    drawing = subprocess.Popen(
+        [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", *command("run", *CELL)],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    cell = int(wait_for(lambda: tag(tmp_path, "harness.pid"), drawing))
+    (harness_pid,) = Path(f"/proc/{drawing.pid}/task/{drawing.pid}/children").read_text().split()
+    os.kill(int(harness_pid), signal.SIGUSR1)
+    wait_for(lambda: checkpoints(tmp_path), drawing)
+    time.sleep(SOME_STEPS)
+    drawing.kill()
+    drawing.wait()
+    end = time.monotonic() + 60
+    while (is_alive(int(harness_pid)) or is_alive(cell)) and time.monotonic() < end:
+        time.sleep(0.1)
+    (run,) = runs(tmp_uri(tmp_path))
+    assert run.status == "KILLED"
+    (path,) = checkpoints(tmp_path)
+    kept, logged = stood(path, tmp_uri(tmp_path), 0)
+    assert logged is None or 0 <= kept - logged < LOG_EVERY, "no checkpoint of the step reached"
 
 
 def test_a_new_run_takes_no_checkpoint_of_a_deleted_one(tmp_path):

@@ -25,6 +25,28 @@ def test_a_container_s_limit_is_what_there_is(tmp_path, monkeypatch):
     assert memory.total() > 1_000_000
 
 
+def test_the_least_limit_of_all_groups_around_counts(tmp_path, monkeypatch):
+    """As SLURM and systemd have it: a job's group within one of the user's."""
+    monkeypatch.setattr(space, "_CGROUP", tmp_path)
+    own = tmp_path / "own"
+    monkeypatch.setattr(space, "_OWN", own)
+    own.write_text("3:cpu:/elsewhere\n0::/user/job/step\n")
+    for group, limit, used in (
+        ("user", 2_000_000, 1_900_000),
+        ("user/job", 1_000_000, 300_000),
+        ("user/job/step", "max", 300_000),
+    ):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / "memory.max").write_text(f"{limit}\n")
+        (tmp_path / group / "memory.current").write_text(f"{used}\n")
+    assert memory.total() == 1_000_000
+    assert memory.available() == 100_000, "what others in the user's group have is gone"
+    own.write_text("0::/../../user/job\n")
+    assert memory.total() == 1_000_000
+    own.write_text("0::/of/the/host\n")
+    assert memory.total() > 2_000_000
+
+
 def test_a_process_that_would_take_the_last_memory_says_so_and_ends(tmp_path):
     job = worker.start(jobs.starve, (), tmp_path / "log.txt")
     said = []

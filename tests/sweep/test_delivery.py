@@ -1,5 +1,6 @@
 """Stores that go away under a sweep: it goes on, nothing is lost, and nothing is there twice."""
 
+import io
 import os
 import signal
 import sqlite3
@@ -12,10 +13,15 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from rich.console import Console
 
 from harness.cell import delivery
-from harness.config import credentials
+from harness.config import compose, credentials
 from harness.errors import WAITING
+from harness.sweep import launch
+from harness.sweep.plan import plan
+from harness.tracking.journal import Journal
+from harness.tracking.runs import Finished
 from tests.conftest import SWEEP
 from tests.runs import Run, assert_same_numbers, assert_same_weights, by_sparsity, locked, runs
 from tests.servers import Server
@@ -246,3 +252,27 @@ def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
     assert_same_weights(run, undisturbed["dense"])
     steps = [one.step for one in run.client.get_metric_history(run.id, "train/loss")]
     assert steps == list(range(5, 4001, 5)), "in order, each once"
+
+
+def test_an_interrupt_while_the_last_is_delivered_tells_what_waits(tmp_path, monkeypatch):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    overrides = (f"tracking.uri={uri}", f"work_dir={tmp_path / 'work'}")
+    (cell,) = plan([(compose(overrides), overrides)])
+    journal = Journal(tmp_path / "work" / "cells" / "another" / "journal")
+    about = {"trained": cell.trained, "cell": cell.id, "experiment": "e", "since": "1"}
+    journal.tell({**about, "uri": uri, "name": "the cell"})
+    journal.add([{"do": "tags", "tags": {}}])
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "finished", lambda cells: Finished({cell.id: "run"}))
+    monkeypatch.setattr(launch, "deliver_first", lambda *given: None)
+    monkeypatch.setattr(launch, "deliver", interrupted)
+    console = Console(file=io.StringIO(), width=500)
+    monkeypatch.setattr(launch, "_console", console)
+    with pytest.raises(KeyboardInterrupt):
+        launch.launch([(compose(overrides), overrides)])
+    said = console.file.getvalue()
+    assert "not delivered: the cell waits in " in said
+    assert "(interrupted)" in said

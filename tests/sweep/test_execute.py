@@ -10,6 +10,7 @@ from harness.cell.cell import log_path, work_path
 from harness.cell.lock import held
 from harness.cell.stages import tidy
 from harness.config import compose
+from harness.data import space
 from harness.sweep.execute import done, execute
 from harness.sweep.foreseen import Foreseen
 from harness.sweep.plan import plan
@@ -125,6 +126,37 @@ def test_what_starved_beside_others_runs_again_alone(planned):
     again = len(heard) - heard[::-1].index(("started", OTHER)) - 1
     assert ("done", DENSE) in heard[:again]
     assert heard[again + 1 :].index(("done", OTHER)) < heard[again + 1 :].index(("started", HALF))
+
+
+def test_cells_that_starve_at_once_each_run_again_alone(planned):
+    orders = {OTHER: "starve together", DENSE: "starve together"}
+    outcomes, heard = run(planned, orders=orders, jobs=2)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert sorted(name for what, name in heard if "out of memory" in what) == [DENSE, OTHER]
+    seconds = [each for each in heard if each[1] in (DENSE, OTHER)][-6:]
+    assert [what for what, _ in seconds] == ["started", "working", "done"] * 2, "not one by one"
+
+
+def test_what_the_kernel_ends_beside_others_runs_again_alone(planned, tmp_path, monkeypatch):
+    """It says so to nobody, and counts."""
+    counts = tmp_path / "vmstat"
+    counts.write_text("pgfault 9\noom_kill 3\n")
+    monkeypatch.setattr(space, "_VMSTAT", counts)
+    outcomes, heard = run(planned, orders={OTHER: "kernel", DENSE: "linger"}, jobs=2)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert heard.count(("started", OTHER)) == 2
+
+    counts.write_text("oom_kill 3\n")
+    (tmp_path / "begun").write_text("before\n")
+    outcomes, _ = run(planned[:1], orders={DENSE: "kernel"})
+    assert outcomes[DENSE].status == "failed"
+    assert outcomes[DENSE].message.startswith("out of memory: the kernel ended its process; acc")
+
+
+def test_what_somebody_else_kills_is_not_run_again(planned):
+    outcomes, heard = run(planned, orders={OTHER: "kill", DENSE: "linger"}, jobs=2)
+    assert outcomes[OTHER].status == "failed"
+    assert heard.count(("started", OTHER)) == 1
 
 
 def test_a_failed_baseline_takes_its_sparse_cells_with_it_unrun(planned):

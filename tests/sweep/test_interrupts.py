@@ -8,7 +8,7 @@ import pytest
 from harness.sweep.interrupts import Interrupted, interruptible
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_block_once(number):
     before = signal.getsignal(number)
     done = []
@@ -27,6 +27,15 @@ def test_a_signal_ends_the_block_once(number):
     assert caught.value.code == 128 + number
     assert str(caught.value) == "interrupted; the same command goes on from here"
     assert signal.getsignal(number) == before
+
+
+def test_nohup_has_a_lost_terminal_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_slurms_warning_has_the_job_queued_again(tmp_path, monkeypatch):

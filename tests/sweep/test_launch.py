@@ -98,8 +98,10 @@ def test_every_command_refuses_alike(tmp_path, arguments):
     ("arguments", "complaint"),
     [
         (("sparsity=half",), "sparsity=half is unknown"),
-        (("--multirun", "sparsity=random", "sparsity.target=0.5,1.5"), "received 1.5"),
-        (("-m", "seed=1,-2"), "seed: received -2"),
+        (("--multirun", "sparsity=random", "sparsity.target=1.5"), "received 1.5"),
+        (("-m", "sparsity=random", "sparsity.target=1.5", "seed=1,2"), "received 1.5"),
+        (("-m", "sparsity=half,random"), "half"),
+        (("-m", "training.batch_size=64,128", "sparsity=dense", "sparsity.target=1"), "target"),
         (("--config-name", "none"), "--config-name=none is unknown; accepted: config"),
     ],
 )
@@ -203,6 +205,33 @@ def test_a_multirun_goes_on_after_a_job_that_is_refused(swept):
     assert "training.batch_size=100000: " in line
     assert "Traceback" not in done.stderr
     assert "Nothing to do: 2 cells are finished." in done.stdout, "the job after it"
+
+
+def test_a_multirun_runs_what_stands_beside_a_value_that_is_refused(swept):
+    done = shell(
+        "--multirun",
+        *TINY,
+        "sparsity=random,structured_2x4",
+        "sparsity.target=1.5,0.75,null",
+        "tracking.experiment=tiny",
+        cwd=swept.folder,
+        module="harness.run",
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("harness: ")]
+    assert "sparsity.target: received 1.5; accepted" in lines[0]
+    assert len(lines) == 4, "of six jobs, two have a target that is one of theirs"
+    assert "Traceback" not in done.stderr
+    assert done.stdout.count("Nothing to do: 2 cells are finished.") == 2
+
+
+def test_a_multirun_that_is_refused_whole_says_why_of_each(tmp_path):
+    done = shell("-m", "seed=-1,-2", cwd=tmp_path, module="harness.run")
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert "seed: received -1" in first
+    assert "seed: received -2" in second
+    assert not list(tmp_path.iterdir())
 
 
 #: The Hydra application, whose random cells are killed as they begin to train.

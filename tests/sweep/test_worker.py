@@ -66,11 +66,21 @@ def test_a_log_goes_on(tmp_path):
         ),
         (jobs.die, (signal.SIGSEGV,), "failed", "its process was killed by SIGSEGV"),
         (jobs.die, (signal.SIGTERM,), "interrupted", "interrupted"),
+        (jobs.die, (signal.SIGHUP,), "interrupted", "interrupted"),
     ],
 )
 def test_other_ends(tmp_path, function, arguments, status, message):
     _, outcome = run(function, *arguments, log=tmp_path / "log.txt")
     assert outcome == Outcome(status, message=message)
+
+
+def test_a_job_of_nohup_outlives_its_terminal(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        _, outcome = run(jobs.hang_up, log=tmp_path / "log.txt")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert outcome == Outcome("done", value="went on")
 
 
 @pytest.mark.parametrize("log", ["log.txt", "/dev/full"])

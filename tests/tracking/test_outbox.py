@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from harness.config import compose
 from harness.tracking import away, cell_run, outbox
-from harness.tracking.cell_run import CellRun
+from harness.tracking.cell_run import FINAL_STEP, CellRun
 from harness.tracking.journal import Journal
 from tests.runs import locked, runs
 
@@ -189,6 +189,18 @@ def test_an_interrupted_run_that_was_logged_to_unseen_has_no_point_twice(config,
     assert (found.id, found.status) == (first.run_id, "FINISHED")
     assert found.history("loss") == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]
     assert "harness.failure" not in found.tags
+
+
+def test_a_measure_that_an_attempt_left_behind_is_not_logged_again(config, journal, told):
+    """It was killed between its measures and its end; times were taken anew since."""
+    first = begin(config, journal)
+    first.log(FINAL_STEP, {"time/step_ms": 4.0})
+    first.fail("killed")
+    again = begin(config, journal)
+    again.finish("", {"time/step_ms": 5.0, "size/best_bytes": 7.0})
+    (found,) = runs(again.uri)
+    assert found.history("time/step_ms") == [(FINAL_STEP, 4.0)]
+    assert found.history("size/best_bytes") == [(FINAL_STEP, 7.0)]
 
 
 def test_a_cell_that_somebody_else_finished_meanwhile_is_left_to_them(config, journal, told):

@@ -43,6 +43,20 @@ def test_an_experiment_is_made_once(store_uri, tmp_path):
     assert found.artifact_location == (tmp_path / "mlartifacts" / "demo").as_uri()
 
 
+def test_an_experiment_that_somebody_makes_at_this_moment_is_found(store_uri, monkeypatch):
+    first = store.open_experiment(store_uri, "demo")
+    seen = []
+
+    def look(client, name):
+        seen.append(name)
+        return found(client, name) if len(seen) > 1 else None
+
+    found = MlflowClient.get_experiment_by_name
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", look)
+    assert store.open_experiment(store_uri, "demo") == first
+    assert len(seen) == 2
+
+
 def test_processes_that_open_an_empty_store_at_once_all_succeed(tmp_path):
     code = (
         "from harness.tracking.store import open_experiment as o; print(o('sqlite:///m.db', 'd'))"

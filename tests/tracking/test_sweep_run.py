@@ -1,11 +1,17 @@
 """The run of a sweep: one, whoever asks and however often."""
 
+import subprocess
+import sys
+
 import pytest
 from mlflow import MlflowClient
 
 from harness.config.schema import TrackingOptions
 from harness.tracking import cell_run
 from harness.tracking.sweep_run import SweepRun
+from tests.runs import runs
+from tests.servers import Server
+from tests.settings import environment
 
 
 @pytest.fixture
@@ -60,3 +66,44 @@ def test_finished_cells_are_hung_below_it(tracking):
         cell_run.adopt(tracking.uri, parent.run_id, [run])
         cell_run.adopt(tracking.uri, parent.run_id, [run])
     assert client.get_run(run).data.tags["mlflow.parentRunId"] == parent.run_id
+
+
+#: Begins a sweep's run, as soon as there is a line to read.
+BEGINNING = """
+import sys
+import harness.tracking.preload
+from harness.config.schema import TrackingOptions
+from harness.tracking.sweep_run import SweepRun
+print("ready", flush=True)
+input()
+tracking = TrackingOptions("server", sys.argv[1], "demo")
+print(SweepRun.begin(tracking, "demo", "A title", "harness sweep demo", work_dir="work").run_id)
+"""
+
+
+@pytest.mark.slow
+def test_sweeps_that_start_together_on_a_server_share_one_run(tmp_path):
+    server = Server(tmp_path).start()
+    try:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", BEGINNING, server.uri],
+                cwd=tmp_path,
+                env=environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(4)
+        ]
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        said = {process.communicate(timeout=120)[0].strip() for process in processes}
+        assert [process.returncode for process in processes] == [0] * 4
+        assert said == {run.id for run in runs(server.uri, "sweep")}
+        assert len(said) == 1
+    finally:
+        server.kill()
