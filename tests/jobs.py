@@ -132,6 +132,8 @@ def cell(orders, cell, parent_run, emit):
         os._exit(7)
     if what == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if what == "refuse":
         raise ConfigError("refused on purpose")
     if what == "busy" and (folder / "begun").read_text().count(cell.name) < 2:

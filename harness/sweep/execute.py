@@ -40,6 +40,10 @@ class Listener(Protocol):
         """The cell is done, was refused or failed."""
 
 
+#: What ends a process that gets no memory: the kernel, or what it does without.
+_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS, signal.SIGSEGV)
+
+
 def execute(
     cells: Sequence[Cell],
     finished: dict[str, str],
@@ -167,8 +171,8 @@ class _UnderWay:
         for job, news in worker.poll(list(self.running), timeout=1.0):
             cell, place = self.running[job]
             if isinstance(news, Outcome):
-                if job.process.exitcode == -signal.SIGKILL:
-                    self._starved.killed(cell)
+                if (code := job.process.exitcode) and -code in _MEMORY:
+                    self._starved.killed(cell, signal.Signals(-code))
                 del self.running[job]
                 self._trailing.ended(cell)
                 self._devices.give_back(place)

@@ -1,5 +1,6 @@
 """Cells that ended for want of memory: told as such, and run again alone."""
 
+import signal
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -39,18 +40,22 @@ class Starved:
         self._said[cell.id] = event
         return True
 
-    def killed(self, cell: Cell) -> None:
-        """Takes down that a cell was killed, which is for want of memory if the kernel did it.
+    def killed(self, cell: Cell, number: signal.Signals) -> None:
+        """Takes down that a cell was killed, which may be for want of memory.
 
-        That says so to nobody, but counts them; where it does not, more than there is was foreseen.
+        The kernel says so to nobody, but counts whom it ends. A process that is given none ends
+        itself by another signal; then it is so where more than there is was foreseen.
         """
         ran = [self._foreseen.get(each) for each in (cell.id, *self._others(cell))]
         held = sum(one.bytes for one in ran if one is not None)
-        by_kernel = killings() > self._killings
+        by_kernel = number == signal.SIGKILL and killings() > self._killings
         if by_kernel:
             self._killings += 1  # of several, each is one
         if cell.id not in self._said and (by_kernel or held > total()):
-            self._said[cell.id] = {}
+            ended = "the kernel ended its process"
+            self._said[cell.id] = {
+                "ended": ended if by_kernel else f"its process was killed by {number.name}"
+            }
 
     def _others(self, cell: Cell) -> set[str]:
         """The cells that have run beside one until it ended."""
@@ -75,8 +80,8 @@ class Starved:
         said = self._said.get(cell.id)
         if said is None or outcome.status != "failed":
             return outcome
-        had, more = "the kernel ended its process", ""
-        if said:
+        had, more = said.get("ended"), ""
+        if had is None:
             had = f"it had {said['bytes'] / 1e9:.1f} of {said['total'] / 1e9:.1f} GB"
             more = " and asked for more"
         parts = "training.gradient_accumulation=2 (a batch in two parts)"

@@ -117,6 +117,17 @@ def test_what_was_foreseen_of_it_is_told_with_the_parts_that_fit(planned):
     assert "foreseen" not in outcomes[MOST].message
 
 
+def test_what_is_given_no_memory_and_ends_itself_is_told_as_such(planned):
+    (half,) = [cell for cell in planned if cell.name == HALF]
+    told = {half.id: Foreseen(53_000_000_000_000, 16, 3_400_000_000)}
+    outcomes, _ = run(planned, orders={HALF: "segfault", MOST: "segfault"}, foreseen=told)
+    assert outcomes[HALF].message.startswith(
+        "out of memory: its process was killed by SIGSEGV and a step was foreseen to hold 53000.0 "
+        "GB; accepted: training.gradient_accumulation=16"
+    )
+    assert outcomes[MOST].message == "its process was killed by SIGSEGV"
+
+
 def test_what_starved_beside_others_runs_again_alone(planned):
     outcomes, heard = run(planned, orders={OTHER: "starve once", DENSE: "linger"}, jobs=2)
     assert {outcome.status for outcome in outcomes.values()} == {"done"}
