@@ -288,11 +288,17 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
 
 def _refuse_moved(uri: str, run_id: str) -> None:
     """Refuses a store whose artifacts lie where it was before, of which this run is."""
+    from mlflow.exceptions import MlflowException
+
     database = beside.sqlite_path(uri)
-    if database is not None:
-        client = store.client(uri)
+    if database is None:
+        return
+    client = store.client(uri)
+    try:
         experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
-        moved.refuse_moved(uri, database, experiment.name, experiment.artifact_location)
+    except MlflowException:  # there is no such run
+        return
+    moved.refuse_moved(uri, database, experiment.name, experiment.artifact_location)
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:
