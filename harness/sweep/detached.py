@@ -93,6 +93,12 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
     if not to_submit and states.get(_TABLE) in LIVE:
         _console.print(f"Nothing to submit: {len(live)} cells are under way.")
         return 0
+    if live and not engine.grows:
+        noun = "cell is" if len(live) == 1 else "cells are"
+        raise ConfigError(
+            f"--on {on}: {len(live)} {noun} under way, and {on} takes no more of a sweep until "
+            f"they have ended; wait, or end them first:\n{_again(sweep, extra, '--cancel')}"
+        )
     prepare(cells, known)
     tracking = cells[0].config.tracking
     made = variant(sweep, extra)

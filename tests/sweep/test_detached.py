@@ -14,7 +14,8 @@ from harness.config.schema import TrackingOptions
 from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
-from harness.sweep.engines.base import ENGINES, WAITING, Engine, chosen
+from harness.sweep.engines.base import ENGINES, FAILED, WAITING, Engine, chosen
+from harness.sweep.engines.ray import Ray
 from harness.sweep.engines.slurm import Slurm
 from harness.tracking.left import close_dead
 from tests.conftest import SWEEP
@@ -42,6 +43,8 @@ class Held(Engine):
     orders: ClassVar[list] = []
     state: ClassVar[str] = WAITING
     has_room: ClassVar[bool] = True
+    ended: ClassVar[dict] = {}
+    cancelled: ClassVar[list] = []
 
     def submit(self, order, note):
         Held.orders.append(order)
@@ -52,9 +55,10 @@ class Held(Engine):
         note({**order.running, **jobs, "table": "table"})
 
     def states(self, jobs, folder):
-        return dict.fromkeys(jobs, Held.state)
+        return {job: Held.ended.get(job, Held.state) for job in jobs}
 
     def cancel(self, jobs, folder):
+        Held.cancelled += jobs
         if set(jobs) != {"table"}:
             Held.state = "cancelled"
 
@@ -62,6 +66,7 @@ class Held(Engine):
 @pytest.fixture
 def held():
     Held.orders, Held.state, Held.has_room = [], WAITING, True
+    Held.ended, Held.cancelled = {}, []
     yield Held
     Held.orders = []
 
@@ -133,6 +138,28 @@ def test_a_table_whose_job_was_not_taken_is_submitted_by_the_same_command(swept,
     assert second.running == {work.cell: "job1" for work in first.works}
     assert "Nothing to submit: 3 cells are under way." in harness(*asked, cwd=copy).stdout
     assert len(held.orders) == 2
+
+
+def test_an_engine_that_takes_no_more_is_asked_once_its_cells_have_ended(
+    swept, held, tmp_path, monkeypatch
+):
+    """What it has under way is left alone, its table's job, too."""
+    copy = copied(swept.folder, tmp_path / "copy")
+    asked = ("sweep", "tiny.yaml", "export=keras", "--on", "held")
+    assert harness(*asked, cwd=copy).returncode == 0
+    (order,) = held.orders
+    held.ended = {order.works[-1].cell: FAILED}
+    monkeypatch.setattr(Held, "grows", False)
+    done = harness(*asked, cwd=copy)
+    assert done.returncode == 2
+    assert "2 cells are under way, and held takes no more" in done.stderr
+    assert "--cancel" in done.stderr
+    assert held.cancelled == []
+    monkeypatch.setattr(Held, "grows", True)
+    assert harness(*asked, cwd=copy).returncode == 0
+    assert held.cancelled == ["table"]
+    assert [work.cell for work in held.orders[-1].works] == list(held.ended)
+    assert not Ray.grows
 
 
 def test_an_engine_is_given_no_password(held, tmp_path, monkeypatch):

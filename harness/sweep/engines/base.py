@@ -68,11 +68,15 @@ class Order:
 
 @dataclass
 class Engine(Options):
-    """An engine; `package` is what it imports, `extra` the extra that installs that."""
+    """An engine; `package` is what it imports, `extra` the extra that installs that.
+
+    `grows` is whether it takes more of a sweep while jobs of an earlier order are under way.
+    """
 
     room: ClassVar[Room] = ENGINES
     package: ClassVar[str]
     extra: ClassVar[str]
+    grows: ClassVar[bool] = True
 
     name: str = UNNAMED
 
