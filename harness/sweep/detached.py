@@ -8,7 +8,7 @@ them plain values, and the cell is planned anew where it runs.
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep, load
 from harness.sweep.table import table_spec
 from harness.sweep.variant import folder_name, variant
-from harness.tracking import cell_run
+from harness.tracking import cell_run, left
 from harness.tracking.sweep_run import SweepRun
 
 _console = Console(highlight=False)
@@ -72,10 +72,10 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
     spec = specified(sweep, configs, extra)
     cells = plan(configs)
     known = finished(cells)
-    left = [cell for cell in cells if cell.id not in known.cells]
-    if not left:
+    unfinished = [cell for cell in cells if cell.id not in known.cells]
+    if not unfinished:
         return launch_sweep(sweep, extra, out=out)
-    if any(cell.config.strategy.name == "multi_worker" for cell in left):
+    if any(cell.config.strategy.name == "multi_worker" for cell in unfinished):
         raise ConfigError(
             f"--on {on}: received strategy=multi_worker, whose workers are started by hand; "
             "accepted: single, mirrored"
@@ -88,17 +88,25 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
             f"--on {on}: its cells are under way on {earlier}; end them first:\n"
             f"{_again(sweep, extra, '--cancel')}"
         )
-    live = _live(engine, jobs, file)
-    to_submit = [cell for cell in left if cell.id not in live]
-    if not to_submit:
+    states = engine.states(jobs, file.with_suffix(""))
+    live = _cells_in(states)
+    to_submit = [cell for cell in unfinished if cell.id not in live]
+    if not to_submit and states.get(_TABLE) in LIVE:
         _console.print(f"Nothing to submit: {len(live)} cells are under way.")
         return 0
+    if live and not engine.grows:
+        noun = "cell is" if len(live) == 1 else "cells are"
+        raise ConfigError(
+            f"--on {on}: {len(live)} {noun} under way, and {on} takes no more of a sweep until "
+            f"they have ended; wait, or end them first:\n{_again(sweep, extra, '--cancel')}"
+        )
     prepare(cells, known)
     tracking = cells[0].config.tracking
     made = variant(sweep, extra)
     work_dir = cells[0].config.work_dir
     parent = SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made, work_dir)
-    cell_run.adopt(tracking.uri, parent.run_id, [known.cells[c.id] for c in cells if c not in left])
+    done = [known.cells[cell.id] for cell in cells if cell.id in known.cells]
+    cell_run.adopt(tracking.uri, parent.run_id, done)
     if _TABLE in jobs:  # that of the earlier command would come too early
         engine.cancel({_TABLE: jobs[_TABLE]}, file.with_suffix(""))
     order = Order(
@@ -109,11 +117,26 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
         extra=tuple(extra),
         out=None if out is None else str(out.absolute()),
         folder=file.with_suffix(""),
+        partition=unfinished[0].config.engine.partition,
     )
-    engine.submit(order, lambda taken: write_json(file, {"engine": on, "jobs": {**taken}}))
+    kept = False
+
+    def note(taken: Mapping[str, str]) -> None:
+        nonlocal kept
+        write_json(file, {"engine": on, "jobs": {**taken}})
+        if not kept:  # by what goes on now; with no job at all nothing would ever close the run
+            left.leave_to_jobs(tracking, parent.run_id)
+            kept = True
+
+    if live:
+        note(jobs)
+    engine.submit(order, note)
+    told = f"{len(to_submit)} of {len(cells)} cells are submitted to {on}"
+    if not to_submit:
+        told = f"The job of the table is submitted to {on}"
     _console.print(
-        f"{len(to_submit)} of {len(cells)} cells are submitted to {on}; {len(live)} are under "
-        f"way, {len(cells) - len(left)} finished.\nTo look further:",
+        f"{told}; {len(live)} are under way, {len(cells) - len(unfinished)} finished.\n"
+        "To look further:",
         soft_wrap=True,
     )
     for flag, what in (("--status", "how its cells are"), ("--cancel", "end them")):
@@ -244,7 +267,11 @@ def _engine(file: Path) -> Any:
 
 def _live(engine: Any, jobs: dict[str, str], file: Path) -> list[str]:
     """The cells whose jobs have not come to an end."""
-    states = engine.states(jobs, file.with_suffix(""))
+    return _cells_in(engine.states(jobs, file.with_suffix("")))
+
+
+def _cells_in(states: Mapping[str, str]) -> list[str]:
+    """The cells under way of the states of all jobs."""
     return [cell for cell, state in states.items() if state in LIVE and cell != _TABLE]
 
 

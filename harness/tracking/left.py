@@ -46,6 +46,16 @@ def close_dead(tracking: TrackingOptions, work_dir: str) -> int:
     return closed
 
 
+def leave_to_jobs(tracking: TrackingOptions, run_id: str) -> None:
+    """Has a run stay open when this process ends, for jobs elsewhere go on with it.
+
+    Args:
+        tracking: the store.
+        run_id: of a sweep whose last job, or whose cancelling, closes it.
+    """
+    store.client(tracking.uri).set_tag(run_id, process.TAG, "")
+
+
 def _is_silent(run: Any) -> bool:
     """Whether its process has given no sign of life for long; False if it never gave one."""
     last = run.data.tags.get(HEARTBEAT, "")

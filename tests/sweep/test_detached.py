@@ -1,21 +1,35 @@
 """Cells as jobs of an engine: what is submitted, what is left alone, and the table at the end."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
 from harness.config import compose, credentials
+from harness.config.schema import TrackingOptions
 from harness.errors import ConfigError
 from harness.options import choice
 from harness.sweep import detached
-from harness.sweep.engines.base import ENGINES, WAITING, Engine, chosen
+from harness.sweep.engines.base import ENGINES, FAILED, WAITING, Engine, chosen
+from harness.sweep.engines.ray import Ray
 from harness.sweep.engines.slurm import Slurm
+from harness.tracking.left import close_dead
 from tests.conftest import SWEEP
 from tests.runs import copied, runs
 from tests.servers import Server
-from tests.settings import harness
+from tests.settings import environment, harness
+
+#: A process that submits and ends, as a command does.
+SUBMIT = """
+import sys
+from harness.cli.commands import main
+from tests.sweep import test_detached
+sys.exit(main(["sweep", *sys.argv[1:], "--on", "held"]))
+"""
 
 
 @choice
@@ -28,23 +42,31 @@ class Held(Engine):
 
     orders: ClassVar[list] = []
     state: ClassVar[str] = WAITING
+    has_room: ClassVar[bool] = True
+    ended: ClassVar[dict] = {}
+    cancelled: ClassVar[list] = []
 
     def submit(self, order, note):
         Held.orders.append(order)
         jobs = {work.cell: f"job{len(Held.orders)}" for work in order.works}
+        note({**order.running, **jobs})
+        if not Held.has_room:
+            raise ConfigError("--on held: no room for the table's job")
         note({**order.running, **jobs, "table": "table"})
 
     def states(self, jobs, folder):
-        return dict.fromkeys(jobs, Held.state)
+        return {job: Held.ended.get(job, Held.state) for job in jobs}
 
     def cancel(self, jobs, folder):
+        Held.cancelled += jobs
         if set(jobs) != {"table"}:
             Held.state = "cancelled"
 
 
 @pytest.fixture
 def held():
-    Held.orders, Held.state = [], WAITING
+    Held.orders, Held.state, Held.has_room = [], WAITING, True
+    Held.ended, Held.cancelled = {}, []
     yield Held
     Held.orders = []
 
@@ -88,6 +110,56 @@ def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monk
     done = harness(*asked, "--on", "held", cwd=copy)
     assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
     assert len(held.orders) == 2
+
+
+def test_a_sweep_s_run_stays_open_for_its_jobs(swept, held, tmp_path):
+    """Although the command that began it has ended; another one in its experiment looks."""
+    copy = copied(swept.folder, tmp_path / "copy")
+    uri = f"sqlite:///{copy / 'mlflow.db'}"
+    words = [sys.executable, "-c", SUBMIT, "tiny.yaml", "export=keras"]
+    subprocess.run(words, cwd=copy, env=environment(), check=True)
+    (parent,) = [run for run in runs(uri, "sweep") if run.status == "RUNNING"]
+    assert parent.tags["harness.pid"] != str(os.getpid())
+    tracking = TrackingOptions(uri=uri, experiment="tiny")
+    assert close_dead(tracking, str(copy / "work")) == 0
+    assert [run.status for run in runs(uri, "sweep") if run.id == parent.id] == ["RUNNING"]
+
+
+def test_a_table_whose_job_was_not_taken_is_submitted_by_the_same_command(swept, held, tmp_path):
+    copy = copied(swept.folder, tmp_path / "copy")
+    asked = ("sweep", "tiny.yaml", "export=keras", "--on", "held")
+    held.has_room = False
+    assert harness(*asked, cwd=copy).returncode == 2
+    held.has_room = True
+    done = harness(*asked, cwd=copy)
+    assert done.stdout.startswith("The job of the table is submitted to held; 3 are under way")
+    first, second = held.orders
+    assert not second.works
+    assert second.running == {work.cell: "job1" for work in first.works}
+    assert "Nothing to submit: 3 cells are under way." in harness(*asked, cwd=copy).stdout
+    assert len(held.orders) == 2
+
+
+def test_an_engine_that_takes_no_more_is_asked_once_its_cells_have_ended(
+    swept, held, tmp_path, monkeypatch
+):
+    """What it has under way is left alone, its table's job, too."""
+    copy = copied(swept.folder, tmp_path / "copy")
+    asked = ("sweep", "tiny.yaml", "export=keras", "--on", "held")
+    assert harness(*asked, cwd=copy).returncode == 0
+    (order,) = held.orders
+    held.ended = {order.works[-1].cell: FAILED}
+    monkeypatch.setattr(Held, "grows", False)
+    done = harness(*asked, cwd=copy)
+    assert done.returncode == 2
+    assert "2 cells are under way, and held takes no more" in done.stderr
+    assert "--cancel" in done.stderr
+    assert held.cancelled == []
+    monkeypatch.setattr(Held, "grows", True)
+    assert harness(*asked, cwd=copy).returncode == 0
+    assert held.cancelled == ["table"]
+    assert [work.cell for work in held.orders[-1].works] == list(held.ended)
+    assert not Ray.grows
 
 
 def test_an_engine_is_given_no_password(held, tmp_path, monkeypatch):

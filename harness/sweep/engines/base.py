@@ -46,13 +46,14 @@ class Order:
     """What an engine is given, whole.
 
     Attributes:
-        works: the cells, dense baselines first.
+        works: the cells, dense baselines first; none if only the table's job is missing.
         running: cell id -> job id of cells that an earlier order has under way.
         parent_run: of the sweep.
         sweep: its file or name.
         extra: the overrides of all its cells.
         out: the folder of its table; None for the usual one.
         folder: for the engine's own files.
+        partition: of the table's job.
     """
 
     works: Sequence[Work]
@@ -62,15 +63,20 @@ class Order:
     extra: tuple[str, ...]
     out: str | None
     folder: Path
+    partition: str | None = None
 
 
 @dataclass
 class Engine(Options):
-    """An engine; `package` is what it imports, `extra` the extra that installs that."""
+    """An engine; `package` is what it imports, `extra` the extra that installs that.
+
+    `grows` is whether it takes more of a sweep while jobs of an earlier order are under way.
+    """
 
     room: ClassVar[Room] = ENGINES
     package: ClassVar[str]
     extra: ClassVar[str]
+    grows: ClassVar[bool] = True
 
     name: str = UNNAMED
 

@@ -52,6 +52,7 @@ class Ray(Engine):
 
     package: ClassVar[str] = "ray"
     extra: ClassVar[str] = "ray"
+    grows: ClassVar[bool] = False  # one driver has all tasks and, at the end, the table
 
     name: str = "ray"
 
@@ -81,7 +82,8 @@ class Ray(Engine):
                 start_new_session=True,
             )
         number = _described(driver.pid)
-        note({**dict.fromkeys([work.cell for work in order.works], number), "table": number})
+        cells = [work.cell for work in order.works]
+        note({**order.running, **dict.fromkeys(cells, number), "table": number})
 
     def states(self, jobs: Mapping[str, str], folder: Path) -> dict[str, str]:
         """As `Engine`; what a driver that is gone had under way has failed."""
@@ -89,9 +91,12 @@ class Ray(Engine):
             states: dict[str, str] = json.loads((folder / _STATES).read_text())
         except (OSError, ValueError):
             return {}
-        return {
+        found = {
             cell: _now(cell, states[cell], jobs[cell], folder) for cell in jobs if cell in states
         }
+        if "table" in jobs:  # the driver's last work
+            found["table"] = WAITING if _alive(jobs["table"]) else ENDED
+        return found
 
     def cancel(self, jobs: Mapping[str, str], folder: Path) -> None:
         """As `Engine`: the driver ends, and its tasks with it."""
@@ -149,10 +154,10 @@ def drive(folder: str) -> None:
     stopped = threading.Event()
 
     def stop(signum: int, frame: object) -> None:
-        for cell, state in states.items():
-            if state in LIVE:
-                states[cell] = CANCELLED
-        write_json(Path(folder, _STATES), states)
+        under_way = [cell for cell, state in states.items() if state in LIVE]
+        states.update(dict.fromkeys(under_way, CANCELLED))
+        if under_way:  # else the next driver may have begun to write there
+            write_json(Path(folder, _STATES), states)
         stopped.set()
 
     signal.signal(signal.SIGTERM, stop)

@@ -81,7 +81,7 @@ class Slurm(Engine):
             line = " ".join(str(error).split())
             raise ConfigError(
                 f"--on slurm: SLURM took {taken} of {len(order.works)} cells ({line}); the same "
-                "command submits the others"
+                "command submits what is missing"
             ) from None
 
     def _submit(
@@ -95,7 +95,7 @@ class Slurm(Engine):
             job = _CellJob(here, work.cell, work.overrides, order.parent_run)
             jobs[work.cell] = str(executor.submit(job).job_id)
             note(jobs)
-        last = EngineOptions(partition=order.works[0].resources.partition)
+        last = EngineOptions(partition=order.partition)
         asked = _flags(last, limits, "afterany", list(jobs.values()))
         executor = _executor(order.folder, "table", asked)
         table = executor.submit(_write_table, here, order.sweep, order.extra, order.out)

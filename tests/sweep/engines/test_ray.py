@@ -48,6 +48,13 @@ def test_what_a_dead_driver_had_under_way_has_failed(tmp_path):
     assert ray.Ray().states({"a": "1@0"}, tmp_path / "no") == {}
 
 
+def test_the_table_is_under_way_while_the_driver_is(tmp_path):
+    (tmp_path / "states.json").write_text(json.dumps({"a": ENDED}))
+    driver = ray._described(os.getpid())
+    assert ray.Ray().states({"a": driver, "table": driver}, tmp_path)["table"] == WAITING
+    assert ray.Ray().states({"a": "1@0", "table": "1@0"}, tmp_path)["table"] == ENDED
+
+
 @pytest.mark.parametrize(("key", "value"), [("time", 5), ("partition", "short")])
 def test_what_ray_does_not_know_is_refused(tmp_path, key, value):
     work = Work("a", "dense", (), None, EngineOptions(**{key: value}))
