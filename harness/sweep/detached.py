@@ -33,6 +33,7 @@ from harness.sweep.engines.base import (
     write_json,
 )
 from harness.sweep.execute import execute
+from harness.sweep.forecast import FINISHED, WAITS, waiting
 from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished, launch_sweep, prepare, specified
@@ -42,6 +43,7 @@ from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep, load
 from harness.sweep.table import table_spec
 from harness.sweep.variant import folder_name, variant
+from harness.sweep.waiting import deliver_first
 from harness.tracking import cell_run, left
 from harness.tracking.sweep_run import SweepRun
 
@@ -71,6 +73,7 @@ def submit(sweep: Sweep, extra: Sequence[str], *, on: str, out: Path | None = No
     configs = sweep.configs(extra)
     spec = specified(sweep, configs, extra)
     cells = plan(configs)
+    deliver_first(_console, cells)  # no job for what is only to be delivered
     known = finished(cells)
     unfinished = [cell for cell in cells if cell.id not in known.cells]
     if not unfinished:
@@ -165,9 +168,11 @@ def status(sweep: Sweep, extra: Sequence[str], *, as_json: bool = False) -> int:
     jobs = _jobs(file)
     engine = _engine(file)
     states = engine.states(jobs, file.with_suffix("")) if engine else {}
-    told = []
+    told, waits = [], waiting(cells)
     for cell in cells:
-        state = "finished" if cell.id in known.cells else states.get(cell.id, "not submitted")
+        state = FINISHED if cell.id in known.cells else states.get(cell.id, "not submitted")
+        if cell.id in waits and state not in (FINISHED, *LIVE):
+            state = WAITS
         if state == ENDED:  # its job, but no run
             state = FAILED
         told.append(
@@ -321,11 +326,15 @@ def write_table(here: str, name: str, extra: tuple[str, ...], out: str | None) -
         name: the sweep's, or its file.
         extra: the overrides of all its cells.
         out: the folder of the table's files.
+
+    Raises:
+        HarnessError: the store does not answer.
     """
     os.chdir(here)
     sweep = load(name)
     configs = sweep.configs(extra)
     cells = plan(configs)
+    deliver_first(_console, cells)  # of jobs whose store was away when they ended
     known = finished(cells)
     spec = table_spec(sweep, [config for config, _ in configs], extra)
     tracking = cells[0].config.tracking

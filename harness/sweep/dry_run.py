@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.config.folders import command
-from harness.sweep.forecast import FINISHED, MEASURED, RESUMES, TRAINS, Forecast, forecast
+from harness.sweep.forecast import FINISHED, RESUMES, STATES, WAITS, Forecast, forecast
 from harness.sweep.launch import finished
 from harness.sweep.plan import plan
 from harness.sweep.progress import clock
@@ -62,7 +62,7 @@ def as_dict(name: str, found: Sequence[Forecast], jobs: int) -> dict[str, Any]:
     return {
         "sweep": name,
         "cells": [_cell(each) for each in found],
-        "counts": {state: counts[state] for state in (FINISHED, RESUMES, MEASURED, TRAINS)},
+        "counts": {state: counts[state] for state in STATES},
         "shared_baselines": sum(each.shared > 1 for each in found),
         "jobs": jobs,
         "work_seconds": _total([each.estimate.seconds for each in found]),
@@ -98,7 +98,7 @@ def _wall(found: Sequence[Forecast], jobs: int) -> float | None:
     seconds = {each.cell.id: each.estimate.seconds for each in found}
     if None in seconds.values():
         return None
-    to_do = [each.cell for each in found if each.state != FINISHED]
+    to_do = [each.cell for each in found if each.state not in (FINISHED, WAITS)]
     return makespan(to_do, {key: value or 0.0 for key, value in seconds.items()}, jobs)
 
 
@@ -118,7 +118,7 @@ def _print(found: Sequence[Forecast], jobs: int, rehearse: str) -> None:
         shared = sum(each.shared for each in found if each.shared > 1)
         noun = "baseline" if told["shared_baselines"] == 1 else "baselines"
         _console.print(f"{told['shared_baselines']:,} dense {noun} shared by {shared:,} cells.")
-    if all(each.state == FINISHED for each in found):
+    if all(each.state in (FINISHED, WAITS) for each in found):
         return
     if told["wall_seconds"] is None:
         unknown = sum(each.estimate.seconds is None for each in found)
@@ -142,7 +142,7 @@ def _fate(each: Forecast) -> str:
 
 
 def _costs(each: Forecast) -> tuple[str, str]:
-    if each.state == FINISHED:
+    if each.state in (FINISHED, WAITS):
         return "", ""
     estimate = each.estimate
     return (

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.cell import delivery
 from harness.cell.cell import Cell, checkpoint_file
 from harness.config import Config, is_dense
 from harness.config.label import params
@@ -18,6 +19,10 @@ from harness.tracking.runs import Finished
 
 #: What becomes of a cell.
 FINISHED, RESUMES, MEASURED, TRAINS = "finished", "resumes", "measured anew", "trains"
+#: Of a cell that is done and whose journal is to be delivered; of one that is refused until the
+#: checkpoint which it would go on from is deleted.
+WAITS, DAMAGED = "waits for its store", "damaged checkpoint"
+STATES = (FINISHED, WAITS, RESUMES, MEASURED, TRAINS, DAMAGED)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Forecast:
 
     Attributes:
         cell: as planned.
-        state: `finished`, `resumes`, `measured anew` or `trains`.
+        state: one of `STATES`.
         shared: how many other cells of the plan start from it.
         estimate: nothing of a finished cell.
         run_id: of a finished cell.
@@ -70,7 +75,12 @@ def forecast(cells: Sequence[Cell], known: Finished, costs: Sequence[Cost]) -> l
         if cell.needs is not None:
             shared[cell.needs] = shared.get(cell.needs, 0) + 1
     trains = {cell.id for cell in training(cells, known)}
-    checkpoints = {cell.id: notes for cell in cells if cell.id in trains and (notes := _left(cell))}
+    waits = waiting(cells)
+    checkpoints = {
+        cell.id: notes
+        for cell in cells
+        if cell.id in trains and cell.id not in waits and (notes := _left(cell)) is not None
+    }
     tracking = cells[0].config.tracking
     if checkpoints:  # that of a run which was deleted is not gone on from
         unfinished = find_unfinished(tracking.uri, tracking.experiment)
@@ -79,28 +89,43 @@ def forecast(cells: Sequence[Cell], known: Finished, costs: Sequence[Cost]) -> l
     found = []
     for cell in cells:
         of_cell, run_id = shared.get(cell.id, 0), known.cells.get(cell.id)
-        notes = checkpoints.get(cell.id, {})
+        notes = checkpoints.get(cell.id)
         if run_id is not None:
             each = Forecast(cell, FINISHED, of_cell, Estimate(0.0, 0.0), run_id)
+        elif cell.id in waits:
+            each = Forecast(cell, WAITS, of_cell, Estimate(0.0, 0.0))
         elif cell.id not in trains:
             each = Forecast(cell, MEASURED, of_cell, estimates.measured(cell.config))
         else:
-            done = float(notes.get("seconds", 0.0))
-            estimate = estimates.trained(cell.config, done)
-            state = RESUMES if notes else TRAINS
-            each = Forecast(cell, state, of_cell, estimate, step=notes.get("step"))
+            state = TRAINS if notes is None else RESUMES if notes else DAMAGED
+            done = notes or {}
+            estimate = estimates.trained(cell.config, float(done.get("seconds", 0.0)))
+            each = Forecast(cell, state, of_cell, estimate, step=done.get("step"))
         found.append(each)
     return found
 
 
-def _left(cell: Cell) -> dict[str, Any]:
-    """What an interrupted cell's checkpoint notes of itself; empty if there is none to read."""
+def waiting(cells: Iterable[Cell]) -> set[str]:
+    """The cells that are done and whose runs wait on disk for their store to take them."""
+    places = {(cell.config.work_dir, cell.config.tracking.uri) for cell in cells}
+    return {
+        journal.about()["cell"]
+        for work_dir, uri in places
+        for journal in delivery.journals(work_dir, uri)
+        if journal.is_finished()
+    }
+
+
+def _left(cell: Cell) -> dict[str, Any] | None:
+    """What an interrupted cell's checkpoint notes of itself; empty if damaged, None without one."""
     try:
         with np.load(checkpoint_file(cell), allow_pickle=False) as file:
             notes = json.loads(str(file["notes"]))
+    except FileNotFoundError:
+        return None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
-    return notes if isinstance(notes, dict) else {}
+    return notes if isinstance(notes, dict) and isinstance(notes.get("step"), int) else {}
 
 
 class _Estimates:

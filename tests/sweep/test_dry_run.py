@@ -10,9 +10,10 @@ from mlflow import MlflowClient
 from harness.cell.cell import checkpoint_file
 from harness.config import compose
 from harness.config.label import params
-from harness.sweep.forecast import Estimate, forecast
+from harness.sweep.forecast import STATES, Estimate, forecast
 from harness.sweep.plan import plan
 from harness.tracking.costs import Cost, read_costs
+from harness.tracking.journal import FOLDER, Journal
 from harness.tracking.runs import Finished
 from tests.runs import runs
 from tests.settings import TINY, harness, imported
@@ -24,9 +25,13 @@ def told(*arguments, cwd):
     return json.loads(done.stdout)
 
 
+def counts(**some):
+    return dict.fromkeys(STATES, 0) | some
+
+
 def test_nothing_is_known_of_a_first_sweep_and_nothing_is_left_behind(tmp_path):
     found = told("demo", cwd=tmp_path)
-    assert found["counts"] == {"finished": 0, "resumes": 0, "measured anew": 0, "trains": 5}
+    assert found["counts"] == counts(trains=5)
     assert found["shared_baselines"] == 1
     assert [cell["shared_by"] for cell in found["cells"]] == [4, 0, 0, 0, 0]
     assert found["work_seconds"] is None
@@ -45,7 +50,7 @@ def test_what_is_finished_needs_nothing_and_tells_of_the_others(swept):
     more = told(
         "tiny.yaml", "seed=1,2", "training.finetune.steps=80", "--jobs", "2", cwd=swept.folder
     )
-    assert more["counts"] == {"finished": 1, "resumes": 0, "measured anew": 0, "trains": 5}
+    assert more["counts"] == counts(finished=1, trains=5)
     assert more["shared_baselines"] == 2
     per_run = [sum(v for k, v in run.metrics.items() if k in FILES) for run in runs(swept.uri)]
     assert more["disk_bytes"] == pytest.approx(5 * np.median(per_run))
@@ -59,7 +64,7 @@ FILES = ("size/keras_bytes", "size/tflite_bytes")
 
 def test_what_only_measures_otherwise_is_said(swept):
     found = told("tiny.yaml", "export=keras", cwd=swept.folder)
-    assert found["counts"] == {"finished": 0, "resumes": 0, "measured anew": 3, "trains": 0}
+    assert found["counts"] == counts(**{"measured anew": 3})
     text = harness("sweep", "tiny.yaml", "export=keras", "--dry-run", cwd=swept.folder).stdout
     assert "3 cells: 3 measured anew." in text
     assert "Time to expect: " in text
@@ -99,7 +104,24 @@ def test_a_checkpoint_is_gone_on_from_if_its_run_is_there(swept, tmp_path):
     assert found.estimate.seconds < anew.estimate.seconds
     checkpoint_file(cell).write_bytes(b"damaged")
     (damaged,) = forecast([cell], Finished(), costs)
-    assert damaged.state == "trains"
+    assert damaged.state == "damaged checkpoint"
+
+
+def test_what_only_waits_for_its_store_trains_no_more(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    overrides = (*TINY, f"tracking.uri={uri}", f"work_dir={tmp_path}")
+    (cell,) = plan([(compose(overrides), overrides)])
+    journal = Journal(tmp_path / "cells" / cell.trained / FOLDER)
+    journal.tell({"uri": uri, "cell": cell.id, "trained": cell.trained, "since": "1"})
+    journal.add([{"do": "metric"}])
+    assert [each.state for each in forecast([cell], Finished(), [])] == ["trains"]
+    journal.add([{"do": "end", "status": "FINISHED"}])
+    (found,) = forecast([cell], Finished(), [])
+    assert (found.state, found.estimate) == ("waits for its store", Estimate(0.0, 0.0))
+    (other,) = forecast(
+        plan([(compose([*overrides, "seed=2"]), (*overrides, "seed=2"))]), Finished(), []
+    )
+    assert other.state == "trains"
 
 
 def cost(label, train, other, **settings):
