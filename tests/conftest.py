@@ -21,6 +21,8 @@ os.environ.update(SURROUNDINGS)
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process
 # that they start would inherit that; with a handler here, those start with the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# `nohup` does the same with hang-ups.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SWEEP = f"""\
 title: A small net on digits
