@@ -111,14 +111,14 @@ def patiently(uri: str, call: Callable[[], _Result]) -> _Result:
             waited = time.monotonic() - began
             if not is_away(error):
                 raise
+            if not told and enough:  # said also where the first call took longer than it waits
+                tell(f"the store {uri} does not answer; waiting for it")
+            told = True
             if waited >= enough:
                 raise AwayError(
                     f"the store {uri} has not answered for {waited:.0f} s; what was trained is "
                     "kept: the same command goes on from here"
                 ) from None
-            if not told:
-                tell(f"the store {uri} does not answer; waiting for it")
-            told = True
             time.sleep(min(PAUSE, 0.5 + waited / 4))
         else:
             if told:
