@@ -62,11 +62,15 @@ def test_a_folder_that_was_named_must_be_there(tmp_path):
 
 @pytest.mark.slow
 def test_mobilenet_v2_needs_what_its_recipe_s_devices_share():
-    """In float32, its batch of 1,024 on one device fits a card of 80 GB alone."""
+    """In float32, its batch of 1,024 on one device fits a card of 80 GB alone.
+
+    Its activations are some 53 GB; beside them a step holds what it computes of them and is not
+    done with. Of 32 pictures of 128×128, 1.01 of what is taken is foreseen (benchmarks/README.md).
+    """
     whole = ["training.mixed_precision=false", "training.gradient_accumulation=null"]
     config = compose(["experiment=mobilenet_v2_imagenet", *whole])
     needed = json.loads(describe(config, as_json=True, memory=True))["memory_bytes"]
-    assert 45e9 < needed["total"] < 60e9
+    assert 53e9 < needed["total"] < 70e9
 
 
 def test_the_memory_of_a_step_is_told_of_what_is_computed_at_once():
