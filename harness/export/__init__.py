@@ -108,7 +108,7 @@ def _details(each: Format, path: Path, model: Any) -> dict[str, float]:
     try:
         return each.details(path, model)
     except ExportError:
-        path.unlink()
+        remove(path)
         raise
 
 
