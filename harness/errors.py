@@ -24,6 +24,11 @@ def full(error: OSError) -> str:
     return f"{error.strerror}{where}: free some, or choose other folders; then the same command"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def one_line(text: str) -> str:
     """Replaces what does not print, line breaks and terminal codes among it, by spaces."""
     if text.isprintable():

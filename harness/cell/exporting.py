@@ -22,7 +22,7 @@ from harness.cell.shrinking import smaller
 from harness.config import Config, compose, trained_id
 from harness.config.compose import recompose
 from harness.config.folders import command
-from harness.errors import ConfigError, ExportError
+from harness.errors import ConfigError, ExportError, first_line
 from harness.export import keras_file
 from harness.export.timing import scripts
 from harness.quiet import captured
@@ -187,7 +187,7 @@ def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bo
         except ValueError as error:
             raise ExportError(
                 f"{path.name}: its weights are not those of model={config.model.name} with these"
-                f" overrides: {_first_line(error)}"
+                f" overrides: {first_line(error)}"
             ) from error
         return model
     import keras
@@ -199,11 +199,7 @@ def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bo
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
-        raise ExportError(f"{path}: Keras cannot read it: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"{path}: Keras cannot read it: {first_line(error)}") from error
 
 
 def _refuse_others(model: Any, path: Path, task: Any, examples: Any, config: Config) -> None:
@@ -221,7 +217,7 @@ def _refuse_others(model: Any, path: Path, task: Any, examples: Any, config: Con
     try:
         classes = outputs_of(model, inputs).shape[-1]
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        takes = _shapes(taken) if taken and taken != given else _first_line(error)
+        takes = _shapes(taken) if taken and taken != given else first_line(error)
         raise ExportError(
             f"{path}: does not take the examples of {data_set}, received {_shapes(given)}, takes"
             f" {takes}; {accepted}"

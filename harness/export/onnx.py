@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.errors import ConfigError, ExportError
+from harness.errors import ConfigError, ExportError, first_line
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, outputs_of
 from harness.export.onnx_child import OnnxRunner
@@ -83,5 +83,5 @@ def _convert(model: Any, path: Path, name: str, inputs: Any) -> None:
             model(inputs[:1], training=False)  # Keras refuses one that was never called
             model.export(path, format="onnx", verbose=False)
         except Exception as error:  # tf2onnx raises whatever its rewriters raise
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ExportError(f"{name}: {model.name} cannot be converted: {line}") from error
+            said = f"{name}: {model.name} cannot be converted: {first_line(error)}"
+            raise ExportError(said) from error

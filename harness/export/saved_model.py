@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.errors import ExportError
+from harness.errors import ExportError, first_line
 from harness.export.base import Format, Samples
 from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
@@ -40,8 +40,8 @@ class SavedModel(Format):
         except ExportError:
             raise
         except Exception as error:  # Keras raises whatever its layers raise
-            line = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ExportError(f"{path.name}: {model.name} cannot be exported: {line}") from error
+            said = f"{path.name}: {model.name} cannot be exported: {first_line(error)}"
+            raise ExportError(said) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return compared

@@ -26,7 +26,7 @@ from weakref import finalize
 
 import numpy as np
 
-from harness.errors import ExportError
+from harness.errors import ExportError, first_line
 from harness.export.ended import ended, said
 from harness.models.gnmt import ENCODE, STEP
 
@@ -249,7 +249,7 @@ def _answer(files: dict[int, _Opened], number: int, method: str, given: Any) -> 
             return None, None
         return None, getattr(files[number], method)(*given)
     except (RuntimeError, ValueError) as error:
-        return (str(error).splitlines() or [type(error).__name__])[0], None
+        return first_line(error), None
 
 
 if __name__ == "__main__":
