@@ -339,8 +339,8 @@ def write_table(here: str, name: str, extra: tuple[str, ...], out: str | None) -
     spec = table_spec(sweep, [config for config, _ in configs], extra)
     tracking = cells[0].config.tracking
     made = variant(sweep, extra)
-    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made) as parent:
-        parent.work_dir = cells[0].config.work_dir
+    work_dir = cells[0].config.work_dir
+    with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made, work_dir) as parent:
         done = [known.cells[cell.id] for cell in cells if cell.id in known.cells]
         cell_run.adopt(tracking.uri, parent.run_id, done)
         if done:

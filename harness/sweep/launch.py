@@ -187,7 +187,6 @@ def _run_below_parent(
     made = variant(sweep, extra)
     work_dir = cells[0].config.work_dir
     with SweepRun.begin(tracking, sweep.name, spec.title, spec.command, made, work_dir) as parent:
-        parent.work_dir = work_dir
         quality = spec.quality.name
         view.save_view(tracking, quality, parent.summary())
         outcomes = _run(cells, known, jobs, devices, parent_run=parent.run_id)

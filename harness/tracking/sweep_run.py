@@ -18,7 +18,14 @@ from harness.tracking.provenance import tags as provenance_tags
 class SweepRun:
     """A sweep's run, taken up again whenever the sweep is; a context manager that closes it."""
 
-    def __init__(self, tracking: TrackingOptions, experiment: str, run_id: str, heading: str):
+    def __init__(
+        self,
+        tracking: TrackingOptions,
+        experiment: str,
+        run_id: str,
+        heading: str,
+        work_dir: str | None = None,
+    ):
         self._tracking = tracking
         self._client = store.client(tracking.uri)
         self._experiment = experiment
@@ -29,8 +36,7 @@ class SweepRun:
         self.status = "FINISHED"
         #: Whether its store is waited for to close it: not if it does not answer anyway.
         self.awaited = True
-        #: Where its end waits for a store that is away; None: nowhere.
-        self.work_dir: str | None = None
+        self._work_dir = work_dir
 
     @classmethod
     def begin(
@@ -51,7 +57,8 @@ class SweepRun:
             command: what started it.
             variant: the overrides that make its cells others than the file's; there is one run
                 for each in an experiment.
-            work_dir: the work folder of its cells; None where no other command may begin it now.
+            work_dir: the work folder of its cells, where its end waits for a store that is away;
+                None where it does not wait, and no other command may begin it now.
         """
         experiment = store.open_experiment(tracking.uri, tracking.experiment)
         client = store.client(tracking.uri)
@@ -75,7 +82,7 @@ class SweepRun:
             if earlier is None:
                 run_name = " · ".join(filter(None, ("sweep", name, variant)))
                 made = client.create_run(experiment, run_name=run_name, tags=tags)
-                sweep = cls(tracking, experiment, made.info.run_id, heading)
+                sweep = cls(tracking, experiment, made.info.run_id, heading, work_dir)
                 sweep._describe()
                 return sweep
         run_id = earlier.info.run_id
@@ -84,7 +91,7 @@ class SweepRun:
             client.delete_tag(run_id, "harness.failure")
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
-        return cls(tracking, experiment, run_id, heading)
+        return cls(tracking, experiment, run_id, heading, work_dir)
 
     def add(self, paths: Iterable[Path], table: str) -> None:
         """Logs the table's files as artifacts; its numbers become the description.
@@ -141,9 +148,9 @@ class SweepRun:
 
     def _leave(self, status: str) -> None:
         """Has the run's end wait with what its cells could not deliver."""
-        if self.work_dir is None:
+        if self._work_dir is None:
             return
-        journal = Journal(Path(self.work_dir, "cells", self.run_id, FOLDER).absolute())
+        journal = Journal(Path(self._work_dir, "cells", self.run_id, FOLDER).absolute())
         outbox = Outbox(self._tracking.uri, journal, self.run_id)
         title = self._heading.partition("**\n")[0].strip("*")
         own = {"trained": self.run_id, "cell": self.run_id}
