@@ -75,14 +75,14 @@ def stepping(size: int, config: "Config") -> tuple["Memory", Callable[[int], obj
 
     from harness import tasks
     from harness.cell.description import Unread
-    from harness.config import is_dense
+    from harness.config import phase_of
     from harness.training import memory, recipe
 
     shape, classes = config.dataset.shape()
     task = tasks.of(config)
     with recipe.precision(config.training.mixed_precision):
         model = task.build(config, Unread(config.dataset.name, shape, classes, ""))
-    phase = config.training.dense if is_dense(config) else config.training.finetune
+    phase = phase_of(config)
     length = recipe.length(phase, 1000)
     objective = task.objective(config.training.label_smoothing)
     recipe.compile_model(model, phase, config.training, length, objective)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.cell.step_memory import of_cell, shown
-from harness.config import Config, cell_id, is_dense
+from harness.config import Config, cell_id, phase_of
 from harness.config.label import run_name
 from harness.errors import DataError
 from harness.quiet import captured
@@ -183,7 +183,7 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
             if weights is not None:
                 load_file(built[key], weights)
         model = built[key]
-        phase = config.training.dense if is_dense(config) else config.training.finetune
+        phase = phase_of(config)
         steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
         steps = recipe.length(phase, steps_per_epoch).total_steps
         pruner = config.sparsity.pruner(steps, config.seed)

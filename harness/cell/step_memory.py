@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from harness import tasks
-from harness.config import Config, is_dense
+from harness.config import Config, phase_of
 
 if TYPE_CHECKING:
     from harness.pruning import Summary
@@ -27,7 +27,7 @@ def of_cell(config: Config, examples: Any, summary: "Summary") -> "Memory":
 
     training, sparsity = config.training, config.sparsity
     task = tasks.of(config)
-    phase = training.dense if is_dense(config) else training.finetune
+    phase = phase_of(config)
     length = recipe.length(phase, examples.steps_per_epoch(training.batch_size))
     with recipe.precision(training.mixed_precision):
         model = task.build(config, examples)  # on one device, whatever the strategy

@@ -8,6 +8,7 @@ from harness.config.identity import (
     identity,
     is_control,
     is_dense,
+    phase_of,
     trained_id,
 )
 from harness.config.overrides import expand
@@ -24,6 +25,7 @@ __all__ = [
     "is_control",
     "is_dense",
     "options",
+    "phase_of",
     "shipped",
     "to_config",
     "trained_id",

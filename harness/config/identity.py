@@ -19,6 +19,7 @@ from harness.digest import digest
 from harness.options import MEASUREMENT, NOTHING, WEIGHTS
 from harness.pruning.options import NO_PATTERN, SparsityOptions
 from harness.pruning.pattern.base import PATTERNS
+from harness.training.options import PhaseOptions
 
 #: Raised when the same config would give another result; old runs are then not found.
 FORMAT = 4
@@ -32,6 +33,11 @@ def is_dense(config: Config) -> bool:
 def is_control(config: Config) -> bool:
     """Whether the cell is a control: the dense baseline, fine-tuned without pruning."""
     return not config.sparsity.pruned and config.sparsity.finetuned
+
+
+def phase_of(config: Config) -> PhaseOptions:
+    """The phase that the cell itself trains: a sparse one starts from what another did."""
+    return config.training.dense if is_dense(config) else config.training.finetune
 
 
 def dense_baseline(config: Config) -> Config:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.cell import delivery
 from harness.cell.cell import Cell, checkpoint_file
-from harness.config import Config, is_dense
+from harness.config import Config, is_dense, phase_of
 from harness.config.label import params
 from harness.sweep.plan import training
 from harness.tracking.costs import Cost, find_unfinished
@@ -145,7 +145,7 @@ class _Estimates:
         """Of a cell that trains."""
         alike = self._alike_to(config)
         dense = is_dense(config)
-        phase = config.training.dense if dense else config.training.finetune
+        phase = phase_of(config)
         unit = "epochs" if phase.epochs is not None else "steps"
         amount = float(getattr(phase, unit) or 0)
         rate = self._rate(_of(config), alike, "dense" if dense else "finetune", unit)

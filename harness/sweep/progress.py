@@ -20,7 +20,7 @@ from rich.progress import (
 from harness import metrics
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
-from harness.config import Config, is_dense
+from harness.config import Config, is_dense, phase_of
 
 #: What a cell that trains nothing weighs beside an epoch: an evaluation.
 MEASURED = 0.1
@@ -138,7 +138,7 @@ def length(config: Config) -> float:
     """How long a cell trains, to weigh it against the others of its plan: epochs or steps."""
     if is_dense(config) and config.training.dense_weights is not None:
         return MEASURED
-    phase = config.training.dense if is_dense(config) else config.training.finetune
+    phase = phase_of(config)
     return float(phase.epochs or phase.steps or 1)
 
 

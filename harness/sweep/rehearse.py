@@ -15,7 +15,7 @@ from harness.cell import memory
 from harness.cell.cell import Cell
 from harness.cell.job import Outcome
 from harness.cell.rehearsal import run_rehearsal, shortened
-from harness.config import Config, is_dense
+from harness.config import Config, is_dense, phase_of
 from harness.sweep import scratch
 from harness.sweep.dry_run import size
 from harness.sweep.execute import execute
@@ -135,16 +135,13 @@ def _told(cell: Cell, outcome: Outcome, foreseen: Foreseen | None, trains: int) 
 
 def _whole(config: Config, value: Mapping[str, Any], trains: int) -> dict[str, Any]:
     """The steps of the cell that was rehearsed, and what all those of its kind take at its pace."""
-    dense = is_dense(config)
-    phase = config.training.dense if dense else config.training.finetune
-    steps = None
-    if dense and config.training.dense_weights is not None:
+    steps, epoch = None, value.get("epoch_steps")
+    if is_dense(config) and config.training.dense_weights is not None:
         steps = 0
-    elif (epoch := value.get("epoch_steps")) is not None:
-        steps = phase.total_steps(epoch)
+    elif epoch is not None:
+        steps = phase_of(config).total_steps(epoch)
     pace = value.get("step_seconds")
-    known = steps is not None and pace is not None
-    seconds = trains * (steps or 0) * (pace or 0.0) if known else None
+    seconds = None if steps is None or pace is None else trains * steps * pace
     return {"steps": steps, "cells": trains, "all_steps_seconds": seconds}
 
 
