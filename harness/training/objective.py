@@ -76,25 +76,32 @@ def cross_entropy(labels: Any, logits: Any, label_smoothing: float = 0.0) -> Any
     import tensorflow as tf
 
     @tf.custom_gradient
-    def smoothed(logits: Any, true: Any) -> Any:
-        # Softmax is computed once for the loss and its gradient, which autodiff of the two
-        # terms of a smoothed loss would not do.
+    def plain(logits: Any, true: Any) -> Any:
         nats, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=true)
-        if not label_smoothing:
-            return nats, lambda upstream: (slope * upstream[:, tf.newaxis], None)
-        rows = tf.range(tf.size(true, out_type=true.dtype), dtype=true.dtype)
-        places = tf.stack([rows, true], axis=1)
-        size = tf.cast(tf.shape(logits)[1], logits.dtype)
-        nats += label_smoothing * (tf.gather_nd(logits, places) - tf.reduce_mean(logits, axis=-1))
+        return nats, lambda upstream: (slope * upstream[:, tf.newaxis], None)
+
+    @tf.custom_gradient
+    def smoothed(logits: Any, true: Any) -> Any:
+        # One softmax, by oneDNN where there is one, serves the loss and its gradient: autodiff of
+        # the two terms would compute two, and the sparse operation above takes ten times as long.
+        shares = tf.nn.softmax(logits)
+        places = tf.stack([tf.range(tf.size(true)), true], axis=1)
+        # from the likeliest word, whose share is at least 1 / size: no logarithm of a zero
+        normalizer = tf.reduce_max(logits, axis=-1) - tf.math.log(tf.reduce_max(shares, axis=-1))
+        said = tf.gather_nd(logits, places)
+        mean = tf.reduce_mean(logits, axis=-1)
+        nats = normalizer - (1.0 - label_smoothing) * said - label_smoothing * mean
 
         def gradient(upstream: Any) -> Any:
-            moved = tf.fill(tf.shape(rows), tf.cast(label_smoothing, logits.dtype))
-            mixed = tf.tensor_scatter_nd_add(slope - label_smoothing / size, places, moved)
+            uniform = label_smoothing / tf.cast(tf.shape(logits)[1], logits.dtype)
+            told = tf.fill(tf.shape(true), tf.cast(label_smoothing - 1.0, logits.dtype))
+            mixed = tf.tensor_scatter_nd_add(shares - uniform, places, told)
             return mixed * upstream[:, tf.newaxis], None
 
         return nats, gradient
 
-    return smoothed(tf.cast(logits, tf.float32), spoken(labels))
+    chosen = smoothed if label_smoothing else plain
+    return chosen(tf.cast(logits, tf.float32), spoken(labels))
 
 
 def spoken(labels: Any) -> Any:

@@ -39,6 +39,24 @@ def test_smoothing_and_its_gradient(logits, smoothing):
     np.testing.assert_allclose(tape.gradient(total, x), expected, atol=1e-6)
 
 
+def test_a_word_that_the_model_rules_out_costs_what_its_logit_says():
+    """Far below where float32 has a share of it at all."""
+    logits = np.zeros((5, 7), np.float32)
+    logits[range(5), WORDS] = -1000.0
+    nats = objective.cross_entropy(LABELS, tf.constant(logits), 0.1)
+    target = 0.9 * np.eye(7)[WORDS] + 0.1 / 7
+    expected = np.log(6.0) - (target * logits).sum(-1)
+    np.testing.assert_allclose(nats, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_logit_that_is_no_number_is_seen_in_the_loss(logits, smoothing):
+    logits[2, 6] = np.nan
+    nats = objective.cross_entropy(LABELS, tf.constant(logits), smoothing).numpy()
+    assert np.isnan(nats[2])
+    assert np.isfinite(nats[[0, 1, 3, 4]]).all()
+
+
 def test_word_accuracy_counts_words():
     [metric] = objective.words(0.0).metrics
     logits = np.zeros((5, 7), np.float32)
