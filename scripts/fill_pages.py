@@ -5,15 +5,17 @@ A page says where they belong, and this script writes what stands between:
     <!-- filled: results examples mnist_cnn -->
     <!-- filled: files compression -->
     <!-- filled: latency blocks -->
+    <!-- filled: statement 50 % is nearly free -->
     <!-- filled: benchmark report -->
     <!-- /filled -->
 
 `results TABLE [MODEL]` is a table of the measured rows of results/TABLE.csv, of a model whose name
 begins so; `files TABLE [MODEL]` the same by their smallest files, `latency TABLE [MODEL]` by what
-their files take to run; `benchmark NAME` what benchmarks/results/NAME.json holds
-(`benchmarks/record.py`). In the comment above a sweep, `memory SWEEP` is what its cells need of a
-device (the record `step_memory`), and `cores SET …` how many cores load such examples for a GPU of
-2,500 a second (`input_pipeline`). With --check nothing is written, and a page that differs is
+their files take to run; `statement BEGINNING` the verdicts of results/README.md on a statement that
+begins so; `benchmark NAME` what benchmarks/results/NAME.json holds (`benchmarks/record.py`). In the
+comment above a sweep, `memory SWEEP` is what its cells need of a device (the record `step_memory`),
+and `cores SET …` how many cores load such examples for a GPU of 2,500 a second (`input_pipeline`).
+With --check nothing is written, and a page that differs is
 named.
 """
 
@@ -52,6 +54,8 @@ def _content(words: list[str], root: Path) -> str:
         return _files(root / "results" / f"{name}.csv", " ".join(rest))
     if kind == "latency":
         return _latency(root / "results" / f"{name}.csv", " ".join(rest))
+    if kind == "statement":
+        return _statement(root / "results" / "README.md", " ".join([name, *rest]))
     if kind == "benchmark":
         return _benchmark(root / "benchmarks" / "results" / f"{name}.json")
     if kind == "memory":
@@ -60,8 +64,19 @@ def _content(words: list[str], root: Path) -> str:
         return _cores(root / "benchmarks" / "results" / "input_pipeline.json", [name, *rest])
     raise SystemExit(
         f"filled: {' '.join(words)}: accepted: results TABLE [MODEL], files …, latency …,"
-        " benchmark …, memory SWEEP, cores SET …"
+        " statement BEGINNING, benchmark …, memory SWEEP, cores SET …"
     )
+
+
+def _statement(path: Path, beginning: str) -> str:
+    """The verdicts on a statement of the published page, one for each network."""
+    sections = path.read_text(encoding="utf-8").split("\n## ")
+    for section in sections[1:]:
+        title, _, body = section.partition("\n")
+        if title.startswith(beginning):
+            verdicts = [line for line in body.splitlines() if line.startswith("- ")]
+            return "\n".join([f"{title}.", "", *verdicts])
+    raise SystemExit(f"filled: statement {beginning}: {path.name} has none that begins so")
 
 
 def _measured(path: Path, model: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

@@ -156,3 +156,15 @@ def test_rows_by_what_their_files_take(root):
     assert "| sparsity | seeds | the model | dense (ms) | × `tflite` | × `tflite_sparse` |" in text
     assert "| dense | 1 of 1 | 83.50 | 2.30 | 1.00 | – |" in text
     assert "| block 1 by 4 90% | 1 of 1 | 83.00 | 2.20 | 0.99 | 1.90 |" in text
+
+
+def test_a_statement_is_told_as_the_results_page_has_it(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "README.md").write_text(
+        "# Measured\n\n## A is free: holds\n\nThe guide: so.\n\n- net, 50%: +0.1: holds\n\n"
+        "![A is free](a.svg)\n\n## B is free: cannot be told\n\n- net, 90%: -9: cannot be told\n"
+    )
+    text = fill_pages.filled("<!-- filled: statement A is -->\nold\n<!-- /filled -->\n", tmp_path)
+    assert text.splitlines()[1:-1] == ["A is free: holds.", "", "- net, 50%: +0.1: holds"]
+    with pytest.raises(SystemExit, match=r"statement C is: README\.md has none that begins so"):
+        fill_pages.filled("<!-- filled: statement C is -->\n<!-- /filled -->\n", tmp_path)
