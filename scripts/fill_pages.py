@@ -15,8 +15,7 @@ their files take to run; `statement BEGINNING` the verdicts of results/README.md
 begins so; `benchmark NAME` what benchmarks/results/NAME.json holds (`benchmarks/record.py`). In the
 comment above a sweep, `memory SWEEP` is what its cells need of a device (the record `step_memory`),
 and `cores SET …` how many cores load such examples for a GPU of 2,500 a second (`input_pipeline`).
-With --check nothing is written, and a page that differs is
-named.
+With --check nothing is written, and a page that differs is named.
 """
 
 import csv
