@@ -46,7 +46,11 @@ def run_cell(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
         Busy: another process holds the cell's lock.
         HarnessError: input that can only be refused now.
     """
-    away.tell = lambda line: emit({"kind": "warning", "text": line})
+    with away.telling(lambda line: emit({"kind": "warning", "text": line})):
+        return _run(cell, parent_run, emit)
+
+
+def _run(cell: Cell, parent_run: str | None, emit: Emit) -> dict[str, Any]:
     if not is_chief(cell.config.strategy):
         return _assist(cell, emit)
     with held(cell):

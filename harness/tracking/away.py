@@ -51,7 +51,7 @@ def _print(line: str) -> None:
     print(f"harness: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-#: Who is told that a store is away, and that it is back; a cell's process has its own.
+#: Who is told that a store is away, and that it is back: `telling` has others told.
 tell: Callable[[str], None] = _print
 _patience: float | None = None
 
@@ -68,6 +68,17 @@ def is_away(error: BaseException) -> bool:
         return error.code in _CODES
     text = str(error)
     return any(said in text for said in _SAYS)
+
+
+@contextmanager
+def telling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Who is told within the block that a store is away: while a cell runs, its own listener."""
+    global tell
+    before, tell = tell, listener
+    try:
+        yield
+    finally:
+        tell = before
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from harness.config import compose
 from harness.errors import TrackingError
 from harness.models.layers.plain import load_weights, plain
 from harness.sweep.plan import plan
+from harness.tracking import away
 from harness.tracking.cell_run import FINAL_STEP, CellRun
 from tests.runs import runs
 from tests.settings import TINY
@@ -105,3 +106,18 @@ def test_a_cell_that_is_asked_to_end_while_it_finishes_is_finished(pair, monkeyp
     (run,) = runs(dense.config.tracking.uri)
     assert (run.id, run.status) == (done["run_id"], "FINISHED")
     assert run.history("test/loss") == [(FINAL_STEP, 1.0)]
+
+
+def test_a_cell_hears_of_its_store_while_it_runs_and_its_process_as_before_afterwards(
+    pair, monkeypatch
+):
+    def measured(*given):
+        away.tell("the store is away")
+        return {"test/loss": 1.0}, ""
+
+    dense, _ = pair
+    heard, before = [], away.tell
+    monkeypatch.setattr(stages, "_measure", measured)
+    stages.run_cell(dense, None, heard.append)
+    assert {"kind": "warning", "text": "the store is away"} in heard
+    assert away.tell is before
