@@ -22,6 +22,9 @@ VIEW = "view"  # columns of the runs in MLflow
 SIZE, COST, LATENCY = "size", "cost", "latency"  # grids of a table
 SUMMARY = "summary"  # a table in the terminal
 
+#: Groups of scores -> the split that they are of.
+_SPLITS = {"test": "test", "val": "validation"}
+
 #: What is measured once, at a cell's end: a `harness.pruning.Summary`, a `PermutationReport`, a
 #: `harness.training.loop.FitResult`, `harness.models.layers.multiply_adds.MultiplyAdds`.
 PRUNED, PERMUTED, FITTED, COUNTED = "summary", "permutation", "fitted", "multiply_adds"
@@ -76,6 +79,11 @@ class Metric:
     width: int = 0
     by: str = ""
     value: Callable[[Any], float | None] | None = None
+
+    @property
+    def split(self) -> str:
+        """Of a score: what it is of, `test` or `validation`; else empty."""
+        return _SPLITS.get(self.name.partition("/")[0], "") if self.better == HIGHER else ""
 
     def text(self, value: float) -> str:
         """A value as the run's page shows it.
@@ -167,8 +175,10 @@ METRICS: tuple[Metric, ...] = (
     _share("test/word_accuracy", "right words in the test", better=HIGHER, by=_TESTS),
     Metric("test/loss", "test loss", digits=4, better=LOWER, shown=(PAGE,), by=_TESTS),
     Metric("train/loss", "training loss", digits=4, better=LOWER, shown=(BAR,), by=_LOOP),
-    _share("val/accuracy", "validation accuracy", better=HIGHER, shown=(BAR,), by=_LOOP),
-    _share("val/word_accuracy", "right words in validation", better=HIGHER, shown=(BAR,), by=_LOOP),
+    _share("val/accuracy", "validation accuracy", better=HIGHER, shown=(BAR,),
+           heading="accuracy", by=_LOOP),
+    _share("val/word_accuracy", "right words in validation", better=HIGHER, shown=(BAR,),
+           heading="right words", by=_LOOP),
     Metric("val/loss", "validation loss", digits=4, better=LOWER, shown=(BAR,), by=_LOOP),
     _share("sparsity/scheduled", "zeros scheduled", by=_LOOP),
     _share("sparsity/reached", "zeros reached", by=_LOOP),
@@ -272,6 +282,11 @@ def find(name: str) -> Metric:
         KeyError: there is none.
     """
     return _BY_NAME[name]
+
+
+def qualities() -> list[str]:
+    """The names of the metrics that a table may compare cells by."""
+    return [metric.name for metric in METRICS if metric.split and metric.heading]
 
 
 def shown(place: str) -> list[Metric]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.config.identity import FORMAT
+from harness.metrics import in_tables
 from harness.report.filters import Selection
 from harness.report.table_spec import RowSpec, TableSpec
 from harness.report.values import canonical, is_finite
@@ -15,6 +16,8 @@ from harness.report.values import canonical, is_finite
 _TIES = ["start_time", "run_id"]
 #: Parameters in which runs of one row may differ: their seed, and what says others in a word.
 _MAY_DIFFER = {"seed", "settings"}
+#: What a table of another split does not show: the scores of files, which are the test's.
+_OF_THE_TEST = {metric.name for metric in in_tables() if metric.like_quality}
 
 
 @dataclass(frozen=True)
@@ -209,9 +212,11 @@ def _runs(frame: pd.DataFrame, spec: TableSpec) -> list[Run]:
     parts: dict[str, list[dict[str, Any]]] = {
         prefix: [{} for _ in range(len(frame))] for prefix in ("metrics", "tags")
     }
+    hidden = set() if spec.quality.split == "test" else _OF_THE_TEST
     for name in frame.columns:
         prefix, _, key = name.partition(".")
-        if prefix in parts:  # column by column: several times quicker than row by row
+        if prefix in parts and key not in hidden:
+            # column by column: several times quicker than row by row
             for found, value in zip(parts[prefix], frame[name].tolist(), strict=True):
                 if value is not None and value == value:
                     found[key] = value

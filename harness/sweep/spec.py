@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from harness import metrics
 from harness.config import Config, compose, expand, shipped
 from harness.config.folders import sweep_files
 from harness.config.hints import group_hint
@@ -38,6 +39,8 @@ class Sweep:
             and the seeds of the block where they are not the sweep's.
         published: the file under `results/published/` to compare with, or None.
         tuned: what the recipes were chosen with, for the table's caption.
+        quality: the metric that the table compares cells by; empty for their task's, on the test
+            split. `val/accuracy` is for choosing a recipe.
         aliases: short names that overrides on the command line may use -> the keys.
         file: what it was asked for by: its name, or the path of its file.
     """
@@ -49,6 +52,7 @@ class Sweep:
     blocks: tuple["Block", ...]
     published: str | None = None
     tuned: str = ""
+    quality: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
 
@@ -183,7 +187,7 @@ def _file(name: str) -> Path:
     return found
 
 
-_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases", "tuned"}
+_KEYS = {"title", "scale", "seeds", "blocks", "published", "aliases", "tuned", "quality"}
 
 
 def _parse(name: str, path: Path, content: Any) -> Sweep:
@@ -206,6 +210,9 @@ def _fields(content: Any) -> dict[str, Any]:
     if content.get("published") is not None:
         tables = sorted(file.stem for file in shipped("published").glob("*.csv"))
         one_of("published", content["published"], tables)
+    quality = content.get("quality", "")
+    if quality:
+        one_of("quality", quality, metrics.qualities())
     aliases = content.get("aliases", {})
     named = isinstance(aliases, dict) and all(
         isinstance(text, str) for pair in aliases.items() for text in pair
@@ -222,6 +229,7 @@ def _fields(content: Any) -> dict[str, Any]:
         "blocks": tuple(_block(f"blocks[{i}]", block) for i, block in enumerate(blocks)),
         "published": content.get("published"),
         "tuned": " ".join(tuned.split()),
+        "quality": quality,
         "aliases": aliases,
     }
 

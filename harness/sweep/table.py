@@ -55,7 +55,10 @@ def _quality(sweep: Sweep, configs: Sequence[Config], page: TableSpec | None) ->
     Raises:
         ConfigError: they have no measure in common, or another than the published table.
     """
-    found = {tasks.quality(config.model.name).name: config.model.name for config in configs}
+    if sweep.quality:
+        found = {sweep.quality: "quality"}
+    else:
+        found = {tasks.quality(config.model.name).name: config.model.name for config in configs}
     if page is not None:
         found.setdefault(page.quality.name, f"published={sweep.published}")
     if len(found) > 1:

@@ -150,6 +150,11 @@ def without(key):
         ("- a", "received list; accepted: a mapping"),
         ("{", "not YAML"),
         (without("title"), r"missing \['title'\]; accepted keys: aliases, blocks, published"),
+        (
+            GOOD + "quality: val/acuracy",
+            "quality: received 'val/acuracy'; accepted: test/accuracy, .*val/accuracy",
+        ),
+        (GOOD + "quality: [1]", "quality: received"),
         (GOOD + "sedes: [1]", r"unknown \['sedes'\]"),
         (GOOD.replace("A table", "[1]"), r"title: received \['1'\]; accepted: a text"),
         (GOOD.replace("[1, 2]", "3"), "seeds: received '3'; accepted: a list of whole numbers"),

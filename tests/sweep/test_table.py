@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from harness.config import compose
@@ -9,6 +10,9 @@ from harness.errors import ConfigError
 from harness.report.published import read_published
 from harness.sweep.spec import Sweep, load, names
 from harness.sweep.table import table_spec
+from tests.conftest import SWEEP as TINY_SWEEP
+from tests.runs import by_sparsity
+from tests.settings import harness
 
 SWEEP = Sweep("s", "A title", "small", (1,), ())
 
@@ -132,3 +136,30 @@ def test_a_table_of_translations_is_compared_by_bleu_though_nothing_was_publishe
 def test_a_table_of_several_measures_is_refused(sweep, cells):
     with pytest.raises(ConfigError, match=r"several measures \(test/bleu of gnmt, test/accuracy"):
         table_spec(sweep, [compose(cell.split()) for cell in cells])
+
+
+def test_a_measure_of_its_own_is_not_that_of_a_published_table():
+    sweep = replace(SWEEP, published="examples", quality="val/accuracy")
+    with pytest.raises(ConfigError, match=r"several measures \(val/accuracy of quality, test/acc"):
+        table_spec(sweep, [compose([])])
+
+
+def test_a_table_to_choose_by_shows_nothing_of_the_test(swept, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f"{TINY_SWEEP}quality: val/accuracy\n")
+    done = harness("report", str(path), f"tracking.uri={swept.uri}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Accuracy on the validation split" in " ".join(done.stdout.split())
+    table = pd.read_csv(tmp_path / "results" / "tiny" / "table.csv")
+    found = by_sparsity(swept.uri)
+    assert table["mean"].tolist() == pytest.approx(
+        [
+            100 * found[name].metrics["val/accuracy"]
+            for name in ("dense", "random", "structured_2x4")
+        ]
+    )
+    assert set(table["metric"]) == {"val/accuracy"}
+    of_the_test = ["best_quality", "fastest_quality", "p_examples_mcnemar"]
+    assert table[of_the_test].isna().all(axis=None)
+    seen = (tmp_path / "results" / "tiny" / "table.html").read_text()
+    assert "± test examples" not in seen

@@ -21,7 +21,7 @@ def sentences(table: Table) -> list[str]:
     )
     parts = [
         f"Scale: {table.spec.scale}. Data: {data_text(table)}.",
-        f"{name.capitalize() if name.islower() else name} on the test "
+        f"{name.capitalize() if name.islower() else name} on the {quality.split} "
         f"split{f' in {quality.unit}' if quality.unit else ''}: mean ± {CONFIDENCE:.0%} interval "
         "over seeds (Student t; n seeds).",
         f"Differences are from a run's own dense baseline{controls}, paired by seed.",
