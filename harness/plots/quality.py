@@ -93,13 +93,16 @@ def _free(x: float, taken: list[float]) -> float:
 
 def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, kind: str) -> None:
     halves = members["half_width_95"].fillna(0.0).tolist()
-    joined = len(members) > 1 and not members["variant"].any()
+    named = zip(xs, members["mean"], members["variant"], strict=True)
+    plain = [(x, mean) for x, mean, variant in named if not variant]
+    if len(plain) > 1:  # what is set up otherwise is no point of the same line
+        axes.plot(*zip(*plain, strict=True), color=shade, lw=1.5, zorder=3)
     axes.errorbar(
         xs,
         members["mean"].tolist(),
         yerr=halves if any(halves) else None,
         color=shade,
-        linestyle="-" if joined else "none",
+        linestyle="none",
         lw=1.5,
         capsize=3,
         zorder=3,

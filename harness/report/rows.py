@@ -1,7 +1,7 @@
 """From cells, planned or run, to the rows of a table."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,21 +54,45 @@ def rows_from_cells(
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
-    """Gives rows that share model and sparsity the settings in which they differ."""
+    """Gives rows that share model and sparsity the settings in which they differ.
+
+    A value that most of them have, or most of the model's rows, is the rule, and not said.
+    """
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         alike[row.model, row.sparsity].append(number)
-    for numbers in alike.values():
+    for (model, _), numbers in alike.items():
+        of_model = [row.where for row in rows if row.model == model]
         wheres = [rows[number].where for number in numbers]
         keys = [
             key
             for key in dict.fromkeys(key for where in wheres for key in where)
             if key not in _DERIVED and len({canonical(where.get(key)) for where in wheres}) > 1
         ]
+        rules = {key: _rule(key, wheres, of_model) for key in keys}
         for number, where in zip(numbers, wheres, strict=True):
-            variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in keys)
+            said = [key for key in keys if key not in where or canonical(where[key]) != rules[key]]
+            variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in said)
             rows[number] = replace(rows[number], variant=variant)
     return tuple(rows)
+
+
+def _rule(
+    key: str, alike: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]]
+) -> str | None:
+    """The value that most rows have: those alike, or, if no value leads there, all of the model.
+
+    None where none has, or a row has no such setting.
+    """
+    if any(key not in where for where in alike):
+        return None
+    near = Counter(canonical(where[key]) for where in alike)
+    far = Counter(canonical(where[key]) for where in others if key in where)
+    (value, count), *_ = near.most_common()
+    if 2 * count > near.total():
+        return value
+    value, count = far.most_common(1)[0]
+    return value if 2 * count > far.total() and near[value] == max(near.values()) else None
 
 
 def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:

@@ -19,7 +19,8 @@ from harness.report.tables import Table
 HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not measured yet"
 _BYTES = metrics.size("tflite", "gzip_bytes")
 _SPEED, _CONTROL = "latency/tflite_sparse_speedup", "latency/tflite_speedup"
-_KEYS = {"rows", "models", "loses_at_most", "gains", "loses", "lower_than", "smaller", "faster"}
+_ROWS = {"rows", "models", "variant"}
+_KEYS = _ROWS | {"loses_at_most", "gains", "loses", "lower_than", "smaller", "faster"}
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,24 @@ def _findings(
     wanted = check.get("models", "")
     for model in (name for name in table.models if wanted in name):
         rows = [e for e in table.entries if e.spec.model == model and _in(e, words)]
-        members = [e for e in rows if e.spec.sparsity == check["rows"]]
+        members = _members(check, rows)
         if not members:
             continue
-        what = f"{model}, {check['rows']}" + (f", {group}" if group else "")
+        what = ", ".join(filter(None, (model, check["rows"], check.get("variant"), group)))
         other = check.get("lower_than")
         against = [e for e in rows if e.spec.sparsity == other] if other else []
         if "faster" in check:
             yield _speed(what, float(check["faster"]), members)
             continue
         yield _finding(what, check, members, against)
+
+
+def _members(check: Mapping[str, Any], rows: Sequence[Entry]) -> list[Entry]:
+    """The rows that a check names: of a variant, or else set up as most of the table is."""
+    named = [e for e in rows if e.spec.sparsity == check["rows"]]
+    if variant := check.get("variant"):
+        return [e for e in named if variant in e.spec.variant]
+    return [e for e in named if not e.spec.variant] or named
 
 
 def _in(entry: Entry, words: Sequence[str]) -> bool:

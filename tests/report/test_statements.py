@@ -87,6 +87,36 @@ def test_rows_are_compared_seed_by_seed(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("variant", "verdict"), [({}, FAILS), ({"variant": "kind=erk"}, HOLDS)])
+def test_of_several_rows_the_one_like_most_is_judged_or_the_variant_named(
+    tmp_path, variant, verdict
+):
+    kinds = {
+        "dense": DENSE,
+        "control": CONTROL,
+        "uniform": [value - 2 for value in CONTROL],
+        "erk": CONTROL,
+        "uniform 75%": [value - 4 for value in CONTROL],
+    }
+    cells, runs = [], []
+    for name, values in kinds.items():
+        kind, _, amount = name.partition(" ")
+        where = {**NAME, "sparsity.label": kind}
+        if kind in ("uniform", "erk"):
+            where |= {"sparsity.label": f"random {amount or '50%'}", "allocation.kind": kind}
+        cells += [(where, seed) for seed in range(1, 6)]
+        runs.append(
+            {str(i): Run(f"{name}{i}", "", str(i), v, {}, {}) for i, v in enumerate(values, 1)}
+        )
+    spec = TableSpec("t", "T", "small", rows_from_cells(cells))
+    assert [row.variant for row in spec.rows] == ["", "", "", "allocation.kind=erk", ""]
+    made = build_table(spec, Collection(runs), read_published(None))
+    found = verdicts(tmp_path, made, {"loses_at_most": 0.3, **variant})
+    assert (found.verdict, len(found.findings)) == (verdict, 1)
+    below = {"rows": "random 75%", "lower_than": "random 50%"}
+    assert verdicts(tmp_path, made, below).findings[0].difference.mean == pytest.approx(-2)
+
+
 def test_two_seeds_tell_nothing_and_none_were_not_measured(tmp_path):
     check = {"loses_at_most": 0.3}
     made = table(dense=DENSE[:2], control=CONTROL[:2], half=CONTROL[:2])

@@ -41,6 +41,31 @@ def test_rows_are_told_by_settings_left_out():
     assert (plain.where.get(key), momentum.where[key]) == (None, "0.9")
 
 
+def test_rows_are_told_by_what_few_of_them_have():
+    half = "sparsity=random sparsity.target=0.5"
+    erk, late, longer = (
+        "sparsity/allocation=erk",
+        "sparsity.schedule.end=0.8",
+        "training.finetune.epochs=3",
+    )
+    found = rows(
+        half, f"{half} {erk}", f"{half} {late}", f"{half} {erk} {late}", f"{half} {longer}"
+    )
+    assert [row.variant for row in found] == [
+        "",
+        "sparsity.allocation.kind=erk",
+        "sparsity.schedule.end=0.8",
+        "sparsity.allocation.kind=erk sparsity.schedule.end=0.8",
+        "training.finetune.epochs=3.0",
+    ]
+    found = rows(half, f"{half} {erk}", "sparsity=random sparsity.target=0.9")
+    assert [row.variant for row in found] == ["", "sparsity.allocation.kind=erk", ""]
+    found = rows(half, f"{half} {longer}")
+    assert [row.variant for row in found] == [
+        f"training.finetune.epochs={n}" for n in ("6.0", "3.0")
+    ]
+
+
 def test_cells_that_are_one_are_one_row_with_each_seed_once():
     (row,) = rows("training.finetune.epochs=3", "training.finetune.epochs=4", "seed=2")
     assert (row.model, row.sparsity, row.seeds) == ("mnist_cnn", "dense", (1, 2))
