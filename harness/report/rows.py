@@ -56,7 +56,8 @@ def rows_from_cells(
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
     """Gives rows that share model and sparsity the settings in which they differ.
 
-    A value that most of them have, or most of the model's rows, is the rule, and not said.
+    A value that more of them have than any other, or else most of the model's rows, is the rule,
+    and not said.
     """
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
@@ -80,16 +81,17 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
 def _rule(
     key: str, alike: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]]
 ) -> str | None:
-    """The value that most rows have: those alike, or, if no value leads there, all of the model.
+    """The value that leads among rows alike, or, where none does, that most of the model have.
 
-    None where none has, or a row has no such setting.
+    None where none has, where a row has no such setting, and of what is exported: files are
+    measured side by side, none of them the usual one.
     """
-    if any(key not in where for where in alike):
+    if key.startswith("export.") or any(key not in where for where in alike):
         return None
     near = Counter(canonical(where[key]) for where in alike)
     far = Counter(canonical(where[key]) for where in others if key in where)
-    (value, count), *_ = near.most_common()
-    if 2 * count > near.total():
+    (value, count), *less = near.most_common()
+    if not less or count > less[0][1]:
         return value
     value, count = far.most_common(1)[0]
     return value if 2 * count > far.total() and near[value] == max(near.values()) else None
