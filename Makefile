@@ -51,6 +51,7 @@ results: setup ## train what is missing of the committed tables (hours; resumes)
 	$(BIN)/harness sweep latency
 	test -d $(CIFAR10) || $(BIN)/harness data prepare cifar10 --out $(CIFAR10)
 	$(BIN)/harness sweep image_classification_small dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
+	$(BIN)/harness sweep remedies dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
 	$(BIN)/harness sweep keyword_spotting_small dataset.data_dir=$(FSDD) --jobs $(JOBS)
 	$(BIN)/harness sweep translation_small dataset.data_dir=$(MULTI30K) --jobs $(JOBS)
 	$(BIN)/harness collect

@@ -1,5 +1,6 @@
 """What plots tell the rows of a table by: what the name of a sparsity says."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,8 @@ def nominal(sparsity: str) -> float | None:
 def sparse(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns the measured sparse rows of a frame, with what plots tell them by.
 
-    `family` is a sparsity's name without its amount, `nominal` the share of zeros that the
+    `family` is a sparsity's name without its amount, with the variant where others of the family
+    have none (which tells a few from most), `nominal` the share of zeros that the
     name promises and `reached` that of the prunable weights, both in %, `name` the whole name.
     """
     told = tell(frame)
@@ -49,13 +51,20 @@ def sparse(frame: pd.DataFrame) -> pd.DataFrame:
 def tell(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns a frame with the columns that `sparse` names; no variant is an empty text."""
     variant = frame["variant"].map(lambda text: text if isinstance(text, str) else "")
+    kind = frame["sparsity"].map(family)
+    plain = (variant == "").groupby([frame["model"], kind]).transform("any")
     return frame.assign(
         variant=variant,
-        family=frame["sparsity"].map(family),
+        family=kind + (", " + variant.map(_short)).where(plain & (variant != ""), ""),
         nominal=pd.to_numeric(frame["sparsity"].map(nominal)),
         reached=100 * pd.to_numeric(frame["sparsity_prunable"]).fillna(0.0),
         name=row_name(frame.assign(variant=variant)),
     )
+
+
+def _short(variant: str) -> str:
+    """A variant by the ends of its keys: `sparsity.schedule.end=0.8` -> `schedule.end=0.8`."""
+    return " ".join(re.sub(r"^.*\.(?=\w+\.\w+=)", "", each) for each in variant.split(" "))
 
 
 def row_name(frame: pd.DataFrame) -> "pd.Series[str]":

@@ -13,6 +13,7 @@ from harness.plots.style import MUTED, colour, legend, marker
 #: Rows that are no points but lines with bands -> how these are drawn.
 _LINES: dict[str, Any] = {"dense": "--", "control": ":"}
 _ASIDE = 1.0  # of the axis' 100
+_ROOM = 8  # lines of a legend that the axes have room for
 
 
 def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
@@ -64,7 +65,8 @@ def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
         labels.append("hollow: published, full scale")
     has_intervals = (measured["half_width_95"].fillna(0) != 0).any()
     note = "bars, band: 95% interval over seeds" if has_intervals else None
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if several else {}
+    beside = several or len(labels) > _ROOM
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if beside else {}
     legend(axes, handles, labels, title=note, **place)
 
 

@@ -52,7 +52,7 @@ def _drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
         return
     heading = f"{table.spec.title} ({table.spec.scale} scale)"
     measure = table.spec.quality
-    label = f"test {measure.heading}" + (f" ({measure.unit})" if measure.unit else "")
+    label = f"{measure.split} {measure.heading}" + (f" ({measure.unit})" if measure.unit else "")
     stem = _slug(measure.heading.replace("-", ""))
     width = 6.4 if frame.loc[frame["mean"].notna(), "model"].nunique() == 1 else 7.8
     against_sparsity = partial(quality.draw, frame=frame, label=label)
