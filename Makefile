@@ -54,6 +54,8 @@ results: setup ## train what is missing of the committed tables (hours; resumes)
 	$(BIN)/harness sweep remedies dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
 	$(BIN)/harness sweep keyword_spotting_small dataset.data_dir=$(FSDD) --jobs $(JOBS)
 	$(BIN)/harness sweep translation_small dataset.data_dir=$(MULTI30K) --jobs $(JOBS)
+	$(BIN)/harness sweep latency_images dataset.data_dir=$(CIFAR10)
+	$(BIN)/harness sweep latency_speech dataset.data_dir=$(FSDD)
 	$(BIN)/harness collect
 	$(BIN)/harness report --from results/runs
 	$(BIN)/python scripts/fill_pages.py
