@@ -1,22 +1,25 @@
 """Quality against what it costs to ship or to run: bytes, milliseconds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
-from harness.plots.points import amount, lines, tell
+from harness.plots.points import amount, lines, sparse, tell
 from harness.plots.style import INK, MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
 #: Costs that differ so many times stand on a logarithmic axis; the ticks of a narrower one overlap.
 _WIDE = 5.0
+#: And such as differ more than so many times have ticks at powers of ten alone.
+_FAR = 100.0
 #: The mark of the entropy, mostly left of its point.
 _BOUND: dict[str, Any] = {"marker": "|", "color": INK, "linestyle": "none", "markersize": 9}
 
@@ -53,6 +56,7 @@ def draw(
 ) -> None:
     """Draws quality with its intervals against a cost, and the Pareto front of the means.
 
+    Colours are models; of a single one, families of sparsities, as in the plot against sparsity.
     Beside what the smallest file costs stands the entropy of its masks and values, where it is
     known.
 
@@ -70,8 +74,10 @@ def draw(
     models = list(dict.fromkeys(rows["model"]))
     best = front(list(zip(rows[cost], rows[quality], strict=True)))
     bound = _draw_bounds(axes, rows, quality) if cost == "best_bytes" else math.inf
+    shades = _shades(rows) if len(models) == 1 else {}
     for row in lines(rows):
-        x, y, shade = getattr(row, cost), getattr(row, quality), colour(models.index(row.model))
+        x, y = getattr(row, cost), getattr(row, quality)
+        shade = shades.get(row.family) or colour(models.index(row.model))
         half = row.half_width_95 if quality == "mean" else None
         axes.errorbar(
             [x],
@@ -93,7 +99,7 @@ def draw(
     )
     least = min(rows[cost].min(), bound)
     if least > 0 and rows[cost].max() >= _WIDE * least:
-        axes.set_xscale("log")
+        _logarithmic(axes, rows[cost].max() / least)
     axes.margins(x=0.12)  # room for the names
     keep_possible(axes, rows)
     name_points(
@@ -109,7 +115,23 @@ def draw(
     )
     axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
-    _draw_legend(axes, list(dict.fromkeys(rows["family"])), models, bounded=bound < math.inf)
+    kinds = {kind: shades.get(kind, MUTED) for kind in dict.fromkeys(rows["family"])}
+    _draw_legend(axes, kinds, models if len(models) > 1 else [], bounded=bound < math.inf)
+
+
+def _logarithmic(axes: Axes, times: float) -> None:
+    """Has the axis of costs be logarithmic, with as many ticks as their words leave room for."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if times < _FAR else (1.0,)))
+    axes.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _shades(rows: pd.DataFrame) -> dict[str, str]:
+    """Families of sparsities -> their colours; what is not pruned has none."""
+    kinds = list(dict.fromkeys(sparse(rows)["family"]))
+    pruned = {kind: colour(number) for number, kind in enumerate(kinds)}
+    return {kind: pruned.get(kind, MUTED) for kind in rows["family"]}
 
 
 def _draw_bounds(axes: Axes, rows: pd.DataFrame, quality: str) -> float:
@@ -134,9 +156,13 @@ def _axis(rows: pd.DataFrame, cost: str) -> str:
     return f"bytes of {files[0] if len(files) == 1 else 'the exported file'}, gzipped"
 
 
-def _draw_legend(axes: Axes, kinds: list[str], models: list[str], *, bounded: bool) -> None:
+def _draw_legend(
+    axes: Axes, kinds: Mapping[str, str], models: Sequence[str], *, bounded: bool
+) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
-    handles += [Line2D([], [], linestyle="none", **marker(kind, MUTED)) for kind in kinds]
+    handles += [
+        Line2D([], [], linestyle="none", **marker(kind, shade)) for kind, shade in kinds.items()
+    ]
     handles.append(Line2D([], [], color=MUTED, lw=1.2))
     names = [*models, *kinds, "Pareto front"]
     if bounded:

@@ -1,5 +1,6 @@
 """Plots on the axes of a notebook, and off screen."""
 
+import itertools
 import re
 import warnings
 from functools import partial
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from harness.plots import curves, layers
-from harness.plots.points import amount, family, nominal
+from harness.plots import curves, layers, quality, trade
+from harness.plots.points import amount, family, nominal, tell
 from harness.plots.style import render
 from harness.plots.trade import front
 
@@ -44,6 +45,63 @@ def test_family_and_amount():
 )
 def test_what_a_name_promises(label, share):
     assert nominal(label) == share
+
+
+def rows_of(*rows):
+    """A table of one model: sparsity, variant, share of zeros, quality, bytes."""
+    columns = ["sparsity", "variant", "sparsity_prunable", "mean", "gzip_bytes"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(
+        model="m", unit="%", half_width_95=1.0, published_full_scale=None, file="the file"
+    )
+
+
+def test_a_variant_is_a_family_of_its_own_beside_a_row_that_has_none():
+    late = "sparsity.schedule.end=0.8 sparsity.allocation.kind=erk"
+    told = tell(rows_of(("random 50%", "", 0.5, 60, 5), ("random 50%", late, 0.5, 61, 5)))
+    assert told["family"].tolist() == ["random", "random, schedule.end=0.8 allocation.kind=erk"]
+    speakers = ("dataset.speaker=theo", "dataset.speaker=lucas")
+    told = tell(rows_of(*(("random 50%", speaker, 0.5, 60, 5) for speaker in speakers)))
+    assert told["family"].tolist() == ["random", "random"]
+
+
+def test_the_line_of_a_family_leaves_its_variants_out():
+    frame = rows_of(
+        ("dense", "", 0.0, 63, 10),
+        ("random 50%", "", 0.5, 62, 5),
+        ("random 50%", "sparsity.schedule.end=0.8", 0.5, 61, 5),
+        ("random 75%", "", 0.75, 60, 3),
+    )
+    axes = Figure().subplots()
+    quality.draw(axes, frame)
+    joined = [
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"
+    ]
+    (line,) = [each for each in joined if list(each.get_ydata()) == [62, 60]]
+    assert list(line.get_xdata()) == [50, 75]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "random, schedule.end=0.8" in labels
+
+
+@pytest.mark.parametrize("times", [6, 25, 80, 3_000])
+def test_ticks_of_costs_do_not_overlap(times):
+    frame = rows_of(
+        ("dense", "", 0.0, 63, 200_000 * times),
+        ("random 50%", "", 0.5, 62, 90_000 * times),
+        ("random 90%", "", 0.9, 60, 200_000),
+    )
+    figure = Figure((7.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    trade.draw(axes, frame)
+    figure.draw_without_rendering()
+    boxes = [
+        text.get_window_extent()
+        for text in [*axes.get_xticklabels(), *axes.get_xticklabels(minor=True)]
+        if text.get_text() and axes.get_xlim()[0] <= text.get_position()[0] <= axes.get_xlim()[1]
+    ]
+    boxes.sort(key=lambda box: box.x0)
+    assert len(boxes) >= 2
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_layers_are_drawn_on_given_axes():
