@@ -44,8 +44,17 @@ def sparse(frame: pd.DataFrame) -> pd.DataFrame:
     name promises and `reached` that of the prunable weights, both in %, `name` the whole name.
     """
     told = tell(frame)
+    return told[_is_sparse(told)]
+
+
+def kinds(told: pd.DataFrame) -> list[str]:
+    """The families of the measured sparse rows of a frame from `tell`, or of a part of one."""
+    return list(dict.fromkeys(told.loc[_is_sparse(told), "family"]))
+
+
+def _is_sparse(told: pd.DataFrame) -> "pd.Series[bool]":
     measured = told["mean"].notna() & told["sparsity_prunable"].notna()
-    return told[measured & ~told["sparsity"].isin(["dense", "control"])]
+    return measured & ~told["sparsity"].isin(["dense", "control"])
 
 
 def tell(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.plots.labels import keep_possible
-from harness.plots.points import lines, sparse, tell
+from harness.plots.points import kinds, lines, sparse, tell
 from harness.plots.style import MUTED, colour, legend, marker
 
 #: Rows that are no points but lines with bands -> how these are drawn.
@@ -42,23 +42,19 @@ def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
     _draw_legend(axes, rows, models)
 
 
-def _kinds(rows: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(sparse(rows)["family"]))
-
-
 def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     """Colours are models (of a single one, families), shapes are families of sparsities."""
     several = len(models) > 1
-    kinds = _kinds(rows)
+    families = kinds(rows)
     measured = rows[rows["mean"].notna()]
     baselines = [name for name in _LINES if name == "dense" or name in set(measured["sparsity"])]
     handles = [Line2D([], [], color=colour(i), lw=3) for i, _ in enumerate(models) if several]
     handles += [Line2D([], [], color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
     handles += [
         Line2D([], [], linestyle="none", **marker(kind, MUTED if several else colour(i)))
-        for i, kind in enumerate(kinds)
+        for i, kind in enumerate(families)
     ]
-    labels = [*(models if several else []), *baselines, *kinds]
+    labels = [*(models if several else []), *baselines, *families]
     if rows.loc[rows["model"].isin(models), "published_full_scale"].notna().any():
         hollow = {**marker("random", MUTED, hollow=True), "linestyle": "none"}
         handles.append(Line2D([], [], **hollow))
@@ -114,10 +110,10 @@ def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str,
 
 def _draw_published(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
     """Draws what was published of the rows of a model, measured or not."""
-    kinds = _kinds(rows)
+    families = kinds(rows)
     known = rows[rows["published_full_scale"].notna() & rows["nominal"].notna()]
     for row in lines(known.drop_duplicates(["sparsity", "published_full_scale"])):
-        own = colour(kinds.index(row.family)) if row.family in kinds else MUTED
+        own = colour(families.index(row.family)) if row.family in families else MUTED
         axes.plot(
             [row.nominal],
             [float(row.published_full_scale)],

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
-from harness.plots.points import amount, lines, sparse, tell
+from harness.plots.points import amount, kinds, lines, tell
 from harness.plots.style import INK, MUTED, colour, legend, marker
 
 #: Points that are not on the front bear a name only where there are few.
@@ -74,10 +74,11 @@ def draw(
     models = list(dict.fromkeys(rows["model"]))
     best = front(list(zip(rows[cost], rows[quality], strict=True)))
     bound = _draw_bounds(axes, rows, quality) if cost == "best_bytes" else math.inf
-    shades = _shades(rows) if len(models) == 1 else {}
+    alone = len(models) == 1
+    shades = _shades(rows) if alone else dict.fromkeys(rows["family"], MUTED)
     for row in lines(rows):
         x, y = getattr(row, cost), getattr(row, quality)
-        shade = shades.get(row.family) or colour(models.index(row.model))
+        shade = shades[row.family] if alone else colour(models.index(row.model))
         half = row.half_width_95 if quality == "mean" else None
         axes.errorbar(
             [x],
@@ -115,8 +116,7 @@ def draw(
     )
     axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
-    kinds = {kind: shades.get(kind, MUTED) for kind in dict.fromkeys(rows["family"])}
-    _draw_legend(axes, kinds, models if len(models) > 1 else [], bounded=bound < math.inf)
+    _draw_legend(axes, shades, [] if alone else models, bounded=bound < math.inf)
 
 
 def _logarithmic(axes: Axes, times: float) -> None:
@@ -129,8 +129,7 @@ def _logarithmic(axes: Axes, times: float) -> None:
 
 def _shades(rows: pd.DataFrame) -> dict[str, str]:
     """Families of sparsities -> their colours; what is not pruned has none."""
-    kinds = list(dict.fromkeys(sparse(rows)["family"]))
-    pruned = {kind: colour(number) for number, kind in enumerate(kinds)}
+    pruned = {kind: colour(number) for number, kind in enumerate(kinds(rows))}
     return {kind: pruned.get(kind, MUTED) for kind in rows["family"]}
 
 
@@ -157,14 +156,14 @@ def _axis(rows: pd.DataFrame, cost: str) -> str:
 
 
 def _draw_legend(
-    axes: Axes, kinds: Mapping[str, str], models: Sequence[str], *, bounded: bool
+    axes: Axes, shades: Mapping[str, str], models: Sequence[str], *, bounded: bool
 ) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
     handles += [
-        Line2D([], [], linestyle="none", **marker(kind, shade)) for kind, shade in kinds.items()
+        Line2D([], [], linestyle="none", **marker(kind, shade)) for kind, shade in shades.items()
     ]
     handles.append(Line2D([], [], color=MUTED, lw=1.2))
-    names = [*models, *kinds, "Pareto front"]
+    names = [*models, *shades, "Pareto front"]
     if bounded:
         handles.append(Line2D([], [], **_BOUND))
         names.append("entropy (estimate)")
