@@ -172,10 +172,10 @@ def _table(
     uri: Uri = (),
 ) -> Table:
     collection = collect(frame, spec, selection)
-    shown = [run.run_id for runs in collection.runs for run in runs.values()]
-    if spec.quality.split != "test":  # answers are the test's
-        uri = ()
-    answers = read_answers(uri, list(dict.fromkeys([*shown, *collection.baselines])))
+    answers = {}
+    if spec.quality.split == "test":  # which answers are of
+        shown = [run.run_id for runs in collection.runs for run in runs.values()]
+        answers = read_answers(uri, list(dict.fromkeys([*shown, *collection.baselines])))
     published = read_published(spec.published)
     return build_table(spec, collection, published, notes, selection, answers)
 

@@ -60,17 +60,18 @@ def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:
     and not said.
     """
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    of_model: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for number, row in enumerate(rows):
         alike[row.model, row.sparsity].append(number)
+        of_model[row.model].append(row.where)
     for (model, _), numbers in alike.items():
-        of_model = [row.where for row in rows if row.model == model]
         wheres = [rows[number].where for number in numbers]
         keys = [
             key
             for key in dict.fromkeys(key for where in wheres for key in where)
             if key not in _DERIVED and len({canonical(where.get(key)) for where in wheres}) > 1
         ]
-        rules = {key: _rule(key, wheres, of_model) for key in keys}
+        rules = {key: _rule(key, wheres, of_model[model]) for key in keys}
         for number, where in zip(numbers, wheres, strict=True):
             said = [key for key in keys if key not in where or canonical(where[key]) != rules[key]]
             variant = " ".join(f"{key}={where.get(key) or 'none'}" for key in said)
@@ -83,18 +84,20 @@ def _rule(
 ) -> str | None:
     """The value that leads among rows alike, or, where none does, that most of the model have.
 
+    Rows alike have several values.
+
     None where none has, where a row has no such setting, and of what is exported: files are
     measured side by side, none of them the usual one.
     """
     if key.startswith("export.") or any(key not in where for where in alike):
         return None
     near = Counter(canonical(where[key]) for where in alike)
-    far = Counter(canonical(where[key]) for where in others if key in where)
-    (value, count), *less = near.most_common()
-    if not less or count > less[0][1]:
+    (value, most), (_, second), *_ = near.most_common()
+    if most > second:
         return value
+    far = Counter(canonical(where[key]) for where in others if key in where)
     value, count = far.most_common(1)[0]
-    return value if 2 * count > far.total() and near[value] == max(near.values()) else None
+    return value if 2 * count > far.total() and near[value] == most else None
 
 
 def rows_from_runs(frame: pd.DataFrame) -> tuple[RowSpec, ...]:
