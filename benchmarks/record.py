@@ -1,9 +1,10 @@
 """Runs a benchmark and keeps what it printed, with the machine, its load and the commit.
 
     python -m benchmarks.record report --runs 1000
-    python -m benchmarks.record pruning --quick --alone
+    python -m benchmarks.record gnmt:multi30k --data ../multi30k
 
-writes benchmarks/results/NAME.json, from which `python scripts/fill_pages.py` fills the pages.
+writes benchmarks/results/NAME.json (NAME_LABEL.json where a benchmark is recorded with several
+settings), from which `python scripts/fill_pages.py` fills the pages.
 """
 
 import json
@@ -23,11 +24,17 @@ RESULTS = Path(__file__).parent / "results"
 def record(name: str, arguments: list[str], folder: Path = RESULTS) -> dict[str, Any]:
     """Runs `python -m benchmarks.NAME ARGUMENTS`, shows and keeps its output.
 
+    Args:
+        name: NAME, or NAME:LABEL, which is kept beside what NAME alone printed.
+        arguments: of the benchmark.
+        folder: where the record goes.
+
     Raises:
         SystemExit: it failed; nothing is kept.
     """
     load = [round(each, 1) for each in os.getloadavg()]
     begin = datetime.now(UTC)
+    name, _, label = name.partition(":")
     words = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     lines = []
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
@@ -52,7 +59,8 @@ def record(name: str, arguments: list[str], folder: Path = RESULTS) -> dict[str,
     }
     folder.mkdir(exist_ok=True)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    kept = f"{name}_{label}" if label else name
+    (folder / f"{kept}.json").write_text(text, encoding="utf-8")
     return found
 
 
