@@ -23,7 +23,7 @@ FLOORS = (
     ("data",),
     ("models", "pruning"),
     ("metrics",),
-    ("options", "digest", "quiet"),
+    ("options", "digest", "system"),
     ("errors",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -9,7 +9,7 @@ from harness.cell.step_memory import of_cell, shown
 from harness.config import Config, cell_id, phase_of
 from harness.config.label import run_name
 from harness.errors import DataError
-from harness.quiet import captured
+from harness.system.quiet import captured
 
 if TYPE_CHECKING:
     from harness.models.layers.multiply_adds import MultiplyAdds

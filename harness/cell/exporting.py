@@ -25,7 +25,7 @@ from harness.config.folders import command
 from harness.errors import ConfigError, ExportError, first_line
 from harness.export import keras_file
 from harness.export.timing import scripts
-from harness.quiet import captured
+from harness.system.quiet import captured
 from harness.tracking import cell_run, packaging
 from harness.tracking.cell_run import fetched
 from harness.tracking.dense import dense_run

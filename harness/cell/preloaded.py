@@ -9,7 +9,7 @@ import gc
 import signal
 
 import harness.tracking  # its settings come before MLflow
-from harness.quiet import captured
+from harness.system.quiet import captured
 
 with captured():
     import keras

@@ -17,7 +17,7 @@ from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, outputs_of
 from harness.export.onnx_child import OnnxRunner
 from harness.options import choice
-from harness.quiet import captured
+from harness.system.quiet import captured
 
 _PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
 

@@ -12,7 +12,7 @@ from harness.errors import ExportError, first_line
 from harness.export.base import Format, Samples
 from harness.export.comparison import Comparison, compare, outputs_of
 from harness.options import choice
-from harness.quiet import captured
+from harness.system.quiet import captured
 
 
 @choice

@@ -3,11 +3,12 @@
 import gzip
 import hashlib
 import lzma
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.system.cores import usable
 
 _KEPT = 192
 
@@ -67,7 +68,7 @@ class Scales:
         """Takes the ways by which files are weighed, of `WAYS`; None for all."""
         self._ways = tuple(WAYS if ways is None else ways)
         # the ways let go of Python's lock; two of the three take nearly all of the time
-        self._pool = ThreadPoolExecutor(max(len(WAYS), os.cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(max(len(WAYS), len(usable())))
         self._own: list[tuple[bytes, str]] = []
 
     def __enter__(self) -> "Scales":

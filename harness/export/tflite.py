@@ -20,7 +20,7 @@ from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, kept, outputs_of
 from harness.export.tflite_child import File
 from harness.options import choice
-from harness.quiet import captured
+from harness.system.quiet import captured
 
 if TYPE_CHECKING:
     import keras

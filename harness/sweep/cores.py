@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.export.timing.machine import usable
+from harness.system.cores import usable
 
 #: Cores that a cell gets at least where cells are as many as suit the machine (`--jobs auto`), on
 #: machines of more than this: small networks make little of more.

@@ -152,7 +152,7 @@ def test_conversion_is_silent_and_gives_the_terminal_back():
     code = """
 import logging, os, sys
 from harness.export import tflite
-from harness.quiet import captured
+from harness.system.quiet import captured
 from tests.training import small
 tflite.run(tflite.convert(small.model()), next(iter(small.data().test(2)))[0].numpy())
 with captured() as written:

@@ -18,7 +18,7 @@ from harness.export.base import Format
 from harness.export.comparison import AGREEMENT, agree
 from harness.export.sparse import sparsely
 from harness.export.timing.latency import measure
-from harness.quiet import captured
+from harness.system.quiet import captured
 from tests.settings import environment
 from tests.training import small
 

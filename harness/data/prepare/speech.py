@@ -11,7 +11,6 @@ The same options and package versions give the same bytes.
 
 import argparse
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from harness.data.speech.sound.recordings import CLIP
 from harness.data.speech.speech_commands import which_split
 from harness.errors import DataError
 from harness.options import choice
+from harness.system.cores import usable
 
 #: The ten commands, and ten auxiliary words of the archive's first version, for unknown.
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -82,7 +82,7 @@ class SyntheticSpeech(Preparer):
             (folder / place).mkdir()
         for name, sound in background(_NOISE_SECONDS, given.seed):
             (folder / NOISE / f"{name}.wav").write_bytes(wav.write(sound))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(len(usable())) as pool:
             try:
                 versions = set(
                     pool.map(lambda voice: _record(folder, voice, given, library), voices)

@@ -19,6 +19,7 @@ from harness.errors import ExportError
 from harness.export.ended import ended, said
 from harness.export.timing import machine
 from harness.export.timing.times import DENSE, OWN, Latency, Timing
+from harness.system.cores import usable
 
 #: Turns of each file, and the milliseconds that a turn should last.
 ROUNDS, TURN_MS = 15, 40.0
@@ -44,7 +45,7 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
         threads: how many, each in turn; by default one and as many as there are cores
             that this process may use.
     """
-    threads = sorted({1, len(machine.usable())}) if threads is None else threads
+    threads = sorted({1, len(usable())}) if threads is None else threads
     failures: dict[str, str] = {}
     timings: list[Timing] = []
     runtime, watch = "", machine.Watch()

@@ -23,16 +23,6 @@ def features() -> list[str]:
     return [name for name in _FEATURES if name in flags.split()]
 
 
-def usable() -> list[int]:
-    """The cores that this process may use; no numbers to go by on systems that tell none.
-
-    SLURM, taskset and containers give a process fewer than the machine has.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 class Watch:
     """What the processors do, from the watch's making on.
 

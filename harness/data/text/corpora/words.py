@@ -8,7 +8,6 @@ splits, `.sentences` (as they came); and how often each word occurs in `counts.t
 
 import json
 import multiprocessing
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 
 from harness.data.text.corpora import lines, tokens
 from harness.data.text.corpora.lines import Pair
+from harness.system.cores import usable
 
 #: Raised when the same files would give other words.
 FORMAT = 2
@@ -188,7 +188,7 @@ def _over(pair: Pair, work: Callable[..., T], *arguments: Any) -> Iterator[T]:
     """`work(chunk, *arguments)` of each chunk of a pair's lines, in order."""
     chunks = _chunks(pair)
     first = list(islice(chunks, _WORTH_PROCESSES))
-    workers = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    workers = min(len(usable()), _MOST_PROCESSES)
     every = chain(first, chunks)
     if len(first) < _WORTH_PROCESSES or workers == 1:
         yield from (work(chunk, *arguments) for chunk in every)
