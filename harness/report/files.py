@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from harness.errors import ReportError
@@ -48,6 +48,29 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
             "give a folder that can be written to"
         ) from error
     return [path for _, path in ready]
+
+
+#: The plots of a table, by what `harness/report/plots.py` calls them.
+_PLOT = re.compile(
+    r"\w+_vs_(sparsity|bytes|best_bytes|latency)|layer_sparsity(_\w+)?|sparsity_schedule"
+)
+
+
+def remove_plots_of_before(
+    folder: Path, stem: str, stems: Collection[str], kept: Collection[Path]
+) -> None:
+    """Removes a table's plots that it has not any more: their names say models and measures.
+
+    Args:
+        folder: where several tables share a place.
+        stem: what the table's files begin with.
+        stems: of all tables there, of which one may begin with another.
+        kept: the table's files of now.
+    """
+    for path in set(folder.glob(f"{stem}_*.svg")) - set(kept):
+        owner = max((one for one in stems if path.name.startswith(f"{one}_")), key=len)
+        if owner == stem and _PLOT.fullmatch(path.stem.removeprefix(f"{stem}_")):
+            path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

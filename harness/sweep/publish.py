@@ -24,7 +24,7 @@ from harness.report import (
     write_index,
     write_table,
 )
-from harness.report.files import write_files
+from harness.report.files import remove_plots_of_before, write_files
 from harness.report.reading import to_reading
 from harness.report.report import check_formats
 from harness.report.tables import Table
@@ -124,11 +124,12 @@ def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
     chosen = request.tables or tuple(specs)
     if unknown := [name for name in chosen if name not in specs]:
         raise ConfigError(f"table {unknown[0]!r} is not in {folder}; accepted: {', '.join(specs)}")
+    out = request.out or RESULTS
     results = [
         write_table(
             read_table(specs[name], str(folder), request.selection),
             uri=str(folder),
-            out_dir=request.out or RESULTS,
+            out_dir=out,
             formats=request.formats,
             plots=request.plots,
             width=_console.width,
@@ -137,10 +138,11 @@ def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
         )
         for name in chosen
     ]
-    for result in results:
+    for name, result in zip(chosen, results, strict=True):
         show(result)
+        if request.plots:
+            remove_plots_of_before(out, name, tuple(specs), result.paths)
     if set(chosen) == set(specs):
-        out = request.out or RESULTS
         if "html" in request.formats:
             write_index(out, results)
         statements = folder.parent / STATEMENTS

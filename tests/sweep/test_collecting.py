@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.commands import main
+from harness.report.files import remove_plots_of_before
 from harness.report.kept_spec import from_json, to_json
 from harness.sweep.spec import load
 from harness.sweep.table import table_spec
@@ -123,6 +124,28 @@ def test_tables_are_rebuilt_where_there_is_no_store(mine, tmp_path, capsys):
     text = Path("a/examples.md").read_text()
     assert "98.20 ± 0.25" in text
     assert "Nobody chose anything." in text
+
+
+def test_a_plot_whose_name_has_changed_does_not_stay(mine, tmp_path):
+    _, store = mine
+    assert main(["collect", "demo", "mine", "--uri", store.uri, "--into", "kept/runs"]) == 0
+    assert main(["report", "--from", "kept/runs", "--out", "out"]) == 0
+    names = {path.name for path in Path("out").iterdir()}
+    stale = {"mine_layer_sparsity_a_model_of_before.svg", "mine_bleu_vs_sparsity.svg"}
+    own = {"mine_sketch.svg", "demo.svg", "other_layer_sparsity.svg", "mine_bleu_vs_sparsity.png"}
+    for name in stale | own:
+        Path("out", name).write_text("a plot")
+    assert main(["report", "--from", "kept/runs", "--out", "out"]) == 0
+    assert {path.name for path in Path("out").iterdir()} == names | own
+
+
+def test_a_table_leaves_the_plots_of_another_whose_name_is_longer(tmp_path):
+    for name in ("a_sparsity_schedule", "a_b_sparsity_schedule", "a_loss_vs_bytes"):
+        (tmp_path / f"{name}.svg").write_text("a plot")
+    kept = [tmp_path / "a_loss_vs_bytes.svg"]
+    remove_plots_of_before(tmp_path, "a", ("a", "a_b"), kept)
+    names = {path.stem for path in tmp_path.iterdir()}
+    assert names == {"a_b_sparsity_schedule", "a_loss_vs_bytes"}
 
 
 def test_a_table_without_runs_is_planned(mine, tmp_path):
