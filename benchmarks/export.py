@@ -42,13 +42,20 @@ PACKED = {0.8: 12.0, 0.9: 20.0}
 OVER_BOUND, INT8_SPEEDUP, INCEPTION_MINUTES = 0.05, 2.5, 10.0
 
 
-def tell(what: str, value: float, aim: float | None = None, unit: str = "×", most: bool = False):
+def tell(
+    what: str, value: float, aim: float | None = None, unit: str = "×", most: bool = False
+) -> None:
     """Prints a measured value, and whether it is what was aimed at (at least; or at most)."""
     line = f"{what:58} {value:8.2f}{unit}"
     if aim is not None:
         met = value <= aim if most else value >= aim
         line += f"   aim {'≤' if most else '≥'} {aim:g}{unit}: {'met' if met else 'MISSED'}"
     print(line, flush=True)
+
+
+def compressed(content: bytes, way: str) -> int:
+    """Bytes of a file by a way of `harness.export.size`."""
+    return int(vars(sizes_of.of(content))[f"{way}_bytes"])
 
 
 def network(name: str, sparsity: float) -> Any:
@@ -81,15 +88,14 @@ def pictures(name: str, count: int) -> np.ndarray:
 
 def sizes(quick: bool) -> None:
     """Bytes of random MobileNetV1."""
-    dense = sizes_of.of(convert(network("mobilenet_v1", 0.0))).gzip_bytes
+    dense = compressed(convert(network("mobilenet_v1", 0.0)), "gzip")
     print(f"MobileNetV1, dense float32 by gzip -9: {dense:,} bytes")
     for share in (0.8,) if quick else (0.8, 0.9):
         model = network("mobilenet_v1", share)
-        found = sizes_of.of(convert(model, options=sparsely))
-        tell(f"{share:.0%} zeros: sparse float32, gzip", dense / found.gzip_bytes,
-             SPARSE_GZIP[share])  # fmt: skip
-        found = sizes_of.of(convert(model, options=TfliteDynamic().options))
-        tell(f"{share:.0%} zeros: 8-bit integers, xz", dense / found.xz_bytes, INT8_XZ[share])
+        size = compressed(convert(model, options=sparsely), "gzip")
+        tell(f"{share:.0%} zeros: sparse float32, gzip", dense / size, SPARSE_GZIP[share])
+        size = compressed(convert(model, options=TfliteDynamic().options), "xz")
+        tell(f"{share:.0%} zeros: 8-bit integers, xz", dense / size, INT8_XZ[share])
         content, bound = len(packed.pack(model)), packed.bound(model)
         tell(f"{share:.0%} zeros: packed", dense / content, PACKED[share])
         over = 100 * (content / bound - 1)
@@ -123,7 +129,7 @@ def trained(quick: bool) -> None:
         command = [sys.executable, "-m", "harness", "run", *words]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         runs = read_runs(f"sqlite:///{folder}/mlflow.db", "trained")
-    named = runs.set_index("params.sparsity.label")
+    named: Any = runs.set_index("params.sparsity.label")
     dense = named.loc["dense", "metrics.size/tflite_gzip_bytes"]
     print(f"MNIST CNN, trained, dense float32 by gzip -9: {dense:,.0f} bytes")
     for share in map(float, shares.split(",")):

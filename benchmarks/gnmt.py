@@ -27,7 +27,6 @@ import tensorflow as tf
 from benchmarks.timing import Block, interleave, mean, ratio
 from benchmarks.timing import steps as timed
 from harness.config.compose import compose
-from harness.data.text import multi30k
 from harness.data.text.corpora.pairs import PairData
 from harness.models import build
 from harness.models.gnmt import Decoding, Gnmt
@@ -267,7 +266,8 @@ def main() -> None:
         groups = ["dataset=multi30k", "model=gnmt", "training=gnmt_small", "export=keras"]
         composed = compose([*groups, size])
         composed.dataset.data_dir = arguments.data
-        data = multi30k.load(composed.dataset)
+        data = composed.dataset.load()
+        assert isinstance(data, PairData)
         training_on_pairs(build(config, (None,), data.vocabulary_size), arguments, data)
         return
     model = build(config, (None,), arguments.vocabulary)

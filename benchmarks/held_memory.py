@@ -56,6 +56,7 @@ def taken(size: int, overrides: Sequence[str]) -> tuple[int, int]:
     from harness.config import compose
 
     foreseen, step = stepping(size, compose(list(overrides)))
+    assert foreseen.activations is not None, "nothing tells the batch's size"
     step(1)
     ctypes.CDLL(None).malloc_trim(0)
     rest = _told("VmRSS")
@@ -78,7 +79,9 @@ def stepping(size: int, config: "Config") -> tuple["Memory", Callable[[int], obj
     from harness.config import phase_of
     from harness.training import memory, recipe
 
-    shape, classes = config.dataset.shape()
+    told = config.dataset.shape()
+    assert told is not None, f"{config.dataset.name}: only its files tell the shape"
+    shape, classes = told
     task = tasks.of(config)
     with recipe.precision(config.training.mixed_precision):
         model = task.build(config, Unread(config.dataset.name, shape, classes, ""))

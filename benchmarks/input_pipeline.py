@@ -182,7 +182,7 @@ def measure(photos: FilePhotos, size: int, rounds: int, batches: int) -> None:
 def measure_loading(photos: FilePhotos, sizes: list[int], rounds: int, batches: int) -> None:
     """Prints examples a second and core of what is trained on."""
     recorded = loaders.in_records(photos, _BENCH / "records")
-    sets = {}
+    sets: dict[str, tuple[Any, int]] = {}
     for size in sizes:
         for name, found, cache in (
             ("folders", photos, None),

@@ -19,11 +19,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.data.text.corpora import pair_files, pairs, words
 from harness.data.text.parallel_text import ParallelText
+from harness.system.cores import usable
 
 WORDS = 2_000_000
 LENGTH = 25
@@ -95,7 +97,7 @@ def peer(data: pairs.PairData, batch_size: int, count: int) -> Iterator[object]:
         ragged.append(tf.ragged.constant([row.tolist() for row in rows], tf.int32))
     dataset = tf.data.Dataset.from_tensor_slices(tuple(ragged)).repeat().shuffle(100_000)
 
-    def framed(source, target):
+    def framed(source: Any, target: Any) -> Any:
         ends = tf.constant([2]), tf.constant([3])
         return (source, tf.concat([ends[0], target], 0)), tf.concat([target, ends[1]], 0)
 
@@ -159,7 +161,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
                 [(folder / f"train.{one}", options.pairs, i) for i, one in enumerate(("en", "de"))],
             )
     size = sum(path.stat().st_size for path in folder.glob("train.*"))
-    workers = min(os.cpu_count() or 1, words._MOST_PROCESSES)
+    workers = min(len(usable()), words._MOST_PROCESSES)
     print(f"{options.pairs:,} pairs, {size / 1e9:.2f} GB of text, {workers} workers", flush=True)
     memory = Memory()
     with memory.stage("check", options.pairs):
@@ -170,6 +172,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         config.fingerprint()
     with memory.stage("encode", options.pairs):
         data = config.load()
+    assert isinstance(data, pairs.PairData)
     print(data.source, flush=True)
     import tensorflow as tf
 
