@@ -49,6 +49,7 @@ results: setup ## train what is missing of the committed tables (hours; resumes)
 	$(BIN)/harness sweep compression --jobs $(JOBS)
 	$(BIN)/harness sweep blocks
 	$(BIN)/harness sweep latency
+	$(BIN)/harness sweep latency_reviews
 	test -d $(CIFAR10) || $(BIN)/harness data prepare cifar10 --out $(CIFAR10)
 	$(BIN)/harness sweep image_classification_small dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
 	$(BIN)/harness sweep remedies dataset.data_dir=$(CIFAR10) --jobs $(JOBS)
@@ -56,6 +57,7 @@ results: setup ## train what is missing of the committed tables (hours; resumes)
 	$(BIN)/harness sweep translation_small dataset.data_dir=$(MULTI30K) --jobs $(JOBS)
 	$(BIN)/harness sweep latency_images dataset.data_dir=$(CIFAR10)
 	$(BIN)/harness sweep latency_speech dataset.data_dir=$(FSDD)
+	$(BIN)/harness sweep latency_translation dataset.data_dir=$(MULTI30K)
 	$(BIN)/harness collect
 	$(BIN)/harness report --from results/runs
 	$(BIN)/python scripts/fill_pages.py
