@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 
 from harness.errors import one_line
 from harness.plots.points import alike, family, row_name
-from harness.plots.style import colour, legend, legend_lines, marker
+from harness.plots.style import colour, legend, legend_lines, marker, shapes
 
 #: Inches a layer, and at most in all: InceptionV3 has 95.
 _ROW, _TALLEST = 0.24, 24.0
@@ -27,9 +27,10 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
             `sparsity_reached` (a fraction).
     """
     paths = list(dict.fromkeys(frame["weight"]))
+    forms = shapes(frame["sparsity"].map(family))
     handles, names = [], []
     for i, (name, rows) in enumerate(_rows(frame).items()):
-        look = marker(family(rows["sparsity"].iloc[0]), colour(i))
+        look = marker(forms[family(rows["sparsity"].iloc[0])], colour(i))
         axes.plot(
             [100 * share for share in rows["sparsity_reached"]],
             [paths.index(path) for path in rows["weight"]],

@@ -1,5 +1,6 @@
 """Quality against sparsity: measured with intervals, and as published."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,12 +9,12 @@ from matplotlib.lines import Line2D
 
 from harness.plots.labels import keep_possible
 from harness.plots.points import kinds, lines, sparse, tell
-from harness.plots.style import MUTED, colour, legend, marker
+from harness.plots.style import MUTED, colour, legend, marker, shapes
 
 #: Rows that are no points but lines with bands -> how these are drawn.
 _LINES: dict[str, Any] = {"dense": "--", "control": ":"}
 _ASIDE = 1.0  # of the axis' 100
-_ROOM = 8  # lines of a legend that the axes have room for
+_ROOM = 7  # lines of a legend that the axes have room for
 
 
 def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
@@ -30,19 +31,22 @@ def draw(axes: Axes, frame: pd.DataFrame, label: str = "quality") -> None:
     """
     rows = tell(frame)
     models = list(dict.fromkeys(rows.loc[rows["mean"].notna(), "model"]))
+    forms = shapes(rows["family"])
     for i, model in enumerate(models):
         own = rows[rows["model"] == model]
         shade = colour(i) if len(models) > 1 else None
-        _draw_model(axes, own, shade)
-        _draw_published(axes, own, shade)
+        _draw_model(axes, own, forms, shade, aside=i * _ASIDE / len(models))
+        _draw_published(axes, own, forms, shade)
     axes.set_xlabel("sparsity reached (% of prunable weights)")
     axes.set_ylabel(label)
     axes.set_xlim(0, 100)
     keep_possible(axes, rows)
-    _draw_legend(axes, rows, models)
+    _draw_legend(axes, rows, forms, models)
 
 
-def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
+def _draw_legend(
+    axes: Axes, rows: pd.DataFrame, forms: Mapping[str, str], models: list[str]
+) -> None:
     """Colours are models (of a single one, families), shapes are families of sparsities."""
     several = len(models) > 1
     families = kinds(rows)
@@ -51,12 +55,12 @@ def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i, _ in enumerate(models) if several]
     handles += [Line2D([], [], color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
     handles += [
-        Line2D([], [], linestyle="none", **marker(kind, MUTED if several else colour(i)))
+        Line2D([], [], linestyle="none", **marker(forms[kind], MUTED if several else colour(i)))
         for i, kind in enumerate(families)
     ]
     labels = [*(models if several else []), *baselines, *families]
     if rows.loc[rows["model"].isin(models), "published_full_scale"].notna().any():
-        hollow = {**marker("random", MUTED, hollow=True), "linestyle": "none"}
+        hollow = {**marker("o", MUTED, hollow=True), "linestyle": "none"}
         handles.append(Line2D([], [], **hollow))
         labels.append("hollow: published, full scale")
     has_intervals = (measured["half_width_95"].fillna(0) != 0).any()
@@ -66,7 +70,9 @@ def _draw_legend(axes: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     legend(axes, handles, labels, title=note, **place)
 
 
-def _draw_model(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
+def _draw_model(
+    axes: Axes, rows: pd.DataFrame, forms: Mapping[str, str], shade: str | None, aside: float
+) -> None:
     """Draws one model: in one colour, or (None) in a colour a family of sparsities."""
     for row in lines(rows[rows["sparsity"].isin(_LINES) & rows["mean"].notna()]):
         line = shade or MUTED
@@ -77,9 +83,9 @@ def _draw_model(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
     taken: list[float] = []
     for i, (kind, group) in enumerate(sparse(rows).groupby("family", sort=False)):
         members = group.sort_values("reached", kind="stable")
-        xs = [_free(x, taken) for x in members["reached"]]
+        xs = [_free(x + aside, taken) for x in members["reached"]]
         taken += xs
-        _draw_family(axes, members, xs, shade or colour(i), str(kind))
+        _draw_family(axes, members, xs, shade or colour(i), forms[str(kind)])
 
 
 def _free(x: float, taken: list[float]) -> float:
@@ -89,7 +95,9 @@ def _free(x: float, taken: list[float]) -> float:
     return x
 
 
-def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, kind: str) -> None:
+def _draw_family(
+    axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, shape: str
+) -> None:
     halves = members["half_width_95"].fillna(0.0).tolist()
     named = zip(xs, members["mean"], members["variant"], strict=True)
     plain = [(x, mean) for x, mean, variant in named if not variant]
@@ -104,11 +112,13 @@ def _draw_family(axes: Axes, members: pd.DataFrame, xs: list[float], shade: str,
         lw=1.5,
         capsize=3,
         zorder=3,
-        **marker(kind, shade),
+        **marker(shape, shade),
     )
 
 
-def _draw_published(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
+def _draw_published(
+    axes: Axes, rows: pd.DataFrame, forms: Mapping[str, str], shade: str | None
+) -> None:
     """Draws what was published of the rows of a model, measured or not."""
     families = kinds(rows)
     known = rows[rows["published_full_scale"].notna() & rows["nominal"].notna()]
@@ -120,5 +130,5 @@ def _draw_published(axes: Axes, rows: pd.DataFrame, shade: str | None) -> None:
             linestyle="none",
             zorder=2,
             clip_on=False,
-            **marker(row.family, shade or own, hollow=True),
+            **marker(forms[row.family], shade or own, hollow=True),
         )

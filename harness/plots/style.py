@@ -18,7 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 #: The HTML page puts its own colours, light and dark, in the place of these.
 INK, MUTED, RULE, PAPER = "#1a1a1b", "#6b6b6c", "#e6e6e7", "#ffffff"
 _MARKERS = {"dense": "*", "control": "P", "random": "o", "2 by 4": "D"}
-_OTHER_MARKERS = ("s", "^", "v", "X")
+_OTHER_MARKERS = ("s", "^", "v", "X", "p", "<", ">", "h")
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
@@ -55,10 +55,22 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def marker(kind: str, shade: str, *, hollow: bool = False) -> dict[str, Any]:
-    """The marker of a family of sparsities: filled if measured, hollow if published."""
-    other = _OTHER_MARKERS[sum(kind.encode()) % len(_OTHER_MARKERS)]
-    shape = _MARKERS.get(kind, other)
+def shapes(families: Iterable[str]) -> dict[str, str]:
+    """The markers of a plot's families of sparsities, no two alike while there are shapes.
+
+    A family has the same one in most plots: where another has it already, it takes the next.
+    """
+    kinds = list(dict.fromkeys(families))
+    found = {kind: _MARKERS[kind] for kind in kinds if kind in _MARKERS}
+    for kind in [kind for kind in kinds if kind not in _MARKERS]:
+        own = sum(kind.encode()) % len(_OTHER_MARKERS)
+        order = [*_OTHER_MARKERS[own:], *_OTHER_MARKERS[:own]]
+        found[kind] = next((each for each in order if each not in found.values()), order[0])
+    return found
+
+
+def marker(shape: str, shade: str, *, hollow: bool = False) -> dict[str, Any]:
+    """How a point is drawn: filled if measured, hollow if published."""
     return {
         "marker": shape,
         "markersize": 11 if shape == "*" else 7,

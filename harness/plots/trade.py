@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
 from harness.plots.points import amount, kinds, lines, tell
-from harness.plots.style import INK, MUTED, colour, legend, marker
+from harness.plots.style import INK, MUTED, colour, legend, marker, shapes
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
@@ -76,6 +76,7 @@ def draw(
     bound = _draw_bounds(axes, rows, quality) if cost == "best_bytes" else math.inf
     alone = len(models) == 1
     shades = _shades(rows) if alone else dict.fromkeys(rows["family"], MUTED)
+    forms = shapes(rows["family"])
     for row in lines(rows):
         x, y = getattr(row, cost), getattr(row, quality)
         shade = shades[row.family] if alone else colour(models.index(row.model))
@@ -88,7 +89,7 @@ def draw(
             capsize=3,
             linestyle="none",
             zorder=3,
-            **marker(row.family, shade),
+            **marker(forms[row.family], shade),
         )
     axes.plot(
         [rows[cost].iloc[i] for i in best],
@@ -116,7 +117,7 @@ def draw(
     )
     axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
-    _draw_legend(axes, shades, [] if alone else models, bounded=bound < math.inf)
+    _draw_legend(axes, shades, forms, [] if alone else models, bounded=bound < math.inf)
 
 
 def _logarithmic(axes: Axes, times: float) -> None:
@@ -156,11 +157,17 @@ def _axis(rows: pd.DataFrame, cost: str) -> str:
 
 
 def _draw_legend(
-    axes: Axes, shades: Mapping[str, str], models: Sequence[str], *, bounded: bool
+    axes: Axes,
+    shades: Mapping[str, str],
+    forms: Mapping[str, str],
+    models: Sequence[str],
+    *,
+    bounded: bool,
 ) -> None:
     handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
     handles += [
-        Line2D([], [], linestyle="none", **marker(kind, shade)) for kind, shade in shades.items()
+        Line2D([], [], linestyle="none", **marker(forms[kind], shade))
+        for kind, shade in shades.items()
     ]
     handles.append(Line2D([], [], color=MUTED, lw=1.2))
     names = [*models, *shades, "Pareto front"]

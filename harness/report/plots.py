@@ -19,6 +19,8 @@ from harness.tracking.runs import Histories
 
 #: The metrics whose histories `draw_plots` takes.
 HISTORY_KEYS = (SCHEDULED, REACHED)
+#: So many families of sparsities of several models are told apart on one axis.
+_FEW_FAMILIES = 3
 
 
 class Drawing(NamedTuple):
@@ -55,14 +57,30 @@ def _drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
     label = f"{measure.split} {measure.heading}" + (f" ({measure.unit})" if measure.unit else "")
     stem = _slug(measure.heading.replace("-", ""))
     width = 6.4 if frame.loc[frame["mean"].notna(), "model"].nunique() == 1 else 7.8
-    against_sparsity = partial(quality.draw, frame=frame, label=label)
-    yield Drawing(f"{stem}_vs_sparsity", {heading: against_sparsity}, (width, 4.2))
+    panels = of_models(frame, measured, heading)
+    drawn = {name: partial(quality.draw, frame=rows, label=label) for name, rows in panels.items()}
+    size = (width, 4.2 if len(panels) == 1 else 0.6 + 3.4 * len(panels))
+    yield Drawing(f"{stem}_vs_sparsity", drawn, size)
     if measured["gzip_bytes"].notna().any():
         against_bytes = partial(trade.draw, frame=frame, label=label)
         yield Drawing(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
     yield from _of_best_files(frame, measured, stem, heading, label)
     yield from _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
     yield from _schedules(schedule_frame(table, histories))
+
+
+def of_models(frame: pd.DataFrame, measured: pd.DataFrame, heading: str) -> dict[str, pd.DataFrame]:
+    """Title -> rows of each panel against sparsity: one a model, where one alone crowds the axis.
+
+    Args:
+        frame: From `to_frame`.
+        measured: Of it, the sparse rows that were measured.
+        heading: Of the plot.
+    """
+    families = measured.groupby("model", sort=False)["family"].nunique()
+    if len(families) == 1 or families.max() <= _FEW_FAMILIES:
+        return {heading: frame}
+    return {f"{heading}: {model}": frame[frame["model"] == model] for model in families.index}
 
 
 def _of_best_files(

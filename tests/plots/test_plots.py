@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from harness.plots import curves, layers, quality, trade
 from harness.plots.points import amount, family, nominal, tell
-from harness.plots.style import render
+from harness.plots.style import render, shapes
 from harness.plots.trade import front
 
 POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
@@ -32,6 +32,19 @@ def test_the_front_is_what_no_other_point_beats(points):
     assert {points[i] for i in chosen} == {point for point in points if not beaten(point)}
     costs = [points[i][0] for i in chosen]
     assert costs == sorted(set(costs))
+
+
+@given(st.lists(st.text("abc", max_size=4), max_size=7), st.permutations(["random", "2 by 4"]))
+def test_families_of_a_plot_have_shapes_of_their_own(others, known):
+    kinds = [*others, *known]
+    found = shapes(kinds)
+    assert len(set(found.values())) == len(set(kinds))
+    assert (found["random"], found["2 by 4"]) == ("o", "D")
+
+
+def test_permuted_and_sr_ste_are_told_apart():
+    found = shapes(["random", "2 by 4", "2 by 4 permuted", "2 by 4 SR-STE"])
+    assert len(set(found.values())) == 4
 
 
 def test_family_and_amount():

@@ -1,11 +1,12 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 from harness.plots.points import nominal
 from harness.report.collect import collect
-from harness.report.plots import draw_plots, runs_drawn, schedule_frame
+from harness.report.plots import draw_plots, of_models, runs_drawn, schedule_frame
 from harness.report.published import PublishedTable, read_published
 from harness.report.tables import build_table
 from harness.tracking.runs import read_runs
@@ -90,3 +91,25 @@ def test_plots_bear_any_name(nasty):
 
 def test_nothing_measured_draws_nothing(page):
     assert draw_plots(page) == {}
+
+
+def _rows(models, families):
+    pairs = [(model, family) for model in models for family in families]
+    return pd.DataFrame(pairs, columns=["model", "family"])
+
+
+def test_models_whose_rows_crowd_an_axis_have_a_panel_each():
+    crowded = _rows(["small", "large"], ["random", "2 by 4", "2 by 4 permuted", "2 by 4 SR-STE"])
+    panels = of_models(crowded, crowded, "Heading")
+    assert list(panels) == ["Heading: small", "Heading: large"]
+    assert {name: set(rows["model"]) for name, rows in panels.items()} == {
+        "Heading: small": {"small"},
+        "Heading: large": {"large"},
+    }
+
+
+@pytest.mark.parametrize(
+    "frame", [_rows(["one"], "abcdef"), _rows(["small", "large"], ["random", "2 by 4"])]
+)
+def test_a_model_alone_and_models_of_few_rows_share_an_axis(frame):
+    assert list(of_models(frame, frame, "Heading")) == ["Heading"]
