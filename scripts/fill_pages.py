@@ -199,6 +199,8 @@ def _line(places: list[str]) -> str:
 
 
 def _benchmark(path: Path) -> str:
+    if not path.is_file():
+        return f"Not recorded yet: benchmarks/record.py makes `benchmarks/results/{path.name}`."
     found = json.loads(path.read_text(encoding="utf-8"))
     changed = " with uncommitted changes" if found["changed"] else ""
     where = (

@@ -89,6 +89,8 @@ def test_a_block_of_another_kind_is_refused(root):
 def test_what_is_not_recorded_is_said(root):
     text = fill_pages.filled("# <!-- filled: cores clips -->\n# <!-- /filled -->\n", root)
     assert "# Cores     not recorded yet: python -m benchmarks.record input_pipeline\n" in text
+    text = fill_pages.filled("<!-- filled: benchmark other -->\n<!-- /filled -->\n", root)
+    assert "Not recorded yet: benchmarks/record.py makes `benchmarks/results/other.json`." in text
 
 
 def test_a_sweep_says_what_memory_and_how_many_cores(root):
