@@ -31,7 +31,7 @@ def test_processes_give_what_one_gives(tmp_path, monkeypatch):
     (tmp_path / "one").mkdir()
     one = words.write(files, shares, tmp_path / "one")
     monkeypatch.setattr(words, "_CHUNK", 20)
-    monkeypatch.setattr(words.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(words, "usable", lambda: [0, 1])
     (tmp_path / "two").mkdir()
     two = words.write(files, shares, tmp_path / "two")
     assert one == two == words.report(tmp_path / "two")
@@ -42,7 +42,7 @@ def test_processes_give_what_one_gives(tmp_path, monkeypatch):
 def test_chunks_are_read_as_they_are_needed(tmp_path, monkeypatch):
     files = pair(tmp_path, pair_files.sentences(400))
     monkeypatch.setattr(words, "_CHUNK", 2)
-    monkeypatch.setattr(words.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(words, "usable", lambda: [0, 1])
     chunks, taken = words._chunks, []
 
     def counted(pair):
