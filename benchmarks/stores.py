@@ -11,6 +11,7 @@ MLflow's own defaults, and, where its URI is given, an empty PostgreSQL (extra `
 import argparse
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -105,10 +106,12 @@ def server(folder: Path, words: tuple[str, ...], surroundings: dict[str, str]) -
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
                 break
             time.sleep(0.2)
+        else:
+            raise SystemExit(f"no server: {(folder / 'server.txt').read_text()[-500:]}")
         yield f"http://127.0.0.1:{port}"
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
+            os.killpg(process.pid, signal.SIGKILL)  # asked to end, it waits for connections
         process.wait()
 
 

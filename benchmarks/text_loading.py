@@ -25,7 +25,6 @@ import numpy as np
 
 from harness.data.text.corpora import pair_files, pairs, words
 from harness.data.text.parallel_text import ParallelText
-from harness.system.cores import usable
 
 WORDS = 2_000_000
 LENGTH = 25
@@ -161,8 +160,10 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
                 [(folder / f"train.{one}", options.pairs, i) for i, one in enumerate(("en", "de"))],
             )
     size = sum(path.stat().st_size for path in folder.glob("train.*"))
-    workers = min(len(usable()), words._MOST_PROCESSES)
-    print(f"{options.pairs:,} pairs, {size / 1e9:.2f} GB of text, {workers} workers", flush=True)
+    print(
+        f"{options.pairs:,} pairs, {size / 1e9:.2f} GB of text, {words.processes()} workers",
+        flush=True,
+    )
     memory = Memory()
     with memory.stage("check", options.pairs):
         config.require()

@@ -184,11 +184,16 @@ def _kinds(split: str) -> tuple[str, ...]:
 # Reading and sharing out ---------------------------------------------------------------
 
 
+def processes() -> int:
+    """How many count words side by side."""
+    return min(len(usable()), _MOST_PROCESSES)
+
+
 def _over(pair: Pair, work: Callable[..., T], *arguments: Any) -> Iterator[T]:
     """`work(chunk, *arguments)` of each chunk of a pair's lines, in order."""
     chunks = _chunks(pair)
     first = list(islice(chunks, _WORTH_PROCESSES))
-    workers = min(len(usable()), _MOST_PROCESSES)
+    workers = processes()
     every = chain(first, chunks)
     if len(first) < _WORTH_PROCESSES or workers == 1:
         yield from (work(chunk, *arguments) for chunk in every)
