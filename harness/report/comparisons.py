@@ -16,6 +16,9 @@ from harness.report.collect import Run
 from harness.report.statistics import LEAST, Estimate, mean_interval
 from harness.tracking.answers import Answers
 
+#: Of seeds, beyond which their number says only that a mean lies on its bound.
+MANY = 1_000
+
 _NORMAL_95 = 1.959964
 
 
@@ -162,18 +165,18 @@ def seeds_needed(differences: Sequence[float], distance: float) -> int | None:
         distance: of the mean from the bound; in the same unit.
 
     Returns:
-        The least n with a one-sided 95 % test of 80 % power, if the spread is that of these seeds;
-        None where there is no spread to go by.
+        The least n with a one-sided 95 % test of 80 % power, if the spread is that of these seeds,
+        `MANY + 1` for all beyond; None where there is no spread to go by.
     """
     values = np.asarray(differences, np.float64)
-    if values.size < 2 or distance == 0:
+    if values.size < 2:
         return None
     effect = abs(distance) / max(float(values.std(ddof=1)), 1e-9)
-    for n in range(2, 10_001):
+    for n in range(2, MANY + 1):
         needed = special.stdtrit(n - 1, 0.95) + special.stdtrit(n - 1, 0.8)
         if effect * n**0.5 >= needed:
             return n
-    return None
+    return MANY + 1
 
 
 def examples_needed(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.report.notes import CONFLICT
 from harness.report.report import ReportResult
-from harness.report.statements import Statement, judge
+from harness.report.statements import VERDICTS, Statement, judge
 
 _HEAD = """\
 # What was measured
@@ -50,8 +50,8 @@ def _summary(judged: Sequence[Statement]) -> str:
     lines = ["| statement | verdict |", "|---|---|"]
     lines += [f"| {each.text} | {each.verdict} |" for each in judged]
     counts = Counter(each.verdict for each in judged)
-    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
-    return "\n".join([*lines, "", f"{len(judged)} statements: {said}.", ""])
+    said = ", ".join(f"{counts[each]} {each}" for each in VERDICTS if counts[each])
+    return "\n".join([*lines, "", f"Of {len(judged)} statements: {said}.", ""])
 
 
 def _measured(results: Mapping[str, ReportResult]) -> str:

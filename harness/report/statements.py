@@ -10,13 +10,14 @@ import yaml
 
 from harness import metrics
 from harness.errors import ReportError
-from harness.report.comparisons import bound, examples_needed, seeds_needed
+from harness.report.comparisons import MANY, bound, examples_needed, seeds_needed
 from harness.report.entries import Entry
 from harness.report.layout import estimate
 from harness.report.statistics import Estimate, mean_interval
 from harness.report.tables import Table
 
-HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not measured yet"
+VERDICTS = ("holds", "does not hold", "cannot be told", "not measured yet")
+HOLDS, FAILS, OPEN, NOT_RUN = VERDICTS
 _BYTES = metrics.size("tflite", "gzip_bytes")
 _SPEED, _CONTROL = "latency/tflite_sparse_speedup", "latency/tflite_speedup"
 _ROWS = {"rows", "models", "variant"}
@@ -55,7 +56,7 @@ class Finding:
         size = self.difference.n
         units = self.units if size != 1 else self.units.removesuffix("s")
         found = f"{estimate(self.difference, signed=True)}, {size} {units}"
-        more = f"; about {self.needed} would tell" if self.needed else ""
+        more = f"; {self.needed} would tell" if self.needed else ""
         return f"{self.what}: {found} ({self.asked}): {self.verdict}{more}"
 
 
@@ -182,9 +183,9 @@ def _needed(values: list[float], examples: Estimate | None, distance: float, uni
     """What would tell: more seeds, or where there are enough of them, more test examples."""
     seeds = seeds_needed(values, distance)
     if seeds is not None and seeds > len(values):
-        return f"{seeds:,} {units}"
+        return f"about {seeds:,} {units}" if seeds <= MANY else f"more than {MANY:,} {units}"
     times = examples_needed(values, examples, distance)
-    return f"{times:,} times as many test examples" if times and times > 1 else ""
+    return f"about {times:,} times as many test examples" if times and times > 1 else ""
 
 
 def _speed(what: str, least: float, members: Sequence[Entry]) -> Finding:

@@ -6,6 +6,7 @@ from scipy import stats
 
 from harness.report.collect import Run
 from harness.report.comparisons import (
+    MANY,
     bound,
     compare,
     examples_needed,
@@ -106,3 +107,4 @@ def test_more_seeds_are_needed_the_nearer_the_bound():
     # a one-sided test of 80 % power: (1.645 + 0.842)² s² / d², a little more for Student's t
     normal = (2.487 * np.std(values, ddof=1) / 0.05) ** 2
     assert normal < near < 1.02 * normal + 3
+    assert seeds_needed(values, 1e-6) == seeds_needed(values, 0.0) == MANY + 1

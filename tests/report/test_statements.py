@@ -79,6 +79,17 @@ def test_verdicts_are_of_the_interval_from_the_control(tmp_path, half, check, ve
     assert "5 seeds" in finding.text
 
 
+@pytest.mark.parametrize(
+    ("above", "needed"), [(0.1, "about 18 seeds"), (0.001, "more than 1,000 seeds")]
+)
+def test_a_mean_on_its_margin_asks_for_no_number_of_seeds(tmp_path, above, needed):
+    off = [0.2, -0.2, 0.1, -0.1, 0.0]
+    half = [c - 0.3 + above + each for c, each in zip(CONTROL, off, strict=True)]
+    made = table(dense=DENSE, control=CONTROL, half=half)
+    (finding,) = verdicts(tmp_path, made, {"loses_at_most": 0.3}).findings
+    assert finding.text.endswith(f"{OPEN}; {needed} would tell")
+
+
 def test_rows_are_compared_seed_by_seed(tmp_path):
     made = table(dense=DENSE, control=CONTROL, half=CONTROL, lot=[90.1, 95.0, 91.0, 92.0, 93.0])
     assert (
