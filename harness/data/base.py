@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.data.stream import batch_order, steps_from, whole_batches
+from harness.data.stream import ahead, batch_order, steps_from, whole_batches
 from harness.errors import ConfigError, DataError
 from harness.options import NOTHING, UNNAMED, Options, Room, decides, one_of
 
@@ -83,15 +83,15 @@ class Data:
         Raises:
             ConfigError: a batch does not fit in the training split.
         """
-        return _ahead(self._stream(batch_size, seed, start_step))
+        return ahead(self._stream(batch_size, seed, start_step))
 
     def validation(self, batch_size: int) -> Any:
         """Every validation example in a fixed order, the last batch short."""
-        return _ahead(self._finite(self.validation_split, batch_size))
+        return ahead(self._finite(self.validation_split, batch_size))
 
     def test(self, batch_size: int) -> Any:
         """Every test example in a fixed order, the last batch short."""
-        return _ahead(self._finite(self.test_split, batch_size))
+        return ahead(self._finite(self.test_split, batch_size))
 
     def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
         """The training batches from a step on (`harness.data.stream`)."""
@@ -100,13 +100,6 @@ class Data:
     def _finite(self, split: Any, batch_size: int) -> Any:
         """Every example of a split once."""
         raise NotImplementedError
-
-
-def _ahead(batches: Any) -> Any:
-    """The same, prepared while others are used."""
-    import tensorflow as tf
-
-    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from harness.data.base import ArrayData, Split, digest, stratified
 from harness.errors import ConfigError, DataError
+from harness.system import cores
+from harness.training import accumulation
 
 
 def numbered(count: int) -> ArrayData:
@@ -51,6 +53,23 @@ def test_an_epoch_holds_no_example_twice(count, batch_size, seed):
         seen = flat(labels(numbered(count), batch_size, seed, epoch * steps, steps))
         assert len(set(seen)) == len(seen) == steps * batch_size
         assert set(seen) <= set(range(count))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        lambda data: data.train(8, 3),
+        lambda data: data.validation(8),
+        lambda data: data.test(8),
+        lambda data: accumulation.in_parts(data.train(8, 3), 2),
+        lambda data: data.train(8, 3).take(2),
+    ],
+)
+def test_no_stream_is_tuned_by_a_thread_that_its_end_would_wait_for(stream):
+    """On one core an iterator's end waited out the thread's sleep, for up to a minute."""
+    options = stream(numbered(64)).options()
+    assert options.autotune.enabled is False
+    assert options.autotune.initial_parallelism == len(cores.usable())
 
 
 def test_epochs_and_seeds_have_orders_of_their_own():

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.data import cache, space
 from harness.data.images.photos.pipeline import Part
+from harness.data.stream import ahead
 
 CACHES = ("memory", "file")
 #: So many photographs tell how large all are.
@@ -145,8 +146,7 @@ def _write(part: Part, read: Callable[[Any], Any], size: int, file: IO[bytes]) -
         return tuple(ops.decoded(content, size) if size else [ops.central(content)])
 
     numbers = tf.data.Dataset.from_tensor_slices(part.index)
-    auto = tf.data.AUTOTUNE
-    every = numbers.map(pictures, num_parallel_calls=auto, deterministic=True).prefetch(auto)
+    every = ahead(numbers.map(pictures, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
     places: list[list[tuple[int, ...]]] = []
     for levels in every.as_numpy_iterator():
         places.append([])
