@@ -30,6 +30,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import benchmarks.pruning_ours as ours
 from benchmarks.peers import TFMOT, Peer
 from benchmarks.timing import ratio
+from harness.tracking.provenance import cpu_model
 
 FULL = {
     "steps": {
@@ -85,19 +86,10 @@ def _machine() -> str:
     import tensorflow as tf
 
     return (
-        f"{datetime.date.today()}, {_processor()} ({os.cpu_count()} cores, load "
+        f"{datetime.date.today()}, {cpu_model()} ({os.cpu_count()} cores, load "
         f"{os.getloadavg()[0]:.1f} at the start), Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}"
     )
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.machine()
 
 
 def _ask(peer: Peer | None, measurement: str, **arguments: Any) -> Any:

@@ -68,27 +68,20 @@ def _sweep(parsed: argparse.Namespace) -> int:
     if parsed.json and not told:
         raise ConfigError("--json: accepted with --dry-run, --rehearse or --status")
     given, extra = load(parsed.name), parsed.overrides
+    jobs, shared = flags.at_once(parsed), parsed.jobs_per_device
     if parsed.dry_run:
         from harness.sweep.dry_run import dry_run
 
-        return dry_run(given, extra, jobs=_resolved_jobs(parsed), as_json=parsed.json)
+        return dry_run(given, extra, jobs=jobs, per_device=shared, as_json=parsed.json)
     if parsed.rehearse:
         from harness.sweep.rehearse import rehearse
 
-        at_once, shared = _resolved_jobs(parsed), parsed.jobs_per_device
-        return rehearse(given, extra, jobs=at_once, per_device=shared, as_json=parsed.json)
+        return rehearse(given, extra, jobs=jobs, per_device=shared, as_json=parsed.json)
     if parsed.on or parsed.status or parsed.cancel:
         return _detached(parsed, given)
     from harness.sweep.launch import launch_sweep
 
-    shared = parsed.jobs_per_device
-    return launch_sweep(given, extra, jobs=flags.at_once(parsed), per_device=shared, out=parsed.out)
-
-
-def _resolved_jobs(parsed: argparse.Namespace) -> int:
-    from harness.sweep.gpu_places import Devices
-
-    return Devices.found(parsed.jobs_per_device).jobs(flags.at_once(parsed))
+    return launch_sweep(given, extra, jobs=jobs, per_device=shared, out=parsed.out)
 
 
 def _detached(parsed: argparse.Namespace, sweep: Any) -> int:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.config.folders import command
 from harness.sweep.forecast import FINISHED, RESUMES, STATES, WAITS, Forecast, forecast
+from harness.sweep.gpu_places import Devices
 from harness.sweep.launch import finished
 from harness.sweep.plan import plan
 from harness.sweep.progress import clock
@@ -24,14 +25,20 @@ _ROWS = 60
 
 
 def dry_run(
-    sweep: Sweep, extra: Sequence[str] = (), *, jobs: int = 1, as_json: bool = False
+    sweep: Sweep,
+    extra: Sequence[str] = (),
+    *,
+    jobs: int | None = 1,
+    per_device: int = 1,
+    as_json: bool = False,
 ) -> int:
     """Prints the cells of a sweep and what becomes of each; imports no TensorFlow.
 
     Args:
         sweep: from `harness.sweep.spec.load`.
         extra: overrides for every cell.
-        jobs: cells at once, for the time to expect.
+        jobs: as of `launch`, for the time to expect.
+        per_device: as of `launch`.
         as_json: JSON instead of a table; seconds and bytes are null where nothing tells.
 
     Returns:
@@ -40,13 +47,15 @@ def dry_run(
     Raises:
         HarnessError: what the sweep itself would refuse without building a model.
     """
-    cells = plan(sweep.configs(extra))
+    configs = sweep.configs(extra)
+    at_once = Devices.found(per_device).at_once([config.strategy for config, _ in configs], jobs)
+    cells = plan(configs)
     known = finished(cells)
     found = forecast(cells, known, read_costs(cells[0].config.tracking.uri))
     if as_json:
-        print(json.dumps(as_dict(sweep.name, found, jobs), indent=1))  # noqa: T201
+        print(json.dumps(as_dict(sweep.name, found, at_once), indent=1))  # noqa: T201
     else:
-        _print(found, jobs, command("sweep", sweep.file, *extra, "--rehearse"))
+        _print(found, at_once, command("sweep", sweep.file, *extra, "--rehearse"))
     return 0
 
 

@@ -5,7 +5,7 @@ away; nothing here opens a GPU.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ConfigError
@@ -69,6 +69,19 @@ class Devices:
         """Those of this process."""
         given = os.environ.get(VISIBLE)
         return cls(visible(installed()) if given not in ("", "-1") else (), per_device)
+
+    def at_once(self, strategies: Iterable[StrategyOptions], asked: int | None) -> int:
+        """How many cells of these strategies run at once.
+
+        Args:
+            strategies: a cell's each.
+            asked: as of `jobs`; `auto` is one where workers meet, who take cells in one order.
+
+        Raises:
+            ConfigError: as `jobs`.
+        """
+        together = any(strategy.name == "multi_worker" for strategy in strategies)
+        return self.jobs(1 if together and asked is None else asked)
 
     def jobs(self, asked: int | None) -> int:
         """How many cells may run at once.

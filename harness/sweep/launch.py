@@ -69,7 +69,7 @@ def launch(
     """
     worker.refuse_unguarded()
     devices = Devices.found(per_device)
-    at_once = _at_once(configs, devices, jobs)
+    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
     _leads(configs, at_once)
     cells = plan(configs, program)
     deliver_first(_console, cells)
@@ -89,16 +89,6 @@ def launch(
         _console.print("\nTo look further:")
         say_further(_console, tracking, report_of_cells(tracking), "a table of all its runs")
     return code
-
-
-def _at_once(configs: Configs, devices: Devices, jobs: int | None) -> int:
-    """How many cells run at once; `auto` is one where workers meet, who take cells in one order.
-
-    Raises:
-        ConfigError: as `Devices.jobs`.
-    """
-    together = any(config.strategy.name == "multi_worker" for config, _ in configs)
-    return devices.jobs(1 if together and jobs is None else jobs)
 
 
 def _leads(configs: Configs, jobs: int) -> bool:
@@ -143,7 +133,7 @@ def launch_sweep(
     worker.refuse_unguarded()
     configs = sweep.configs(extra)
     devices = Devices.found(per_device)
-    at_once = _at_once(configs, devices, jobs)
+    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
     if not _leads(configs, at_once):
         return launch(configs, jobs=jobs, per_device=per_device)
     specified(sweep, configs, extra)  # refuses what no table could show

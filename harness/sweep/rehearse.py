@@ -40,7 +40,7 @@ def rehearse(
     sweep: Sweep,
     extra: Sequence[str] = (),
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
     per_device: int = 1,
     as_json: bool = False,
 ) -> int:
@@ -51,8 +51,8 @@ def rehearse(
     Args:
         sweep: from `harness.sweep.spec.load`.
         extra: overrides for every cell.
-        jobs: cells at once; memory and times are then those of cells that share the machine.
-        per_device: cells at once on each GPU.
+        jobs: as of `launch`; memory and times are those of cells that share the machine.
+        per_device: as of `launch`.
         as_json: JSON instead of a table.
 
     Returns:
@@ -61,7 +61,9 @@ def rehearse(
     Raises:
         HarnessError: input that is refused before anything is spent.
     """
-    cells = plan(sweep.configs(extra))
+    configs, devices = sweep.configs(extra), Devices.found(per_device)
+    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
+    cells = plan(configs)
     known = finished(cells)
     unfinished = [cell for cell in cells if cell.id not in known.cells]
     needed = {cell.needs for cell in unfinished}
@@ -88,8 +90,8 @@ def rehearse(
                 list(short.values()),
                 {},
                 view,
-                jobs=jobs,
-                devices=Devices.found(per_device),
+                jobs=at_once,
+                devices=devices,
                 run=run_rehearsal,
                 foreseen=foreseen,
             )

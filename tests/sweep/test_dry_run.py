@@ -11,6 +11,7 @@ from harness.cell.cell import checkpoint_file
 from harness.config import compose
 from harness.config.label import params
 from harness.sweep.forecast import STATES, Estimate, forecast
+from harness.sweep.gpu_places import Devices
 from harness.sweep.plan import plan
 from harness.tracking.costs import Cost, read_costs
 from harness.tracking.journal import FOLDER, Journal
@@ -40,6 +41,14 @@ def test_nothing_is_known_of_a_first_sweep_and_nothing_is_left_behind(tmp_path):
     assert "not known of 5 cells" in done.stdout
     assert "harness sweep demo --rehearse" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_as_many_at_once_are_counted_on_as_would_run(tmp_path):
+    at_once = [
+        told("demo", f"strategy={name}", "--jobs", "auto", cwd=tmp_path)["jobs"]
+        for name in ("single", "multi_worker")
+    ]
+    assert at_once == [Devices.found().jobs(None), 1]
 
 
 def test_what_is_finished_needs_nothing_and_tells_of_the_others(swept):
