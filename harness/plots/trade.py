@@ -20,6 +20,8 @@ _FEW = 14
 _WIDE = 5.0
 #: And such as differ more than so many times have ticks at powers of ten alone.
 _FAR = 100.0
+#: An axis that is not logarithmic spans such a part of the largest cost at least.
+_LEAST_SPAN = 0.2
 #: The mark of the entropy, mostly left of its point.
 _BOUND: dict[str, Any] = {"marker": "|", "color": INK, "linestyle": "none", "markersize": 9}
 
@@ -103,6 +105,7 @@ def draw(
     if least > 0 and rows[cost].max() >= _WIDE * least:
         _logarithmic(axes, rows[cost].max() / least)
     axes.margins(x=0.12)  # room for the names
+    _spread(axes, rows[cost].max())
     keep_possible(axes, rows)
     name_points(
         axes,
@@ -118,6 +121,14 @@ def draw(
     axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
     _draw_legend(axes, shades, forms, [] if alone else models, bounded=bound < math.inf)
+
+
+def _spread(axes: Axes, most: float) -> None:
+    """Has the axis of costs span a good part of them, lest a few thousandths look like news."""
+    low, high = axes.get_xlim()
+    if high - low < _LEAST_SPAN * most:
+        middle = (low + high) / 2
+        axes.set_xlim(middle - _LEAST_SPAN * most / 2, middle + _LEAST_SPAN * most / 2)
 
 
 def _logarithmic(axes: Axes, times: float) -> None:

@@ -117,6 +117,16 @@ def test_ticks_of_costs_do_not_overlap(times):
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
+@pytest.mark.parametrize("bytes_of_half", [99_900, 60_000, 10_000])
+def test_costs_that_hardly_differ_lie_together(bytes_of_half):
+    frame = rows_of(("dense", "", 0.0, 63, 100_000), ("random 50%", "", 0.5, 62, bytes_of_half))
+    axes = Figure().subplots()
+    trade.draw(axes, frame)
+    low, high = axes.get_xlim()
+    assert high - low >= 0.2 * 100_000
+    assert low < bytes_of_half < 100_000 < high
+
+
 def test_layers_are_drawn_on_given_axes():
     frame = pd.DataFrame(
         [("m", "random 50%", "", "a", 0.4), ("m", "random 50%", "", "b", 0.6)],
