@@ -48,7 +48,7 @@ def dry_run(
         HarnessError: what the sweep itself would refuse without building a model.
     """
     configs = sweep.configs(extra)
-    at_once = Devices.found(per_device).at_once([config.strategy for config, _ in configs], jobs)
+    at_once = Devices.found(per_device).at_once(configs, jobs)
     cells = plan(configs)
     known = finished(cells)
     found = forecast(cells, known, read_costs(cells[0].config.tracking.uri))

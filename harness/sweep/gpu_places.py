@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.config import Config
 from harness.errors import ConfigError
 from harness.sweep import cores
 from harness.training.gpus import MEMORY, VISIBLE, Gpu, installed, visible
@@ -70,17 +71,17 @@ class Devices:
         given = os.environ.get(VISIBLE)
         return cls(visible(installed()) if given not in ("", "-1") else (), per_device)
 
-    def at_once(self, strategies: Iterable[StrategyOptions], asked: int | None) -> int:
-        """How many cells of these strategies run at once.
+    def at_once(self, configs: Iterable[tuple[Config, object]], asked: int | None) -> int:
+        """How many of these cells run at once.
 
         Args:
-            strategies: a cell's each.
+            configs: with the overrides that made each, as of `Sweep.configs`.
             asked: as of `jobs`; `auto` is one where workers meet, who take cells in one order.
 
         Raises:
             ConfigError: as `jobs`.
         """
-        together = any(strategy.name == "multi_worker" for strategy in strategies)
+        together = any(config.strategy.name == "multi_worker" for config, _ in configs)
         return self.jobs(1 if together and asked is None else asked)
 
     def jobs(self, asked: int | None) -> int:

@@ -69,7 +69,7 @@ def launch(
     """
     worker.refuse_unguarded()
     devices = Devices.found(per_device)
-    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
+    at_once = devices.at_once(configs, jobs)
     _leads(configs, at_once)
     cells = plan(configs, program)
     deliver_first(_console, cells)
@@ -133,7 +133,7 @@ def launch_sweep(
     worker.refuse_unguarded()
     configs = sweep.configs(extra)
     devices = Devices.found(per_device)
-    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
+    at_once = devices.at_once(configs, jobs)
     if not _leads(configs, at_once):
         return launch(configs, jobs=jobs, per_device=per_device)
     specified(sweep, configs, extra)  # refuses what no table could show

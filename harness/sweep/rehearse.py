@@ -62,7 +62,7 @@ def rehearse(
         HarnessError: input that is refused before anything is spent.
     """
     configs, devices = sweep.configs(extra), Devices.found(per_device)
-    at_once = devices.at_once([config.strategy for config, _ in configs], jobs)
+    at_once = devices.at_once(configs, jobs)
     cells = plan(configs)
     known = finished(cells)
     unfinished = [cell for cell in cells if cell.id not in known.cells]

@@ -194,10 +194,10 @@ def test_what_is_not_run_here_takes_no_jobs(flag, way, capsys):
 
 
 def test_workers_that_meet_take_one_cell_at_once_by_themselves():
-    together = [SINGLE, StrategyOptions(name="multi_worker")]
+    alone, together = ([(compose(given), ())] for given in ([], ["strategy=multi_worker"]))
     assert Devices(FOUR).at_once(together, None) == 1
     assert Devices(FOUR).at_once(together, 2) == 2  # which is refused
-    assert Devices(FOUR).at_once([SINGLE], None) == 4
+    assert Devices(FOUR).at_once(alone, None) == 4
 
 
 def test_a_later_worker_shares_its_gpus_as_it_was_told(two_gpus, monkeypatch):
