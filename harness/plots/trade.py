@@ -126,9 +126,8 @@ def draw(
 def _spread(axes: Axes, most: float) -> None:
     """Has the axis of costs span a good part of them, lest a few thousandths look like news."""
     low, high = axes.get_xlim()
-    if high - low < _LEAST_SPAN * most:
-        middle = (low + high) / 2
-        axes.set_xlim(middle - _LEAST_SPAN * most / 2, middle + _LEAST_SPAN * most / 2)
+    if (missing := _LEAST_SPAN * most - (high - low)) > 0:
+        axes.set_xlim(low - missing / 2, high + missing / 2)
 
 
 def _logarithmic(axes: Axes, times: float) -> None:
