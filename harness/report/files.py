@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from harness.errors import ReportError
+from harness.report.plot_names import is_plot
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -50,12 +51,6 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     return [path for _, path in ready]
 
 
-#: The plots of a table, by what `harness/report/plots.py` calls them.
-_PLOT = re.compile(
-    r"\w+_vs_(sparsity|bytes|best_bytes|latency)|layer_sparsity(_\w+)?|sparsity_schedule"
-)
-
-
 def remove_plots_of_before(
     folder: Path, stem: str, stems: Collection[str], kept: Collection[Path]
 ) -> None:
@@ -69,7 +64,7 @@ def remove_plots_of_before(
     """
     for path in set(folder.glob(f"{stem}_*.svg")) - set(kept):
         owner = max((one for one in stems if path.name.startswith(f"{one}_")), key=len)
-        if owner == stem and _PLOT.fullmatch(path.stem.removeprefix(f"{stem}_")):
+        if owner == stem and is_plot(path.stem.removeprefix(f"{stem}_")):
             path.unlink(missing_ok=True)
 
 

@@ -14,6 +14,7 @@ from harness.plots.style import render
 from harness.report.entries import Entry
 from harness.report.escape import file_name
 from harness.report.frame import layer_frame, to_frame
+from harness.report.plot_names import LAYERS, SCHEDULE, against
 from harness.report.tables import Table
 from harness.tracking.runs import Histories
 
@@ -60,10 +61,10 @@ def _drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
     panels = of_models(frame, measured, heading)
     drawn = {name: partial(quality.draw, frame=rows, label=label) for name, rows in panels.items()}
     size = (width, 4.2 if len(panels) == 1 else 0.6 + 3.4 * len(panels))
-    yield Drawing(f"{stem}_vs_sparsity", drawn, size)
+    yield Drawing(against("sparsity", stem), drawn, size)
     if measured["gzip_bytes"].notna().any():
-        against_bytes = partial(trade.draw, frame=frame, label=label)
-        yield Drawing(f"{stem}_vs_bytes", {heading: against_bytes}, (7.4, 4.2))
+        drawn_bytes = partial(trade.draw, frame=frame, label=label)
+        yield Drawing(against("bytes", stem), {heading: drawn_bytes}, (7.4, 4.2))
     yield from _of_best_files(frame, measured, stem, heading, label)
     yield from _layers(layer_frame(table), list(dict.fromkeys(measured["model"])))
     yield from _schedules(schedule_frame(table, histories))
@@ -103,7 +104,7 @@ def _of_best_files(
             draw = partial(
                 trade.draw, frame=frame, cost=cost, label=of_file, quality=worth, axis=axis
             )
-            yield Drawing(f"{stem}_vs_{name}", {heading: draw}, (7.4, 4.2))
+            yield Drawing(against(name, stem), {heading: draw}, (7.4, 4.2))
 
 
 def _layers(frame: pd.DataFrame, models: list[str]) -> Iterator[Drawing]:
@@ -114,7 +115,7 @@ def _layers(frame: pd.DataFrame, models: list[str]) -> Iterator[Drawing]:
         if rows.empty:
             continue
         own = slug if slug and slugs.count(slug) == 1 else f"{slug}_{number}"
-        name = f"layer_sparsity_{own}" if len(models) > 1 else "layer_sparsity"
+        name = f"{LAYERS}_{own}" if len(models) > 1 else LAYERS
         panel = {f"{model}: sparsity by layer": partial(layers.draw, frame=rows)}
         yield Drawing(file_name(name), panel, (7.4, layers.height(rows)))
 
@@ -126,7 +127,7 @@ def _schedules(frame: pd.DataFrame) -> Iterator[Drawing]:
         for model, rows in frame.groupby("model", sort=False)
     }
     if panels:
-        yield Drawing("sparsity_schedule", panels, (7.4, 0.8 + 2.9 * len(panels)))
+        yield Drawing(SCHEDULE, panels, (7.4, 0.8 + 2.9 * len(panels)))
 
 
 def _scheduled(table: Table) -> list[tuple[Entry, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.report.notes import CONFLICT
+from harness.report.plot_names import against
 from harness.report.report import ReportResult
 from harness.report.statements import VERDICTS, Statement, judge
 
@@ -26,8 +27,8 @@ float32 one. Training took place beside other work: seconds compare nothing.
 """
 
 
-#: What a check asks for -> the plot that shows it.
-_PLOTS = {"smaller": "_vs_bytes", "faster": "_vs_latency"}
+#: What a check asks for -> what the plot that shows it has quality against.
+_COSTS = {"smaller": "bytes", "faster": "latency"}
 
 
 def to_reading(statements: Path, results: Mapping[str, ReportResult]) -> str:
@@ -61,7 +62,7 @@ def _measured(results: Mapping[str, ReportResult]) -> str:
         runs = sum(len(entry.runs) for entry in entries)
         planned = sum(max(len(entry.spec.seeds), len(entry.runs)) for entry in entries)
         conflicts = [note for note in result.notes if note.startswith(CONFLICT)]
-        flagged = f"; {len(conflicts)} conflicts" if conflicts else ""
+        flagged = f"; {len(conflicts)} conflict{'s' if conflicts[1:] else ''}" if conflicts else ""
         lines.append(f"- [{name}]({name}.md): {runs} of {planned} cells{flagged}")
     return "\n".join([*lines, ""])
 
@@ -72,7 +73,7 @@ def _section(statement: Statement, result: ReportResult | None) -> str:
     if not statement.findings:
         lines.append("- nothing that is committed measures it")
     plots = [path.name for path in result.paths if path.suffix == ".svg"] if result else []
-    wanted = next((_PLOTS[each] for each in statement.asked if each in _PLOTS), "_vs_sparsity")
-    chosen = [name for name in plots if wanted in name][:1]
+    cost = next((_COSTS[each] for each in statement.asked if each in _COSTS), "sparsity")
+    chosen = [name for name in plots if against(cost) in name][:1]
     lines += ["", f"![{statement.text}]({chosen[0]})"] if chosen else []
     return "\n".join([*lines, ""])
