@@ -1,14 +1,11 @@
 import contextlib
 import http.server
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 
 import mlflow
 import pandas as pd
@@ -21,6 +18,7 @@ from harness.tracking import backends
 from harness.tracking import store as stores
 from harness.tracking.backends import NoRunsError
 from harness.tracking.runs import read_histories, read_runs
+from tests.servers import Server
 
 
 @pytest.fixture(scope="module")
@@ -233,27 +231,12 @@ def test_what_a_killed_writer_left_is_rolled_back(tmp_path):
 
 @pytest.mark.slow
 def test_a_real_server_gives_the_same_frame(store, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)],
-        cwd=tmp_path,
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        start_new_session=True,
-    )
+    server = Server(tmp_path, backend=store).start()
     try:
-        for _ in range(120):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health").close()
-                break
-            time.sleep(0.5)
-        found = read_runs(f"http://127.0.0.1:{port}", "kinds")
+        found = read_runs(server.uri, "kinds")
         ids = list(found["run_id"])
-        steps = read_histories(f"http://127.0.0.1:{port}", ids, ["loss"])
+        steps = read_histories(server.uri, ids, ["loss"])
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+        server.kill()
     pd.testing.assert_frame_equal(found, read_runs(store, "kinds"))
     assert steps == read_histories(store, ids, ["loss"])
