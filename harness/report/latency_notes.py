@@ -7,6 +7,7 @@ from harness.export.timing.times import BUSY, DENSE_WEIGHTS, GAIN, NO_GAIN, NO_G
 from harness.models.gnmt import WORDS
 from harness.report.collect import Run
 from harness.report.entries import Entry
+from harness.report.words import count
 
 _TAGS = "harness.latency."
 _KIND = "tflite_sparse"
@@ -20,7 +21,7 @@ def latency_notes(entries: Sequence[Entry]) -> list[str]:
     if not timed:
         return []
     where = Counter(f"{_tag(run, 'runtime')} on {_tag(run, 'cpu')}" for run in timed)
-    places = "; ".join(f"{place} ({_runs(count)})" for place, count in where.most_common())
+    places = "; ".join(f"{place} ({count(runs, 'run')})" for place, runs in where.most_common())
     return [
         f"Latency: {places}, one example at a time by one thread. × is how many times as fast a "
         "file is as the dense network's float32 one, which took turns with it in one run; "
@@ -34,10 +35,6 @@ def latency_notes(entries: Sequence[Entry]) -> list[str]:
 
 def _tag(run: Run, name: str) -> str:
     return run.tags.get(f"{_TAGS}{name}", "unknown")
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run{'' if count == 1 else 's'}"
 
 
 def _sparse(entries: Iterable[Entry]) -> Iterator[str]:
@@ -87,8 +84,8 @@ def _own_reference(entries: Iterable[Entry]) -> Iterator[str]:
     )
     if alone:
         yield (
-            f"The dense baseline's file was not at hand for {_runs(alone)}: × is against their own "
-            "float32 file, whose kernels compute zeros, too."
+            f"The dense baseline's file was not at hand for {count(alone, 'run')}: × is against their "
+            "own float32 file, whose kernels compute zeros, too."
         )
 
 
@@ -96,6 +93,6 @@ def _busy(timed: Sequence[Run]) -> Iterator[str]:
     busy = [_tag(run, "busy") for run in timed if f"{_TAGS}busy" in run.tags]
     if busy:
         yield (
-            f"{BUSY}: the times of {len(busy):,} of {_runs(len(timed))} are doubtful: "
+            f"{BUSY}: the times of {len(busy):,} of {count(len(timed), 'run')} are doubtful: "
             f"{busy[0]}{' and so on' if len(set(busy)) > 1 else ''}."
         )

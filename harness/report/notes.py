@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from harness.report.collect import Exclusion, Run, total_excluded
 from harness.report.entries import Entry
 from harness.report.latency_notes import latency_notes
+from harness.report.words import count
 
 #: A note that begins so says that numbers side by side were not made alike.
 CONFLICT = "CONFLICT"
@@ -35,14 +36,10 @@ def notes_of(
     ]
     if strays:
         notes.append(
-            f"{_count(strays, 'sparse run')} started from a dense run that is not the one shown; "
+            f"{count(strays, 'sparse run')} started from a dense run that is not the one shown; "
             "differences are from the one started from."
         )
     return (*notes, *latency_notes(entries), *_exclusions(excluded))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _seeds(entries: Sequence[Entry]) -> list[str]:
@@ -53,13 +50,13 @@ def _seeds(entries: Sequence[Entry]) -> list[str]:
         notes.append("Rows with 2 seeds show both values: an interval of two would tell nothing.")
     missing = sum(max(0, len(e.spec.seeds) - len(e.runs)) for e in entries if e.runs)
     if missing:
-        notes.append(f"Not run (yet) of measured rows: {_count(missing, 'planned seed')}.")
+        notes.append(f"Not run (yet) of measured rows: {count(missing, 'planned seed')}.")
     unpaired = sum(
         len(e.runs) - (e.difference.n if e.difference else 0) for e in entries if not e.is_dense
     )
     if unpaired:
         notes.append(
-            f"The dense baseline of {_count(unpaired, 'sparse run')} is not in the experiment: "
+            f"The dense baseline of {count(unpaired, 'sparse run')} is not in the experiment: "
             "no difference or ratio counts them."
         )
     return notes + _controls(entries)
@@ -74,7 +71,7 @@ def _controls(entries: Sequence[Entry]) -> list[str]:
     if not alone:
         return []
     return [
-        f"There is no control of the recipe and seed of {_count(alone, 'sparse run')}: no "
+        f"There is no control of the recipe and seed of {count(alone, 'sparse run')}: no "
         "difference from the control counts them."
     ]
 
@@ -86,13 +83,11 @@ def _conflicts(entries: Sequence[Entry]) -> list[str]:
     for tag, what in _MADE_BY.items():
         values = Counter(run.tags.get(tag, "unknown") for run in runs)
         if len(values) > 1:
-            found = ", ".join(f"{v[:12]} in {_count(n, 'run')}" for v, n in sorted(values.items()))
+            found = ", ".join(f"{v[:12]} in {count(n, 'run')}" for v, n in sorted(values.items()))
             notes.append(f"{CONFLICT}: the runs were made by {len(values)} {what} ({found}).")
     dirty = sum(run.tags.get("harness.git_dirty", "").lower() == "true" for run in runs)
     if dirty:
-        notes.append(
-            f"{dirty} of {_count(len(runs), 'run')} made by code with uncommitted changes."
-        )
+        notes.append(f"{dirty} of {count(len(runs), 'run')} made by code with uncommitted changes.")
     return notes
 
 
@@ -126,4 +121,4 @@ def _exclusions(excluded: list[Exclusion]) -> list[str]:
     if not total:
         return []
     reasons = "; ".join(f"{len(e.run_ids)} {e.reason}" for e in excluded)
-    return [f"Not shown of the experiment: {_count(total, 'run')} ({reasons})."]
+    return [f"Not shown of the experiment: {count(total, 'run')} ({reasons})."]

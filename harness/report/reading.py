@@ -8,6 +8,7 @@ from harness.report.notes import CONFLICT
 from harness.report.plot_names import against
 from harness.report.report import ReportResult
 from harness.report.statements import VERDICTS, Statement, judge
+from harness.report.words import count
 
 _HEAD = """\
 # What was measured
@@ -62,7 +63,7 @@ def _measured(results: Mapping[str, ReportResult]) -> str:
         runs = sum(len(entry.runs) for entry in entries)
         planned = sum(max(len(entry.spec.seeds), len(entry.runs)) for entry in entries)
         conflicts = [note for note in result.notes if note.startswith(CONFLICT)]
-        flagged = f"; {len(conflicts)} conflict{'s' if conflicts[1:] else ''}" if conflicts else ""
+        flagged = f"; {count(len(conflicts), 'conflict')}" if conflicts else ""
         lines.append(f"- [{name}]({name}.md): {runs} of {planned} cells{flagged}")
     return "\n".join([*lines, ""])
 

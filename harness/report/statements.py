@@ -15,6 +15,7 @@ from harness.report.entries import Entry
 from harness.report.layout import estimate
 from harness.report.statistics import Estimate, mean_interval
 from harness.report.tables import Table
+from harness.report.words import count
 
 VERDICTS = ("holds", "does not hold", "cannot be told", "not measured yet")
 HOLDS, FAILS, OPEN, NOT_RUN = VERDICTS
@@ -201,8 +202,7 @@ def _speed(what: str, least: float, members: Sequence[Entry]) -> Finding:
     if not found:
         return Finding(what, asked, NOT_RUN)
     ends = dict.fromkeys(f"{each:.2f}" for each in (min(found), max(found)))
-    runs = f"{len(found):,} run{'' if len(found) == 1 else 's'}"
-    told = f"{' to '.join(ends)} times as fast, {runs}"
+    told = f"{' to '.join(ends)} times as fast, {count(len(found), 'run')}"
     off = max(max(each, 1 / each) for each in controls)
     if off > 1.02:
         told += f", that of equal files off by {off - 1:.0%}"
