@@ -84,8 +84,8 @@ def _own_reference(entries: Iterable[Entry]) -> Iterator[str]:
     )
     if alone:
         yield (
-            f"The dense baseline's file was not at hand for {count(alone, 'run')}: × is against their "
-            "own float32 file, whose kernels compute zeros, too."
+            f"The dense baseline's file was not at hand for {count(alone, 'run')}: × is against "
+            "their own float32 file, whose kernels compute zeros, too."
         )
 
 
