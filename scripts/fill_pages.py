@@ -172,7 +172,8 @@ def _results(path: Path, model: str) -> str:
             )
         )
     missing = len(rows) - len(measured)
-    note = f" {missing} planned rows have no runs yet." if missing else ""
+    rows_have = "row has" if missing == 1 else "rows have"
+    note = f" {missing} planned {rows_have} no runs yet." if missing else ""
     return "\n".join([*lines, "", f"From `results/{path.name}`.{note}"])
 
 

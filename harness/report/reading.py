@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.report.notes import CONFLICT
 from harness.report.plot_names import against
 from harness.report.report import ReportResult
-from harness.report.statements import VERDICTS, Statement, judge
+from harness.report.statements import FAILS, HOLDS, NOT_RUN, VERDICTS, Statement, judge
 from harness.report.words import count
 
 _HEAD = """\
@@ -24,7 +24,8 @@ how many seeds, or how many times as many test examples, would tell in four trie
 spread what it is here. Differences are in points, from the control (the dense network fine-tuned
 alike at 0 %), or from the dense network where cells train from scratch. That networks are so many
 times as fast holds where they are in each run that was timed: its files took turns with the dense
-float32 one. Training took place beside other work: seconds compare nothing.
+float32 one, and what a dense network's file of that kind gains is taken off.
+Training took place beside other work: seconds compare nothing.
 """
 
 
@@ -52,8 +53,14 @@ def _summary(judged: Sequence[Statement]) -> str:
     lines = ["| statement | verdict |", "|---|---|"]
     lines += [f"| {each.text} | {each.verdict} |" for each in judged]
     counts = Counter(each.verdict for each in judged)
-    said = ", ".join(f"{counts[each]} {each}" for each in VERDICTS if counts[each])
+    said = ", ".join(_so_many(counts[each], each) for each in VERDICTS if counts[each])
     return "\n".join([*lines, "", f"Of {len(judged)} statements: {said}.", ""])
+
+
+def _so_many(number: int, verdict: str) -> str:
+    """`2 hold`, where one holds."""
+    plural = {HOLDS: "hold", FAILS: "do not hold", NOT_RUN: "are not measured yet"}
+    return f"{number} {verdict if number == 1 else plural.get(verdict, verdict)}"
 
 
 def _measured(results: Mapping[str, ReportResult]) -> str:

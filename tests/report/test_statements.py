@@ -169,10 +169,11 @@ def test_speakers_are_judged_apart_and_are_what_varies(tmp_path):
 SPEED = "latency/tflite_sparse_speedup"
 
 
-def timed(*factors, control=None):
+def timed(*factors, control=None, dense=0.9):
     """A dense row, and half of the weights with sparse files that are so many times as fast.
 
-    `control` is the factor of their own dense files, which should be 1.
+    `control` is the factor of their own dense files, which should be 1, `dense` that of the dense
+    network's file of the sparse kind.
     """
     cells = [({**NAME, "sparsity.label": row}, seed) for row in ("dense", "random 50%")
              for seed in (1, 2)]  # fmt: skip
@@ -183,8 +184,8 @@ def timed(*factors, control=None):
                        {} if factor is None else {SPEED: factor, **own}, {})
         for seed, factor in enumerate(factors, 1)
     }  # fmt: skip
-    dense = {"1": Run("dense1", "", "1", 98.0, {SPEED: 0.9}, {})}
-    return build_table(spec, Collection([dense, halves]), read_published(None))
+    whole = {"1": Run("dense1", "", "1", 98.0, {SPEED: dense}, {})}
+    return build_table(spec, Collection([whole, halves]), read_published(None))
 
 
 @pytest.mark.parametrize(
@@ -226,6 +227,17 @@ def test_a_factor_tells_no_more_than_that_of_equal_files(tmp_path, factor, contr
     assert statement.verdict == verdict
     error = max(control, 1 / control) - 1
     assert (f"equal files off by {error:.0%}" in statement.findings[0].text) == (error > 0.02)
+
+
+@pytest.mark.parametrize(
+    ("factor", "dense", "verdict"),
+    [(1.5, 1.12, HOLDS), (1.4, 1.12, FAILS), (1.35, 1.01, HOLDS), (1.2, 0.5, FAILS)],
+)
+def test_what_a_kind_of_file_gains_is_not_counted_as_by_zeros(tmp_path, factor, dense, verdict):
+    statement = verdicts(tmp_path, timed(factor, dense=dense), {"faster": 1.3})
+    assert statement.verdict == verdict
+    told = f"{dense:.2f} times by the kind of file alone"
+    assert (told in statement.findings[0].text) == (dense > 1.02)
 
 
 def test_a_word_that_no_check_has(tmp_path):

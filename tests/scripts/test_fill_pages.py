@@ -63,7 +63,7 @@ def test_measured_rows_and_how_many_are_missing(root):
     assert (
         "| mnist_cnn | random 75% | 2 of 3 | 98.30, 98.50 | −0.30, +0.10 | +0.30 | 3.20 |" in text
     )
-    assert "From `results/t.csv`. 1 planned rows have no runs yet." in text
+    assert "From `results/t.csv`. 1 planned row has no runs yet." in text
     assert "old" not in text
     assert text.startswith("A\n<!-- filled")
     assert text.endswith("<!-- /filled -->\nB\n")
