@@ -8,8 +8,11 @@ import contextlib
 import io
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from harness.tracking.answers import Answers
 
@@ -53,3 +56,59 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
         _, scores = test()
     found: Any = scores["BLEU"]
     return found[1].score - found[0].score, found[1].p_value
+
+
+def spread(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[float, float] | None:
+    """What the mean difference of several seeds varies by, were the test's sentences others.
+
+    Seeds translate the same sentences: each draw of a test set is scored for all of them.
+
+    Args:
+        pairs: of each seed, what the one run said, and the other.
+
+    Returns:
+        The mean difference in BLEU, and its standard error over `SAMPLES` draws; None where they
+        are not all of the same sentences.
+    """
+    each = [one for pair in pairs for one in pair]
+    if not all(one.said for one in each) or len({one.reference for one in each}) != 1:
+        return None
+    if not available():
+        return None
+    size = len(pairs[0][0].said)
+    drawn = np.random.default_rng(12345).integers(size, size=(SAMPLES, size))
+    times = np.stack([np.bincount(each, minlength=size) for each in drawn])
+    times = np.concatenate([np.ones((1, size), times.dtype), times])  # first, as it is
+    differences = np.mean(
+        [_bleu(times @ _counts(ours)) - _bleu(times @ _counts(theirs)) for ours, theirs in pairs],
+        axis=0,
+    )
+    return float(differences[0]), float(differences[1:].std(ddof=1))
+
+
+@lru_cache(maxsize=64)
+def _counts(answers: Answers) -> np.ndarray:
+    """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
+    from sacrebleu.metrics import BLEU
+
+    bleu = BLEU(effective_order=True)  # of which the counts know nothing
+    scores = [
+        bleu.sentence_score(said, [reference])
+        for said, reference in zip(answers.said, answers.reference, strict=True)
+    ]
+    return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores])
+
+
+def _bleu(counts: np.ndarray) -> np.ndarray:
+    from sacrebleu.metrics import BLEU
+
+    orders = (counts.shape[1] - 2) // 2
+    return np.array(
+        [
+            BLEU.compute_bleu(right, total, words, reference, smooth_method="exp").score
+            for words, reference, right, total in (
+                (each[0], each[1], each[2 : 2 + orders], each[2 + orders :])
+                for each in counts.tolist()
+            )
+        ]
+    )

@@ -33,7 +33,8 @@ class Comparison:
         p: of the paired t-test over seeds, two-sided; None below `LEAST` seeds.
         examples: the same difference, its interval over the test's examples: those of a seed pair
             are alike, so only what the mean of an example's differences over seeds varies counts.
-            None where runs do not say what they answered.
+            Of translations, of `test/bleu_13a`, by bootstrap. None where runs do not say what they
+            answered.
         p_by_seed: of translations instead, each seed's from sacrebleu's paired bootstrap.
         p_examples: of McNemar's test (https://doi.org/10.1007/BF02295996), exact for one seed.
     """
@@ -74,8 +75,11 @@ def compare(
         for a, b in pairs
         if a.right is not None and b.right is not None and a.right.shape == b.right.shape
     ]
-    whole = len(right) == difference.n and len({a.shape for a, _ in right}) == 1
-    examples, p_examples = _over_examples(right) if whole else (None, None)
+    examples, p_examples = None, None
+    if len(right) == difference.n and len({a.shape for a, _ in right}) == 1:
+        examples, p_examples = _over_examples(right)
+    elif len(pairs) == difference.n and (over := bootstrap.spread(pairs)) is not None:
+        examples = Estimate(over[0], _NORMAL_95 * over[1], len(pairs[0][0].said))
     said = [found for a, b in pairs if (found := bootstrap.paired(a, b)) is not None]
     return Comparison(
         versus,
@@ -157,12 +161,15 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def seeds_needed(differences: Sequence[float], distance: float) -> int | None:
+def seeds_needed(
+    differences: Sequence[float], distance: float, examples: Estimate | None = None
+) -> int | None:
     """How many seeds would tell, in four of five tries, that a mean is off a bound.
 
     Args:
         differences: of the seeds there are, shape `(n,)`.
         distance: of the mean from the bound; in the same unit.
+        examples: from `Comparison`: what more seeds do not take away.
 
     Returns:
         The least n with a one-sided 95 % test of 80 % power, if the spread is that of these seeds,
@@ -171,10 +178,10 @@ def seeds_needed(differences: Sequence[float], distance: float) -> int | None:
     values = np.asarray(differences, np.float64)
     if values.size < 2:
         return None
-    effect = abs(distance) / max(float(values.std(ddof=1)), 1e-9)
+    spread = max(float(values.var(ddof=1)), 1e-18)
     for n in range(2, MANY + 1):
         needed = special.stdtrit(n - 1, 0.95) + special.stdtrit(n - 1, 0.8)
-        if effect * n**0.5 >= needed:
+        if abs(distance) >= needed * (spread / n + _variance(examples)) ** 0.5:
             return n
     return MANY + 1
 
@@ -198,7 +205,36 @@ def examples_needed(
         return None
     wanted = float(special.stdtrit(values.size - 1, 0.95) + special.stdtrit(values.size - 1, 0.8))
     left = (distance / wanted) ** 2 - float(values.var(ddof=1)) / values.size
-    return math.ceil((examples.half_width / _NORMAL_95) ** 2 / left) if left > 0 else None
+    return math.ceil(_variance(examples) / left) if left > 0 else None
+
+
+def both_needed(
+    differences: Sequence[float], examples: Estimate | None, distance: float
+) -> tuple[int, int] | None:
+    """How many seeds, and how many times as many test examples, would tell together.
+
+    Either may take half of the variance with which the test of `bound` has 80 % power.
+
+    Args:
+        differences: one a seed, shape `(n,)`.
+        examples: from `Comparison`.
+        distance: of the mean from the bound; in the same unit.
+
+    Returns:
+        Both numbers; None where `MANY` seeds are not enough.
+    """
+    seeds = seeds_needed(differences, distance / 2**0.5)
+    if seeds is None or seeds > MANY:
+        return None
+    wanted = float(special.stdtrit(seeds - 1, 0.95) + special.stdtrit(seeds - 1, 0.8))
+    return seeds, max(1, math.ceil(2 * _variance(examples) * (wanted / distance) ** 2))
+
+
+def _variance(examples: Estimate | None) -> float:
+    """Of a mean difference, for the test's examples being drawn; 0 where it is not known."""
+    if examples is None or examples.half_width is None:
+        return 0.0
+    return (examples.half_width / _NORMAL_95) ** 2
 
 
 def bound(differences: Sequence[float], examples: Estimate | None) -> tuple[float, float] | None:
@@ -217,9 +253,7 @@ def bound(differences: Sequence[float], examples: Estimate | None) -> tuple[floa
     values = np.asarray(differences, np.float64)
     if values.size < LEAST:
         return None
-    variance = float(values.var(ddof=1)) / values.size
-    if examples is not None and examples.half_width is not None:
-        variance += (examples.half_width / _NORMAL_95) ** 2
+    variance = float(values.var(ddof=1)) / values.size + _variance(examples)
     half = float(special.stdtrit(values.size - 1, 0.95)) * variance**0.5
     mean = mean_interval(differences).mean
     return mean - half, mean + half

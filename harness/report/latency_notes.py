@@ -33,6 +33,11 @@ def latency_notes(entries: Sequence[Entry]) -> list[str]:
     ]
 
 
+def is_doubtful(run: Run) -> bool:
+    """Whether the harness found other work, or too wide a spread, as it took a run's times."""
+    return f"{_TAGS}busy" in run.tags
+
+
 def _tag(run: Run, name: str) -> str:
     return run.tags.get(f"{_TAGS}{name}", "unknown")
 
@@ -90,7 +95,7 @@ def _own_reference(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def _busy(timed: Sequence[Run]) -> Iterator[str]:
-    busy = [_tag(run, "busy") for run in timed if f"{_TAGS}busy" in run.tags]
+    busy = [_tag(run, "busy") for run in timed if is_doubtful(run)]
     if busy:
         yield (
             f"{BUSY}: the times of {len(busy):,} of {count(len(timed), 'run')} are doubtful: "

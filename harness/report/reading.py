@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.report.latency_notes import is_doubtful
 from harness.report.notes import CONFLICT
 from harness.report.plot_names import against
 from harness.report.report import ReportResult
@@ -20,12 +21,13 @@ the guide says of ImageNet and WMT16 is tested in kind, not in size.
 A statement **holds** where the 90 % interval of the difference lies on its side of the margin (two
 one-sided tests at 5 %; seeds and, where runs say what they answered, test examples both count),
 **does not hold** where it lies on the other side, and otherwise **cannot be told**; then it says
-how many seeds, or how many times as many test examples, would tell in four tries of five, were the
-spread what it is here. Differences are in points, from the control (the dense network fine-tuned
-alike at 0 %), or from the dense network where cells train from scratch. That networks are so many
-times as fast holds where they are in each run that was timed: its files took turns with the dense
-float32 one, and what a dense network's file of that kind gains is taken off.
-Training took place beside other work: seconds compare nothing.
+how many seeds, or how many times as many test examples, or both, would tell in four tries of five,
+were the spread what it is here. Differences are in points, from the control (the dense network
+fine-tuned alike at 0 %), from the dense network where cells train from scratch, or from the rows
+that a check names. That networks are so many times as fast holds where they are in each run that
+was timed: its files took turns with the dense float32 one, and what a dense network's file of that
+kind gains is taken off; a run is doubtful where other work or a wide spread was noticed. Training
+took place beside other work: seconds compare nothing.
 """
 
 
@@ -71,6 +73,8 @@ def _measured(results: Mapping[str, ReportResult]) -> str:
         planned = sum(max(len(entry.spec.seeds), len(entry.runs)) for entry in entries)
         conflicts = [note for note in result.notes if note.startswith(CONFLICT)]
         flagged = f"; {count(len(conflicts), 'conflict')}" if conflicts else ""
+        doubtful = sum(is_doubtful(run) for entry in entries for run in entry.runs)
+        flagged += f"; times of {count(doubtful, 'run')} doubtful" if doubtful else ""
         lines.append(f"- [{name}]({name}.md): {runs} of {planned} cells{flagged}")
     return "\n".join([*lines, ""])
 

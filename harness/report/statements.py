@@ -11,12 +11,22 @@ import yaml
 from harness import metrics
 from harness.errors import ReportError
 from harness.report.collect import Run
-from harness.report.comparisons import MANY, bound, examples_needed, seeds_needed
+from harness.report.comparisons import (
+    MANY,
+    Comparison,
+    both_needed,
+    bound,
+    compare,
+    examples_needed,
+    seeds_needed,
+)
 from harness.report.entries import Entry
+from harness.report.latency_notes import is_doubtful
 from harness.report.layout import estimate
-from harness.report.statistics import Estimate, mean_interval
+from harness.report.statistics import Estimate, mean_interval, paired_difference
 from harness.report.tables import Table
 from harness.report.words import count
+from harness.tracking.answers import Answers
 
 VERDICTS = ("holds", "does not hold", "cannot be told", "not measured yet")
 HOLDS, FAILS, OPEN, NOT_RUN = VERDICTS
@@ -139,7 +149,9 @@ def _findings(
             dense = [e for e in table.entries if e.spec.model == model and e.is_dense]
             yield _speed(what, float(check["faster"]), members, dense)
             continue
-        yield _finding(what, check, members, against)
+        _alike_but_for_data(what, members)
+        compared = [_compared(e, check, against, table.answers) for e in members]
+        yield _finding(what, check, members, [each for each in compared if each])
 
 
 def _members(check: Mapping[str, Any], rows: Sequence[Entry]) -> list[Entry]:
@@ -154,41 +166,77 @@ def _in(entry: Entry, words: Sequence[str]) -> bool:
     return not words or any(word in entry.spec.variant for word in words)
 
 
+def _alike_but_for_data(what: str, members: Sequence[Entry]) -> None:
+    """Refuses rows of several recipes, whose means would be judged as those of data sets."""
+    keys = {key for e in members for key in e.spec.where if not key.startswith("dataset.")}
+    keys = {key for key in keys - {"settings"} if len({e.spec.where.get(key) for e in members}) > 1}
+    if keys:
+        raise ReportError(
+            f"a check of {what} is of {count(len(members), 'row')} that differ in "
+            f"{', '.join(sorted(keys))}; name one by its variant"
+        )
+
+
+def _compared(
+    entry: Entry, check: Mapping[str, Any], against: list[Entry], answers: Mapping[str, Answers]
+) -> Comparison | None:
+    """What is judged, seed by seed: from the control, or from rows of another sparsity."""
+    if "lower_than" not in check:
+        return entry.comparison
+    same = [other for other in against if other.spec.variant == entry.spec.variant] or against
+    of_seed = {run.seed: run for other in same for run in other.runs}
+    others = {run.run_id: of_seed[run.seed] for run in entry.runs if run.seed in of_seed}
+    difference = paired_difference(
+        {run.run_id: run.quality for run in entry.runs},
+        {run_id: other.quality for run_id, other in others.items()},
+    )
+    return compare(check["lower_than"], difference, entry.runs, others, answers)
+
+
 def _finding(
-    what: str, check: Mapping[str, Any], members: list[Entry], against: list[Entry]
+    what: str, check: Mapping[str, Any], members: list[Entry], measured: list[Comparison]
 ) -> Finding:
     asked = _asked(check)
-    pairs = [_differences(e, against, "lower_than" in check) for e in members]
-    measured = [each for each in pairs if each]
     if not measured:
         return Finding(what, asked, NOT_RUN)
     several = len(members) > 1  # rows of several data sets: their means are what varies
-    values = [statistics.fmean(each) for each in measured] if several else measured[0]
-    units = "speakers" if several else "seeds"
-    told = members[0].comparison
-    examples = told.examples if told and not several and "lower_than" not in check else None
+    values = [each.difference.mean for each in measured]
+    units, examples = "speakers", None
+    if not several:
+        values, units = list(measured[0].difference.values), "seeds"
+        examples = measured[0].examples
     low, high = bound(values, examples) or (None, None)
     line, above = _line(check)
     verdict, needed = OPEN, ""
-    if low is not None and high is not None:
-        if (low >= line) if above else (high <= line):
+    if "smaller" in check and not _small(members, float(check["smaller"])):
+        verdict = FAILS
+    elif low is not None and high is not None:
+        beyond = low - line if above else line - high
+        short = line - high if above else low - line
+        within = "loses_at_most" in check  # on the line, too; no difference is no gain and no loss
+        if beyond > 0 or (within and beyond == 0):
             verdict = HOLDS
-        elif (high < line) if above else (low > line):
+        elif short > 0 or (not within and short == 0):
             verdict = FAILS
     if verdict == OPEN:
         needed = _needed(values, examples, statistics.fmean(values) - line, units)
-    if "smaller" in check and verdict == HOLDS and not _small(members, float(check["smaller"])):
-        verdict = FAILS
     return Finding(what, asked, verdict, mean_interval(values), needed, units)
 
 
 def _needed(values: list[float], examples: Estimate | None, distance: float, units: str) -> str:
-    """What would tell: more seeds, or where there are enough of them, more test examples."""
-    seeds = seeds_needed(values, distance)
-    if seeds is not None and seeds > len(values):
-        return f"about {seeds:,} {units}" if seeds <= MANY else f"more than {MANY:,} {units}"
+    """What would tell: more seeds; or where those are not enough, more test examples; or both."""
+    seeds = seeds_needed(values, distance, examples)
+    if seeds is None:
+        return ""
+    if len(values) < seeds <= MANY:
+        return f"about {seeds:,} {units}"
     times = examples_needed(values, examples, distance)
-    return f"about {times:,} times as many test examples" if times and times > 1 else ""
+    if times and times > 1:
+        return f"about {times:,} times as many test examples"
+    both = both_needed(values, examples, distance)
+    if both is None:
+        return f"more than {MANY:,} {units}"
+    return f"about {both[0]:,} {units} and {both[1]:,} times as many test examples"
 
 
 def _speed(what: str, least: float, members: Sequence[Entry], dense: Sequence[Entry]) -> Finding:
@@ -207,6 +255,8 @@ def _speed(what: str, least: float, members: Sequence[Entry], dense: Sequence[En
     ends = dict.fromkeys(f"{each:.2f}" for each in (min(found), max(found)))
     told = f"{' to '.join(ends)} times as fast, {count(len(found), 'run')}"
     off = max(max(each, 1 / each) for each in controls)
+    if doubtful := sum(map(is_doubtful, timed)):
+        told += f", times of {count(doubtful, 'run')} doubtful" if len(timed) > 1 else ", doubtful"
     if off > 1.02:
         told += f", that of equal files off by {off - 1:.0%}"
     kind = max([1.0, *(run.metrics[_SPEED] for run in _timed(dense))])
@@ -239,15 +289,6 @@ def _asked(check: Mapping[str, Any]) -> str:
         small = f"{check['smaller']:g} times smaller, " if "smaller" in check else ""
         return f"{small}at most {check['loses_at_most']:g} lost"
     return "a gain" if "gains" in check else "a loss"
-
-
-def _differences(entry: Entry, against: list[Entry], between: bool) -> list[float]:
-    """What is judged, seed by seed: from the control, or from rows of another sparsity."""
-    if not between:
-        return list(entry.comparison.difference.values) if entry.comparison else []
-    same = [other for other in against if other.spec.variant == entry.spec.variant] or against
-    others = {run.seed: run.quality for other in same for run in other.runs}
-    return [run.quality - others[run.seed] for run in entry.runs if run.seed in others]
 
 
 def _small(members: Sequence[Entry], times: float) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.report.collect import Collection, Exclusion, Run
 from harness.report.comparisons import holm
@@ -28,6 +28,7 @@ class Table:
         excluded: The runs not shown, by reason.
         selection: What the runs were narrowed down to, in words; empty for all.
         options: The same, as options of `harness report`.
+        answers: What runs said of the test's examples, by id.
     """
 
     spec: TableSpec
@@ -37,6 +38,7 @@ class Table:
     excluded: tuple[Exclusion, ...] = ()
     selection: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    answers: Mapping[str, Answers] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def models(self) -> list[str]:
@@ -123,6 +125,7 @@ def build_table(
         tuple(collection.excluded),
         tuple(chosen.texts),
         chosen.options,
+        answers or {},
     )
 
 

@@ -1,11 +1,12 @@
 """Against what sacrebleu says of whole sets, and on sets whose answer is known."""
 
 import random
+import statistics
 
 import pytest
 from sacrebleu.metrics import BLEU
 
-from harness.report.bootstrap import paired
+from harness.report.bootstrap import paired, spread
 from harness.tracking.answers import Answers
 
 LINE = "a man in the red shirt sits on his old bench near that lake and reads some book"
@@ -47,3 +48,35 @@ def test_what_has_other_sentences_or_none_is_not_compared():
     assert paired(Answers(), Answers()) is None
     other = Answers(None, said(0.1, 1), reference()[::-1])
     assert paired(answers(0.1, 1), other) is None
+
+
+def test_what_other_sentences_would_change_is_sacrebleus_of_one_seed():
+    """Against draws scored by sacrebleu itself, sentence by sentence."""
+    ours, theirs = answers(0.1, 1), answers(0.3, 2)
+    mean, error = spread([(ours, theirs)])
+    assert mean == pytest.approx(paired(ours, theirs)[0], abs=0.01)
+    draw, count, found = random.Random(1), len(ours.said), []
+    for _ in range(60):
+        at = draw.choices(range(count), k=count)
+        scores = [
+            BLEU().corpus_score([each.said[i] for i in at], [[each.reference[i] for i in at]]).score
+            for each in (ours, theirs)
+        ]
+        found.append(scores[0] - scores[1])
+    assert error == pytest.approx(statistics.stdev(found), rel=0.4)
+
+
+def test_seeds_average_what_training_varies_not_what_all_translate():
+    seeds = [(answers(0.1, 2 * i), answers(0.1, 2 * i + 1)) for i in range(8)]
+    _, one = spread(seeds[:1])
+    _, eight = spread(seeds)
+    assert eight < 0.5 * one, "their words are lost by chance: nothing is shared"
+    _, same = spread(seeds[:1] * 8)
+    assert same == pytest.approx(one)
+
+
+def test_spread_of_other_sentences_or_none_is_not_told():
+    good = answers(0.1, 1)
+    assert spread([]) is None
+    assert spread([(good, Answers())]) is None
+    assert spread([(good, Answers(None, good.said, good.reference[::-1]))]) is None

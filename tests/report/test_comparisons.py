@@ -7,6 +7,7 @@ from scipy import stats
 from harness.report.collect import Run
 from harness.report.comparisons import (
     MANY,
+    both_needed,
     bound,
     compare,
     examples_needed,
@@ -108,3 +109,22 @@ def test_more_seeds_are_needed_the_nearer_the_bound():
     normal = (2.487 * np.std(values, ddof=1) / 0.05) ** 2
     assert normal < near < 1.02 * normal + 3
     assert seeds_needed(values, 1e-6) == seeds_needed(values, 0.0) == MANY + 1
+
+
+def test_more_seeds_do_not_take_away_what_examples_vary():
+    values, examples = [0.1, -0.2, 0.3, 0.0], Estimate(0.0, 0.3, 500)
+    assert seeds_needed(values, 0.5, examples) > seeds_needed(values, 0.5)
+    # beyond the normal test's reach, (1.645 + 0.842) × 0.3 / 1.96, no number of seeds is enough
+    assert seeds_needed(values, 0.37, examples) == MANY + 1
+    assert seeds_needed(values, 0.39, examples) <= MANY
+
+
+@pytest.mark.parametrize("distance", [0.1, 0.2, 0.37])
+def test_seeds_and_examples_that_together_are_enough_are(distance):
+    values, examples = [0.1, -0.2, 0.3, 0.0], Estimate(0.0, 0.3, 500)
+    seeds, times = both_needed(values, examples, distance)
+    more = Estimate(0.0, examples.half_width / times**0.5, 500 * times)
+    assert seeds_needed(values, distance, more) <= seeds
+    fewer = Estimate(0.0, examples.half_width / (times / 4) ** 0.5, 500)
+    assert seeds_needed(values, distance, fewer) > seeds
+    assert both_needed(values, examples, 1e-6) is None

@@ -1,5 +1,6 @@
 """Whether a statement holds, from tables whose answer is known."""
 
+import numpy as np
 import pytest
 import yaml
 
@@ -9,11 +10,12 @@ from harness.report.collect import Collection, Run
 from harness.report.published import read_published
 from harness.report.statements import FAILS, HOLDS, NOT_RUN, OPEN, judge
 from harness.report.tables import build_table
+from harness.tracking.answers import Answers
 
 NAME = {"model.name": "mnist_cnn"}
 
 
-def table(**rows):
+def table(answers=None, **rows):
     """A table of rows such as `half=[98.1, 98.2]`, a value a seed; their names are sparsities."""
     names = {
         "dense": "dense",
@@ -38,7 +40,7 @@ def table(**rows):
         }
         for row, values in rows.items()
     ]
-    return build_table(spec, Collection(runs), read_published(None))
+    return build_table(spec, Collection(runs), read_published(None), answers=answers)
 
 
 def verdicts(tmp_path, made, check):
@@ -96,6 +98,52 @@ def test_rows_are_compared_seed_by_seed(tmp_path):
         verdicts(tmp_path, made, {"rows": "random by lot 50%", "lower_than": "random 50%"}).verdict
         == HOLDS
     )
+
+
+def test_no_difference_is_neither_a_gain_nor_a_loss(tmp_path):
+    made = table(dense=DENSE, control=CONTROL, half=CONTROL, lot=CONTROL)
+    below = {"rows": "random by lot 50%", "lower_than": "random 50%"}
+    for check in ({"gains": True}, {"loses": True}, below):
+        assert verdicts(tmp_path, made, check).verdict == FAILS
+    assert verdicts(tmp_path, made, {"loses_at_most": 0}).verdict == HOLDS
+
+
+def test_what_is_not_so_much_smaller_fails_whatever_it_loses(tmp_path):
+    made = table(dense=DENSE, control=CONTROL, half=[98.0, 98.7, 98.1, 98.6, 97.9])
+    check = {"loses_at_most": 0.3, "smaller": 9}
+    assert verdicts(tmp_path, made, check).verdict == FAILS
+
+
+@pytest.mark.parametrize("check", [{}, {"lower_than": "random by lot 50%"}])
+def test_examples_count_beside_seeds(tmp_path, check):
+    """Two points lost on 200 examples are four of them, which another 200 might not have lost."""
+    draw = np.random.default_rng(0)
+    alike = [draw.random(200) < 0.9 for _ in range(5)]
+    lost = [draw.permutation(200)[:24] for _ in range(5)]
+    rows = {"control": alike, "lot": alike, "half": []}
+    for right, gone in zip(alike, lost, strict=True):
+        worse = right.copy()
+        worse[gone[:14]], worse[gone[14:]] = False, True
+        rows["half"].append(worse)
+    values = {name: [98.0 + 0.1 * i for i in range(5)] for name in ("dense", "control", "lot")}
+    values["half"] = [value - 2 for value in values["control"]]
+    answers = {
+        f"{name}{seed}": Answers(right)
+        for name, each in rows.items()
+        for seed, right in enumerate(each, 1)
+    }
+    check = check or {"loses": True}
+    silent = verdicts(tmp_path, table(**values), check)
+    told = verdicts(tmp_path, table(answers, **values), check)
+    assert silent.verdict == HOLDS
+    assert told.verdict == HOLDS  # of five seeds' mean; of one draw of them all, it would not be
+    narrow = dict(answers)
+    for seed in range(1, 6):  # the same examples lost by all seeds: their mean varies as one does
+        narrow[f"half{seed}"] = Answers(rows["half"][0])
+        narrow[f"control{seed}"] = narrow[f"lot{seed}"] = Answers(alike[0])
+    open_ = verdicts(tmp_path, table(narrow, **values), check)
+    assert open_.verdict == OPEN
+    assert "test examples" in open_.findings[0].needed
 
 
 @pytest.mark.parametrize(("variant", "verdict"), [({}, FAILS), ({"variant": "kind=erk"}, HOLDS)])
