@@ -48,15 +48,18 @@ def _near(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def journals(work_dir: str, uri: str | None = None) -> list[Journal]:
-    """What waits in a work folder, the longest first; for one store only, if it is named."""
+def journals(work_dir: str, uri: str | None = None) -> dict[Journal, dict[str, str]]:
+    """What waits in a work folder, the longest first; for one store only, if it is named.
+
+    Each with whose it is, which the journal itself tells no more once somebody has delivered it.
+    """
     found = {}
     for lines in Path(work_dir, "cells").absolute().glob(f"*/{FOLDER}/operations.jsonl"):
         journal = Journal(lines.parent)
         about = journal.about()
         if about and uri in (None, about["uri"]):
-            found[journal] = int(about["since"])
-    return sorted(found, key=lambda journal: found[journal])
+            found[journal] = about
+    return dict(sorted(found.items(), key=lambda item: int(item[1]["since"])))
 
 
 def deliver(
@@ -81,8 +84,7 @@ def deliver(
     """
     left: list[Left] = []
     for work_dir in dict.fromkeys(work_dirs):
-        for journal in journals(work_dir, of):
-            about = journal.about()
+        for journal, about in journals(work_dir, of).items():
             uri, name = to or about["uri"], about["name"]
             try:
                 with beside.cell_lock(about["uri"], work_dir, about["trained"], 0):

@@ -109,9 +109,9 @@ def waiting(cells: Iterable[Cell]) -> set[str]:
     """The cells that are done and whose runs wait on disk for their store to take them."""
     places = {(cell.config.work_dir, cell.config.tracking.uri) for cell in cells}
     return {
-        journal.about()["cell"]
+        about["cell"]
         for work_dir, uri in places
-        for journal in delivery.journals(work_dir, uri)
+        for journal, about in delivery.journals(work_dir, uri).items()
         if journal.is_finished()
     }
 

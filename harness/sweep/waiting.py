@@ -56,8 +56,8 @@ def tell_of(console: Console, cells: Sequence[Cell], reason: str) -> None:
     """Says what waits, where nothing is delivered any more."""
     uri = cells[0].config.tracking.uri
     for work_dir in dict.fromkeys(cell.config.work_dir for cell in cells):
-        for journal in delivery.journals(work_dir, uri):
-            tell(console, [Left(journal.about()["name"], journal.folder, reason, True)])
+        for journal, about in delivery.journals(work_dir, uri).items():
+            tell(console, [Left(about["name"], journal.folder, reason, True)])
 
 
 def say(console: Console, name: str) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ class Journal:
         """
         operations: list[Operation] = []
         taken = 0
-        text = self._lines.read_text(encoding="utf-8") if self._lines.exists() else ""
+        text = ""
+        with suppress(FileNotFoundError):  # somebody delivers it meanwhile
+            text = self._lines.read_text(encoding="utf-8")
         for line in text.splitlines():
             try:
                 found = json.loads(line)

@@ -239,3 +239,9 @@ def test_a_line_that_a_crash_cut_short_is_left_out(journal):
     journal.add([{"do": "tags", "tags": {"c": "3"}}])
     journal.taken([{"do": "tags"}])
     assert [one["tags"] for one in journal.read()] == [{"c": "3"}], "and takes none with it"
+
+
+def test_a_journal_that_is_delivered_while_it_is_read_has_nothing(journal, monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path: True)  # so it was a moment ago
+    assert journal.read() == []
+    assert not journal.is_finished()
