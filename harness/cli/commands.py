@@ -139,6 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     deliver.add_argument(
         "--uri", type=flags.taken, help="the MLflow store, if its address has changed meanwhile"
     )
+    deliver.add_argument(
+        "--from",
+        dest="of",
+        type=flags.taken,
+        metavar="URI",
+        help="only what is meant for this store, by the address that it had",
+    )
     deliver.set_defaults(command=_deliver)
 
     describe = commands.add_parser("describe", help="what a cell is, before spending anything")
@@ -232,7 +239,7 @@ def _deliver(parsed: argparse.Namespace) -> int:
     from harness.sweep.waiting import deliver_all
 
     work_dir = parsed.work_dir or compose([]).work_dir
-    return deliver_all(Console(highlight=False), work_dir, parsed.uri)
+    return deliver_all(Console(highlight=False), work_dir, parsed.uri, parsed.of)
 
 
 def _describe(parsed: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from rich.console import Console
 from harness.cell import delivery
 from harness.cell.cell import Cell
 from harness.cell.delivery import Left
-from harness.errors import WAITING
+from harness.errors import WAITING, ConfigError
 from harness.tracking import store
 
 
@@ -33,23 +33,38 @@ def deliver_first(console: Console, cells: Sequence[Cell]) -> None:
     deliver(console, cells)
 
 
-def deliver_all(console: Console, work_dir: str, uri: str | None) -> int:
+def deliver_all(console: Console, work_dir: str, uri: str | None, of: str | None = None) -> int:
     """What `harness deliver` does.
 
     Args:
         console: takes a line a cell.
         work_dir: the work folder.
         uri: the store's address, if it has another one now.
+        of: only what is meant for this store.
 
     Returns:
         The exit code: 0 all delivered, 3 something still waits.
+
+    Raises:
+        ConfigError: one new address for several stores, or a store for which nothing waits.
     """
-    if not delivery.journals(work_dir):
+    stores = sorted({about["uri"] for about in delivery.journals(work_dir).values()})
+    if not stores:
         console.print(f"Nothing waits in {work_dir}.", markup=False, soft_wrap=True)
         return 0
-    left = delivery.deliver([work_dir], to=uri, done=lambda name: say(console, name))
+    if of not in (None, *stores):
+        raise ConfigError(
+            f"--from: received {of}, for which nothing waits in {work_dir}; accepted: "
+            f"{', '.join(stores)}"
+        )
+    if uri is not None and of is None and len(stores) > 1:
+        raise ConfigError(
+            f"--uri: received {uri}, the new address of one store, where things wait in "
+            f"{work_dir} for {', '.join(stores)}; say which of them it is of by --from URI"
+        )
+    left = delivery.deliver([work_dir], of=of, to=uri, done=lambda name: say(console, name))
     tell(console, left)
-    return WAITING if delivery.journals(work_dir) else 0
+    return WAITING if delivery.journals(work_dir, of) else 0
 
 
 def tell_of(console: Console, cells: Sequence[Cell], reason: str) -> None:

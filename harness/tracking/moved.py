@@ -108,10 +108,30 @@ def _take_along(work: Path, experiment: str, before: Path, database: Path) -> in
         about = journal.about()
         if about.get("experiment") == experiment and beside.sqlite_path(about["uri"]) == before:
             journal.tell({**about, "uri": now})
+    return rename(work, experiment, was, now)
+
+
+def rename(work: Path, experiment: str, was: str, now: str, cell: str = "*") -> int:
+    """Gives the folders of unfinished cells, and their logs, the names of a store's new address.
+
+    What a cell that was begun at that address has by that name stays.
+
+    Args:
+        work: the work folder.
+        experiment: a name.
+        was: the store's address.
+        now: the one that it has now.
+        cell: the id of the one cell that is meant; all of the experiment's if it is left out.
+
+    Returns:
+        How many folders there were.
+    """
     old, new = (f"-{beside.ending(uri, experiment)}" for uri in (was, now))
-    folders = list(work.glob(f"cells/*{old}"))
-    for path in (*folders, *work.glob(f"logs/*{old}.txt")):
-        path.rename(path.with_name(path.name.replace(old, new)))
+    folders = list(work.glob(f"cells/{cell[:16]}{old}"))
+    for path in (*folders, *work.glob(f"logs/{cell[:16]}{old}.txt")):
+        renamed = path.with_name(path.name.replace(old, new))
+        if not renamed.exists():
+            path.rename(renamed)
     return len(folders)
 
 

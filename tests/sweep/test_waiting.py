@@ -10,7 +10,10 @@ from harness.cell import delivery
 from harness.config import compose
 from harness.sweep import forecast, waiting
 from harness.sweep.plan import plan
+from harness.tracking.cell_run import CellRun
 from harness.tracking.journal import Journal
+from tests.runs import runs
+from tests.settings import harness
 
 
 @pytest.fixture
@@ -20,11 +23,11 @@ def cell(tmp_path):
     return plan([(compose(overrides), overrides)])[0]
 
 
-def left(cell):
+def left(cell, run="none", name="the cell", uri=None):
     """A finished cell's journal, as it waits for its store."""
-    journal = Journal(Path(cell.config.work_dir, "cells", "one", "journal"))
-    about = {"trained": cell.trained, "cell": cell.id, "experiment": "e", "since": "1"}
-    journal.tell({**about, "uri": cell.config.tracking.uri, "name": "the cell"})
+    journal = Journal(Path(cell.config.work_dir, "cells", name, "journal"))
+    own = {"trained": cell.trained, "cell": cell.id, "name": name, "run": run}
+    journal.tell({**own, "uri": uri or cell.config.tracking.uri, "experiment": "e", "since": "1"})
     journal.add([{"do": "end", "status": "FINISHED", "at": 0}])
     return journal
 
@@ -47,3 +50,22 @@ def test_what_is_delivered_while_it_is_told_of_ends_nothing(cell, monkeypatch):
     left(cell)
     monkeypatch.setattr(Journal, "is_finished", lambda self: finished(self) and cleared([self]))
     assert forecast.waiting([cell]) == {cell.id}
+
+
+def test_one_new_address_is_not_that_of_several_stores(store_uri, cell, tmp_path):
+    mine = left(cell, CellRun.begin(cell.config, cell.id, {}).run_id, uri="http://before:5000")
+    other = left(cell, name="of another store", uri="http://other:5000")
+    asked = ("deliver", cell.config.work_dir, "--uri", store_uri)
+    done = harness(*asked, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "for http://before:5000, http://other:5000; say which of them" in done.stderr
+    done = harness(*asked, "--from", "http://befor:5000", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "accepted: http://before:5000, http://other:5000" in done.stderr
+    assert mine.exists()
+    done = harness(*asked, "--from", "http://before:5000", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "delivered: the cell\n"), done.stderr
+    assert [run.status for run in runs(store_uri)] == ["FINISHED"]
+    assert other.exists()
+    assert not mine.exists()
