@@ -37,7 +37,7 @@ from harness.sweep.forecast import FINISHED, WAITS, waiting
 from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
 from harness.sweep.launch import finished, launch_sweep, prepare, specified
-from harness.sweep.plan import plan
+from harness.sweep.plan import decided, plan
 from harness.sweep.progress import ProgressView
 from harness.sweep.publish import write_report
 from harness.sweep.spec import Sweep, load
@@ -309,7 +309,7 @@ def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str
             "where data and harness are those of its jobs"
         )
     known = finished(cells)
-    wanted = [each for each in cells if each.id in (cell.id, cell.needs)]
+    wanted = [each for each in decided(cells, known) if each.id in (cell.id, cell.needs)]
     done = {each.id: known.cells[each.id] for each in wanted if each.id in known.cells}
     with ProgressView(wanted, Console(highlight=False)) as view:
         outcomes = execute(wanted, done, view, parent_run=parent_run, devices=Devices.found())

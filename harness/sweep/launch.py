@@ -1,6 +1,5 @@
 """What `harness run` and `harness sweep` do: plan, run what is not finished, say how it went."""
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from harness.sweep.execute import done, execute
 from harness.sweep.further import report_of_cells, report_of_sweep, say_further
 from harness.sweep.gpu_places import Devices
 from harness.sweep.interrupts import interruptible
-from harness.sweep.plan import plan, training
+from harness.sweep.plan import decided, plan, training
 from harness.sweep.preflight import preflight
 from harness.sweep.progress import ProgressView, clock
 from harness.sweep.publish import write_report
@@ -247,9 +246,8 @@ def _run(
         return _nothing_to_do(cells, finished)
     if finished:
         _console.print(f"{len(finished)} of {len(cells)} cells are finished already.")
-    train = training(to_do, known)
-    trained = {cell.id for cell in train}
-    cells = [dataclasses.replace(cell, trains=cell.id in trained) for cell in cells]
+    cells = decided(cells, known)
+    train = [cell for cell in cells if cell.trains]
     _say_training(len(train), len(to_do) - len(train))
     try:
         with ProgressView(to_do, _console, train) as view:

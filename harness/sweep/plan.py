@@ -5,7 +5,7 @@ imports TensorFlow, so a plan refuses bad input in a second.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import data
@@ -68,6 +68,17 @@ def training(cells: Iterable[Cell], known: "Finished") -> list[Cell]:
         if cell.id not in known.cells and cell.trained not in known.trained:
             first.setdefault(cell.trained, cell)
     return list(first.values())
+
+
+def decided(cells: Sequence[Cell], known: "Finished") -> list[Cell]:
+    """A plan's cells, each with whether it `trains`: one that does waits for no store to say so.
+
+    Args:
+        cells: from `plan`.
+        known: what is finished.
+    """
+    train = {cell.id for cell in training(cells, known)}
+    return [dataclasses.replace(cell, trains=cell.id in train) for cell in cells]
 
 
 def _cell(

@@ -17,11 +17,14 @@ from harness.sweep import detached
 from harness.sweep.engines.base import ENGINES, FAILED, WAITING, Engine, chosen
 from harness.sweep.engines.ray import Ray
 from harness.sweep.engines.slurm import Slurm
+from harness.sweep.execute import done
+from harness.sweep.plan import plan
+from harness.tracking.cell_run import CellRun
 from harness.tracking.left import close_dead
 from tests.conftest import SWEEP
 from tests.runs import copied, runs
 from tests.servers import Server
-from tests.settings import environment, harness
+from tests.settings import TINY, environment, harness
 
 #: A process that submits and ends, as a command does.
 SUBMIT = """
@@ -110,6 +113,29 @@ def test_a_sweep_goes_through_an_engine_to_its_table(swept, held, tmp_path, monk
     done = harness(*asked, "--on", "held", cwd=copy)
     assert done.stdout.startswith("Nothing to do: 3 cells are finished.")
     assert len(held.orders) == 2
+
+
+def test_a_job_s_cell_trains_on_if_its_store_goes_away_as_it_starts(
+    store_uri, tmp_path, monkeypatch
+):
+    """As the same cell does of a sweep that is run here: nobody has its weights."""
+    monkeypatch.chdir(tmp_path)
+    overrides = (*TINY, f"tracking.uri={store_uri}", "sparsity=random", "work_dir=work")
+    dense, sparse = plan([(compose(overrides), overrides)])
+    given = []
+
+    def execute(cells, finished, *listener, **options):
+        given.append([(cell.id, cell.trains) for cell in cells])
+        return {sparse.id: done("run")}
+
+    monkeypatch.setattr(detached, "execute", execute)
+    detached.run_one(str(tmp_path), sparse.id, sparse.overrides, "parent")
+    run = CellRun.begin(dense.config, dense.id, {"harness.trained_id": dense.trained})
+    run.finish("")
+    detached.run_one(str(tmp_path), sparse.id, sparse.overrides, "parent")
+    first, then = given
+    assert first == [(dense.id, True), (sparse.id, True)]
+    assert then == [(dense.id, False), (sparse.id, True)]
 
 
 def test_a_sweep_s_run_stays_open_for_its_jobs(swept, held, tmp_path):
