@@ -44,7 +44,7 @@ from harness.sweep.spec import Sweep, load
 from harness.sweep.table import table_spec
 from harness.sweep.variant import folder_name, variant
 from harness.sweep.waiting import deliver_first
-from harness.tracking import cell_run, left
+from harness.tracking import beside, cell_run, left
 from harness.tracking.sweep_run import SweepRun
 
 _console = Console(highlight=False)
@@ -216,7 +216,7 @@ def cancel(sweep: Sweep, extra: Sequence[str]) -> int:
     if engine is None:
         raise ConfigError(
             f"--cancel: nothing of {sweep.name} was submitted with these overrides; accepted: the "
-            "sweep, the overrides and the work_dir that it was submitted with"
+            "sweep, the overrides, the store and the work_dir that it was submitted with"
         )
     jobs = _jobs(file)
     live = _live(engine, jobs, file)
@@ -245,9 +245,13 @@ def _again(sweep: Sweep, extra: Sequence[str], flag: str) -> str:
 
 
 def _file(sweep: Sweep, extra: Sequence[str], cells: Sequence[Cell]) -> Path:
-    """Where a sweep's jobs are noted; beside it lies a folder of the same name for its engine."""
-    name = folder_name(sweep.name, variant(sweep, extra))
-    return Path(cells[0].config.work_dir, "jobs", f"{name}.json").absolute()
+    """Where a sweep's jobs are noted; beside it lies a folder of the same name for its engine.
+
+    Each experiment of each store has its own, as of what its cells leave unfinished.
+    """
+    name, config = folder_name(sweep.name, variant(sweep, extra)), cells[0].config
+    ending = beside.ending(config.tracking.uri, config.tracking.experiment)
+    return Path(config.work_dir, "jobs", f"{name}-{ending}.json").absolute()
 
 
 def _read(file: Path) -> dict[str, Any]:

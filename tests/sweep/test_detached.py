@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -136,6 +137,25 @@ def test_a_job_s_cell_trains_on_if_its_store_goes_away_as_it_starts(
     first, then = given
     assert first == [(dense.id, True), (sparse.id, True)]
     assert then == [(dense.id, False), (sparse.id, True)]
+
+
+def test_each_store_has_jobs_of_its_own(store_uri, held, tmp_path, monkeypatch):
+    """Cells of two stores have the same ids, and their sweep the same words but for the store."""
+    monkeypatch.setattr(detached, "prepare", lambda *given: None)  # nothing is trained
+    shutil.copy(tmp_path / "mlflow.db", tmp_path / "other.db")
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    asked = ("sweep", "tiny.yaml")
+    other = f"tracking.uri=sqlite:///{tmp_path / 'other.db'}"
+    assert harness(*asked, "--on", "held", cwd=tmp_path).returncode == 0
+    done = harness(*asked, other, "--cancel", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing of tiny was submitted" in done.stderr
+    assert held.cancelled == []
+    done = harness(*asked, other, "--on", "held", cwd=tmp_path)
+    assert done.stdout.startswith("3 of 3 cells are submitted to held; 0 are under way")
+    mine, theirs = held.orders
+    assert mine.folder != theirs.folder
+    assert [run.id for run in runs(store_uri, "sweep")] == [mine.parent_run]
 
 
 def test_a_sweep_s_run_stays_open_for_its_jobs(swept, held, tmp_path):
