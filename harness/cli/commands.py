@@ -10,7 +10,7 @@ from pathlib import Path
 
 import harness
 from harness.cli import export_files, flags, prepare, sweeping
-from harness.errors import FULL, INTERRUPTED, HarnessError, full
+from harness.errors import FULL, INTERRUPTED, ConfigError, HarnessError, full
 
 _EPILOG = """\
 examples:
@@ -238,7 +238,13 @@ def _deliver(parsed: argparse.Namespace) -> int:
     from harness.config import compose
     from harness.sweep.waiting import deliver_all
 
-    work_dir = parsed.work_dir or compose([]).work_dir
+    named = parsed.work_dir
+    if named is not None and not Path(named).is_dir():
+        raise ConfigError(
+            f"deliver: received {named}, which is no folder; accepted: the work folder itself, as "
+            f"in `harness deliver {named.partition('=')[2] or 'work'}`"
+        )
+    work_dir = named or compose([]).work_dir
     return deliver_all(Console(highlight=False), work_dir, parsed.uri, parsed.of)
 
 

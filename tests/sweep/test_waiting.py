@@ -69,3 +69,20 @@ def test_one_new_address_is_not_that_of_several_stores(store_uri, cell, tmp_path
     assert [run.status for run in runs(store_uri)] == ["FINISHED"]
     assert other.exists()
     assert not mine.exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("work_dir=/scratch/w", "/scratch/w"), ("wrok", "work"), ("a.txt", "work")]
+)
+def test_a_folder_that_is_not_there_is_refused(tmp_path, word, meant):
+    """Rather than nothing waiting in it: who reads that deletes what does."""
+    (tmp_path / "a.txt").touch()
+    done = harness("deliver", word, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"harness: deliver: received {word}, which is no folder; accepted: the work folder "
+        f"itself, as in `harness deliver {meant}`\n"
+    )
+    (tmp_path / "a=1").mkdir()
+    done = harness("deliver", "a=1", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Nothing waits in a=1.\n")
