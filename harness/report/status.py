@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from harness.report.collect import row_of
 from harness.report.table_spec import RowSpec, TableSpec
 from harness.report.values import canonical
+from harness.tracking import process
 from harness.tracking.runs import Uri, read_histories, read_runs
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
@@ -38,17 +41,18 @@ class CellStatus:
     experiment_id: str = ""
 
 
-def read_status(spec: TableSpec, uri: Uri) -> list[CellStatus]:
+def read_status(spec: TableSpec, uri: Uri, runs: pd.DataFrame | None = None) -> list[CellStatus]:
     """Reads how far a table's cells are, in the table's order.
 
     Args:
         spec: a sweep's table, whose rows say which seeds are planned.
         uri: the store.
+        runs: those of its experiment, where they have been read.
 
     Raises:
         TrackingError: the store cannot be read, or holds no such experiment.
     """
-    frame = read_runs(uri, spec.reads)
+    frame = read_runs(uri, spec.reads) if runs is None else runs
     newest: dict[tuple[int, str], dict[str, Any]] = {}
     for number, run in zip(row_of(frame, spec), frame.to_dict("records"), strict=True):
         named = {str(name): value for name, value in run.items()}
@@ -67,11 +71,17 @@ def _done(run: Mapping[str, Any]) -> bool:
     return run["status"] == "FINISHED" and run.get("tags.harness.complete") == "true"
 
 
+def is_running(run: Mapping[str, Any]) -> bool:
+    """Whether a run is open, and not for a process that is known to have ended."""
+    told = str(run.get(f"tags.{process.TAG}") or "")
+    return run["status"] == "RUNNING" and not process.is_dead(told)
+
+
 def _steps(newest: Mapping[tuple[int, str], Mapping[str, Any]], uri: Uri) -> dict[int, _Steps]:
     """Of each row, the last steps of those that are running; under "" the steps of one done."""
     asked: dict[str, tuple[int, str]] = {}
     for (number, _), run in newest.items():
-        if run["status"] == "RUNNING":
+        if is_running(run):
             asked[run["run_id"]] = number, run["run_id"]
     for (number, _), run in newest.items():
         if _done(run) and number in {row for row, _ in asked.values()}:
@@ -92,10 +102,11 @@ def _cell(
     if _done(run):
         quality = run.get(f"metrics.{spec.quality.name}")
         state, said = DONE, "" if quality is None else spec.quality.text(quality)
-    elif run["status"] == "RUNNING":
+    elif is_running(run):
         state, said = RUNNING, _progress(steps, run["run_id"])
     else:
-        state, said = FAILED, str(run.get("tags.harness.failure") or run["status"].lower())
+        ended = "its process is gone" if run["status"] == "RUNNING" else run["status"].lower()
+        state, said = FAILED, str(run.get("tags.harness.failure") or ended)
     where = run["run_id"], str(run["experiment_id"])
     return CellStatus(row.model, row.name, seed, state, said, *where)
 

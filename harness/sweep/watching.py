@@ -5,14 +5,16 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from harness.config import credentials
 from harness.report import TableSpec
 from harness.report.files import write_files
 from harness.report.render.html import UI, to_status
-from harness.report.status import DONE, RUNNING, WAITING, CellStatus, read_status
-from harness.tracking.runs import Uri
+from harness.report.status import DONE, RUNNING, WAITING, CellStatus, is_running, read_status
+from harness.sweep.variant import folder_name
+from harness.tracking.runs import Uri, read_runs
 
 #: Seconds between two looks.
 SECONDS = 10
@@ -23,6 +25,8 @@ def watch(
     spec: TableSpec, uri: Uri, out: Path, ui: str | None = None, seconds: int = SECONDS
 ) -> list[CellStatus]:
     """Writes `status.html` again and again, until no cell is running or waiting.
+
+    Cells that wait for a sweep which has ended badly are waited for no longer.
 
     Args:
         spec: the sweep's table.
@@ -37,7 +41,8 @@ def watch(
     """
     said = ""
     while True:
-        cells = read_status(spec, uri)
+        runs = read_runs(uri, spec.reads)
+        cells = read_status(spec, uri, runs)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         page = to_status(spec, cells, now, seconds, credentials.hidden(ui or UI))
         (path,) = write_files(out, {"status.html": page.encode()})
@@ -46,8 +51,20 @@ def watch(
         if line != said:
             _console.print(f"{now[11:19]} {line}: {path}", markup=False, soft_wrap=True)
             said = line
-        if all(cell.state not in (RUNNING, WAITING) for cell in cells) or counts[DONE] == len(
-            cells
-        ):
+        under_way = counts[RUNNING] or (counts[WAITING] and not _has_ended(spec, runs))
+        if not under_way or counts[DONE] == len(cells):
             return cells
         time.sleep(seconds)
+
+
+def _has_ended(spec: TableSpec, runs: pd.DataFrame) -> bool:
+    """Whether the sweep's own run is there, and open no more; its variants have others."""
+    rows = [{str(key): value for key, value in row.items()} for row in runs.to_dict("records")]
+    own = [
+        run
+        for run in rows
+        if run.get("tags.harness.kind") == "sweep"
+        and folder_name(run["tags.harness.sweep"], run.get("tags.harness.variant") or "")
+        == spec.name
+    ]
+    return bool(own) and not any(map(is_running, own))
