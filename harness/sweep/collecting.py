@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -55,7 +56,8 @@ def collect_runs(tables: Sequence[str], uri: str | None, folder: Path | None) ->
 
 def _spec(name: str) -> TableSpec:
     sweep = load(name)
-    return table_spec(sweep, [config for config, _ in sweep.configs()])
+    spec = table_spec(sweep, [config for config, _ in sweep.configs()])
+    return replace(spec, command=collected.without_places(spec.command))
 
 
 def kept_specs(folder: Path) -> dict[str, TableSpec]:

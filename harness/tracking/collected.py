@@ -9,13 +9,13 @@ not.
 
 import hashlib
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.config import kinds
 from harness.config.overrides import key_of
 from harness.errors import TrackingError
 from harness.tracking import answers
@@ -50,6 +50,11 @@ TAGS = (
     "harness.export.best",
     *(f"harness.latency.{what}" for what in ("runtime", "cpu", "reference", "sparse", "busy")),
 )
+#: What no result depends on, and every machine has its own of.
+_LEFT_OUT = ("work_dir", "tracking.uri", "dataset.cache_dir")
+#: How the keys of files end; and how values begin that are places of one machine.
+_FILES = ("_file", "_files", "_weights")
+_ELSEWHERE = re.compile(r"['\"]?(/|~|\.\./)")
 _SIGNATURE = "harness.signature."
 _KINDS = ("params", "tags", "metrics")
 
@@ -124,17 +129,25 @@ def _kept(tags: Mapping[str, str]) -> dict[str, str]:
 def without_places(command: str) -> str:
     """A command as it can be run elsewhere: without the store, and where the data lie.
 
+    A name among the data stays, for it says which: of an absolute place, what is to be there.
+
     Example:
         >>> without_places("harness run seed=1 work_dir=/tmp/w dataset.data_dir=/home/me/x")
         'harness run seed=1 dataset.data_dir=FOLDER'
+        >>> without_places("harness run dataset.test_files=new training.dense_weights=~/a.keras")
+        'harness run dataset.test_files=new training.dense_weights=FILE'
     """
-    words = []
+    words: list[str] = []
     for word in shlex.split(command):
         key = key_of(word) if "=" in word else ""
-        if key == "dataset.data_dir":
-            word = f"{key}=FOLDER"
-        elif key in ("work_dir", "tracking.uri") or (key and kinds.is_place(key)):
+        if key in _LEFT_OUT:
             continue
+        if words and words[-1] == "--config-dir":
+            word = "FOLDER"
+        elif key and (key == "dataset.data_dir" or _ELSEWHERE.match(word.partition("=")[2])):
+            word = f"{key}={'FILE' if key.endswith(_FILES) else 'FOLDER'}"
+        elif not key and word.startswith(("/", "~/", "../")):
+            word = "FILE"
         words.append(word)
     return shlex.join(words)
 

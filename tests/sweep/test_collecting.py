@@ -114,6 +114,11 @@ def test_tables_are_rebuilt_where_there_is_no_store(mine, tmp_path, capsys):
     assert "mine: 9 runs in kept/runs/mine-" in capsys.readouterr().out
     assert main(["collect", "mine", "--uri", store.uri, "--into", "kept/runs"]) == 0
     assert "mine: nothing new" in capsys.readouterr().out
+    command = json.loads(Path("kept/runs/mine.json").read_text())["command"]
+    assert (command.split()[:2], command.split()[-2:]) == (
+        ["harness", "sweep"],
+        ["--config-dir", "FOLDER"],
+    )
     (tmp_path / "mlflow.db").unlink()
     for out in ("a", "b"):
         assert main(["report", "--from", "kept/runs", "--out", out]) == 0
