@@ -9,10 +9,12 @@ import csv
 import io
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,14 +24,14 @@ from harness.config import compose, credentials
 from harness.config.ignored import refuse_ignored
 from harness.config.names import need_name
 from harness.config.searched import axes
-from harness.errors import ConfigError, HarnessError
+from harness.errors import INTERRUPTED, WAITING, ConfigError, HarnessError
 from harness.metrics import LOWER, Metric
 from harness.options import unknown
 from harness.report.files import write_files
 from harness.sweep.gpu_places import Devices
 from harness.sweep.launch import finished, launch
 from harness.sweep.plan import plan
-from harness.tracking import cell_run
+from harness.tracking import away, cell_run
 
 _console = Console(highlight=False)
 #: The second end, beside the task's own quality, where none is named.
@@ -58,7 +60,8 @@ def search(
         out: the folder of the front's files; None for `results/NAME`.
 
     Returns:
-        The exit code: 0, or 130 interrupted, or that of the last trial if none was done.
+        The exit code: 0, or 130 interrupted, or 3 if a trial's cell waits for its store; that
+        trial is asked again at the next start.
 
     Raises:
         HarnessError: input that is refused before anything is spent.
@@ -77,27 +80,30 @@ def search(
     first = compose([*fixed, *(axis.example for axis in searched)])
     first.training.check()
     sought = _objectives(objectives, first.model.name)
-    study = _study(optuna, Path(first.work_dir), name, sought)
-    code = 0
-    while len(_done(study, optuna)) < trials:
-        trial = study.ask()
-        asked = (*fixed, *(axis.ask(trial) for axis in searched))
-        _console.print(f"trial {trial.number}: {'  '.join(asked[len(fixed) :])}", markup=False)
-        code, values = _tried(asked, sought, jobs, per_device)
-        if code == 130:
+    with _alone(Path(first.work_dir).absolute() / "search", name) as file:
+        study = _study(optuna, file, name, sought)
+        fruitless = 0
+        while len(_done(study, optuna)) < trials:
+            trial = study.ask()
+            asked = (*fixed, *(axis.ask(trial) for axis in searched))
+            said = "  ".join(asked[len(fixed) :])
+            _console.print(f"trial {trial.number}: {said}", markup=False)
+            code, values = _tried(asked, sought, jobs, per_device)
+            if code in (INTERRUPTED, WAITING):
+                return code
+            if values is not None:
+                study.set_user_attr(f"overrides {trial.number}", list(asked))
+                study.tell(trial, values)
+                fruitless = 0
+                continue
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            return code
-        if values is None:
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            if _fruitless(study, optuna):
+            fruitless += 1
+            if fruitless == _FRUITLESS:
                 raise HarnessError(
                     f"harness search: the last {_FRUITLESS} trials were refused or failed, as said "
                     "above; accepted: a space whose cells can be run"
                 )
-            continue
-        study.set_user_attr(f"overrides {trial.number}", list(asked))
-        study.tell(trial, values)
-    _write_front(study, sought, out or Path("results", name))
+        _write_front(study, sought, out or Path("results", name))
     return 0
 
 
@@ -105,10 +111,26 @@ def search(
 _FRUITLESS = 5
 
 
-def _fruitless(study: Any, optuna: Any) -> bool:
-    last = study.trials[-_FRUITLESS:]
-    failed = optuna.trial.TrialState.FAIL
-    return len(last) == _FRUITLESS and all(trial.state == failed for trial in last)
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[Path]:
+    """The file of a study, which no other search has within the block.
+
+    Raises:
+        ConfigError: another one has it, or it cannot be written.
+    """
+    file = folder / f"{name}.db"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{file}.lock", timeout=0).acquire()
+    except Timeout:
+        raise ConfigError(
+            f"--name: received {name}, whose search is under way ({file}); accepted: another name, "
+            "or the same once that has ended"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"work_dir: cannot write into {folder} ({error.strerror})") from None
+    with lock:
+        yield file
 
 
 def _objectives(names: Sequence[str], model: str) -> list[Metric]:
@@ -124,19 +146,16 @@ def _objectives(names: Sequence[str], model: str) -> list[Metric]:
     return [ranked[name] for name in names or (tasks.quality(model).name, _BYTES)]
 
 
-def _study(optuna: Any, work_dir: Path, name: str, sought: Sequence[Metric]) -> Any:
-    """The study of a name, its trials that were under way when it was left asked again.
+def _study(optuna: Any, file: Path, name: str, sought: Sequence[Metric]) -> Any:
+    """The study of a file, its trials that were under way when it was left asked again.
 
     Raises:
         ConfigError: it sought other ends.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    folder = work_dir.absolute() / "search"
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = f"sqlite:///{folder / name}.db"
     made = optuna.create_study(
         study_name=name,
-        storage=storage,
+        storage=f"sqlite:///{file}",
         load_if_exists=True,
         directions=["minimize" if metric.better == LOWER else "maximize" for metric in sought],
     )
@@ -164,12 +183,18 @@ def _done(study: Any, optuna: Any) -> list[Any]:
 def _tried(
     overrides: tuple[str, ...], sought: Sequence[Metric], jobs: int | None, per_device: int
 ) -> tuple[int, list[float] | None]:
-    """Runs a cell; the exit code, and what it reached, None if it came to no end."""
+    """Runs a cell; the exit code, and what it reached, None if it came to no end.
+
+    Raises:
+        TrackingError: its store does not answer, which is not the cell's fault.
+    """
     try:
         config = compose(overrides)
         refuse_ignored([(config, overrides)])
         code = launch([(config, overrides)], jobs=jobs, per_device=per_device, further=False)
     except HarnessError as error:
+        if away.is_away(error):
+            raise
         _console.print(f"refused: {credentials.hidden(str(error))}", markup=False)
         return 2, None
     cells = plan([(config, overrides)])

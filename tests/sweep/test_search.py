@@ -7,11 +7,15 @@ import subprocess
 import pytest
 
 from harness.config.searched import Axis, axes
-from harness.errors import ConfigError, HarnessError
-from harness.sweep.search import _objectives, search
+from harness.errors import WAITING, ConfigError, HarnessError
+from harness.sweep.search import _alone, _objectives, search
+from harness.tracking.away import AwayError
 from tests.killing import Kill, given
 from tests.runs import runs
+from tests.servers import free_port
 from tests.settings import TINY, environment, shell
+
+SPACE = ["experiment=mnist_cnn", "sparsity=random", "sparsity.target=interval(0.5,0.95)"]
 
 
 class Low:
@@ -169,11 +173,50 @@ def test_cells_that_share_no_gpu_are_refused_before_a_trial(tmp_path, monkeypatc
 def test_a_space_of_which_every_cell_is_refused_is_given_up(tmp_path, monkeypatch, capsys):
     pytest.importorskip("optuna")
     monkeypatch.chdir(tmp_path)
-    space = ["experiment=mnist_cnn", "sparsity=random", "sparsity.target=interval(0.5,0.95)"]
     nowhere = "tracking.uri=sqlite:///nowhere/mlflow.db"
     with pytest.raises(HarnessError, match="the last 5 trials were refused or failed") as caught:
-        search("nowhere", [*space, nowhere], trials=9)
+        search("nowhere", [*SPACE, nowhere], trials=9)
     assert "\n" not in str(caught.value)
     printed = capsys.readouterr().out
     assert printed.count("refused: tracking.uri: received") == 5
     assert not (tmp_path / "results").exists()
+
+
+def test_a_second_search_of_a_name_is_refused_while_the_first_goes_on(tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    with (
+        _alone(tmp_path / "work" / "search", "one"),
+        pytest.raises(ConfigError, match="--name: received one, whose search is under way"),
+    ):
+        search("one", SPACE, trials=1)
+    assert not (tmp_path / "work" / "search" / "one.db").exists()
+
+
+def states(name):
+    import optuna
+
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///work/search/{name}.db")
+    return [(trial.state.name, trial.params) for trial in study.trials]
+
+
+def test_a_store_that_is_away_is_no_trial_s_fault(tmp_path, monkeypatch):
+    """The trial is asked again at the next start."""
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    away = f"tracking.uri=http://127.0.0.1:{free_port()}"
+    for _ in range(2):
+        with pytest.raises(AwayError, match="no MLflow server answers"):
+            search("away", [*SPACE, away], trials=9)
+    (_, asked), again = states("away")
+    assert again == ("RUNNING", asked)
+
+
+@pytest.mark.parametrize("code", [130, WAITING])
+def test_a_trial_that_came_to_no_end_is_asked_again(code, tmp_path, monkeypatch):
+    """Its cell was interrupted, or waits for its store."""
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.sweep.search.launch", lambda *given, **named: code)
+    assert search("left", SPACE, trials=9) == code
+    assert [state for state, _ in states("left")] == ["RUNNING"]
