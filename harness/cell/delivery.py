@@ -12,7 +12,7 @@ from harness.cell.cell import log_of
 from harness.config.folders import command
 from harness.config.schema import TrackingOptions
 from harness.errors import HarnessError
-from harness.tracking import away, beside, cell_run, moved, outbox
+from harness.tracking import away, beside, cell_run, moved, outbox, store
 from harness.tracking.journal import FOLDER, Journal
 
 #: What the run of a cell that was interrupted says of it.
@@ -122,7 +122,8 @@ def send(journal: Journal, uri: str | None = None) -> None:
             journal.folder.parent.rmdir()
         work = journal.folder.parents[2]  # where the cell goes on from its checkpoint
         moved.rename(work, tracking.experiment, about["uri"], tracking.uri, about["cell"])
-        cell_run.close_abandoned(tracking, about["cell"], INTERRUPTED_RUN, "KILLED")
+        with store.told(tracking.uri):
+            cell_run.close_abandoned(tracking, about["cell"], INTERRUPTED_RUN, "KILLED")
 
 
 def tidy(folder: Path) -> None:

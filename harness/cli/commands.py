@@ -39,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = os.environ.get("HARNESS_CONFIG_DIR")
     atexit.register(gc.freeze)  # or Python goes through all packages before it ends, for seconds
     try:
-        parsed = _parse(arguments)
-        return int(parsed.command(parsed))
+        return _done(_parse(arguments))
     except HarnessError as error:
         from harness.config.credentials import hidden
 
@@ -60,6 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return getattr(stopped, "code", INTERRUPTED)
     finally:  # a program that calls several commands
         os.environ["HARNESS_CONFIG_DIR"] = folder or ""
+
+
+def _done(parsed: argparse.Namespace) -> int:
+    """Does what a command does; an error of a store that it meets is a line."""
+    try:
+        return int(parsed.command(parsed))
+    except HarnessError:
+        raise
+    except Exception:
+        from harness.tracking.store import told  # what speaks to no store need not import it
+
+        with told():
+            raise
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

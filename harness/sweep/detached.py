@@ -44,7 +44,7 @@ from harness.sweep.spec import Sweep, load
 from harness.sweep.table import table_spec
 from harness.sweep.variant import folder_name, variant
 from harness.sweep.waiting import deliver_first
-from harness.tracking import beside, cell_run, left
+from harness.tracking import beside, cell_run, left, store
 from harness.tracking.sweep_run import SweepRun
 
 _console = Console(highlight=False)
@@ -288,6 +288,7 @@ def _cells_in(states: Mapping[str, str]) -> list[str]:
 
 
 @interruptible()
+@store.told()
 def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str) -> None:
     """Runs one cell to its end, in a process of its own below this one.
 
@@ -322,6 +323,7 @@ def run_one(here: str, cell_id: str, overrides: tuple[str, ...], parent_run: str
         raise HarnessError(f"{cell.name}: {outcome.status}: {outcome.message}")
 
 
+@store.told()
 def write_table(here: str, name: str, extra: tuple[str, ...], out: str | None) -> None:
     """Writes the table of what is finished, and closes the sweep's run.
 

@@ -12,7 +12,9 @@ from operator import mul
 import pytest
 
 from harness.cell.description import describe
+from harness.cli.commands import main
 from harness.config import compose
+from harness.tracking import store
 from tests.settings import command, environment, harness, imported, shell
 
 COMMANDS = ("run", "sweep", "report", "describe", "data", "export", "ui")
@@ -205,3 +207,20 @@ def test_the_interface_serves_the_runs_and_leaves_no_server(swept, number, code)
     while listens(port) and number == signal.SIGKILL and time.monotonic() < end:
         time.sleep(0.1)
     assert not listens(port), "the server lives on"
+
+
+def test_an_error_of_a_store_is_one_line_whatever_the_command(store_uri, monkeypatch, capsys):
+    def ask(*given, **named):
+        store.client(store_uri).get_run("0" * 32)
+
+    def fail(*given, **named):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("harness.cell.exporting.export_again", ask)
+    assert main(["export"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("harness: the store of the runs could not be read or written (")
+    assert "0" * 32 in line
+    monkeypatch.setattr("harness.cell.exporting.export_again", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["export"])

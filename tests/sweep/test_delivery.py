@@ -20,6 +20,7 @@ from harness.config import compose, credentials
 from harness.errors import WAITING
 from harness.sweep import launch
 from harness.sweep.plan import plan
+from harness.tracking import store
 from harness.tracking.journal import Journal
 from harness.tracking.runs import Finished
 from tests.conftest import SWEEP
@@ -252,6 +253,23 @@ def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
     assert_same_weights(run, undisturbed["dense"])
     steps = [one.step for one in run.client.get_metric_history(run.id, "train/loss")]
     assert steps == list(range(5, 4001, 5)), "in order, each once"
+
+
+def test_a_run_that_a_store_does_not_close_keeps_no_other_waiting(store_uri, tmp_path, monkeypatch):
+    for name in ("one", "another"):
+        journal = Journal(tmp_path / "cells" / name / "journal")
+        about = {"trained": name, "cell": name, "experiment": "e", "since": "1"}
+        journal.tell({**about, "uri": store_uri, "name": name})
+        journal.add([{"do": "tags", "tags": {}}])
+
+    def ask(*given):
+        store.client(store_uri).get_run("0" * 32)
+
+    monkeypatch.setattr(delivery.outbox, "deliver", lambda *given: None)
+    monkeypatch.setattr(delivery.cell_run, "close_abandoned", ask)
+    left = delivery.deliver([str(tmp_path)])
+    assert sorted(one.name for one in left) == ["another", "one"]
+    assert "could not be read or written" in left[0].reason
 
 
 def test_an_interrupt_while_the_last_is_delivered_tells_what_waits(tmp_path, monkeypatch):
