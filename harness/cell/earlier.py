@@ -94,13 +94,19 @@ def _under_way(cell: Cell, folder: str) -> Path | None:
     return None
 
 
-def baseline_tag(cell: Cell, run: cell_run.CellRun) -> dict[str, str]:
-    """What a sparse run names its dense one by, if it began before that was made."""
+def baseline_run(cell: Cell, run: cell_run.CellRun) -> str | None:
+    """The run of a cell's dense baseline; None for a dense one, or if the store is away now."""
     tracking = cell.config.tracking
-    if cell.dense is None or run.is_pending:  # what waits for its store is tagged on the way there
-        return {}
+    if cell.dense is None:
+        return None
     with suppress(away.AwayError), away.patience(0):
-        if dense_run(tracking.uri, run.run_id) is None:
-            found = cell_run.find_begun(tracking, cell.dense)
-            return {} if found is None else {"harness.dense_run_id": found}
-    return {}
+        named = None if run.is_pending else dense_run(tracking.uri, run.run_id)
+        return named or cell_run.find_begun(tracking, cell.dense)
+    return None
+
+
+def baseline_tag(cell: Cell, run: cell_run.CellRun) -> dict[str, str]:
+    """What a sparse run names its dense one by, as it must if it began before that was made."""
+    # what waits for its store is tagged on the way there
+    found = None if run.is_pending else baseline_run(cell, run)
+    return {} if found is None else {"harness.dense_run_id": found}

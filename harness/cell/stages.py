@@ -16,12 +16,11 @@ from harness.cell.cell import Cell, checkpoint_file, trained_file, work_path
 from harness.cell.delivery import INTERRUPTED_RUN
 from harness.cell.job import Busy, Emit, as_interrupted, ignore_interrupts, signals
 from harness.cell.lock import held
-from harness.config import Config, is_dense
+from harness.config import is_dense
 from harness.config.identity import FORMAT
 from harness.errors import HarnessError
 from harness.tracking import artifacts, away, cell_run, describe, inputs
 from harness.tracking.cell_run import CellRun
-from harness.tracking.dense import dense_run
 from harness.training.options import TrainingOptions
 from harness.training.strategy import is_chief
 
@@ -323,7 +322,7 @@ def _measure(cell: Cell, run: CellRun, emit: Emit) -> tuple[dict[str, float], st
             task, model, examples, config, scores, Path(folder),
             lambda stage: emit({"kind": "stage", "stage": stage}),
         )  # fmt: skip
-        timed = _timed(config, run, task, shipped, scores, emit)
+        timed = _timed(cell, run, task, shipped, scores, emit)
         metrics = {
             **scores.metrics("test"),
             **measures.of_sparsity(trained.summary),
@@ -358,14 +357,15 @@ def say_trained(cell: Cell, emit: Emit) -> None:
 
 
 def _timed(
-    config: Config, run: CellRun, task: Any, shipped: Any, scores: Any, emit: Emit
+    cell: Cell, run: CellRun, task: Any, shipped: Any, scores: Any, emit: Emit
 ) -> timing.Timed:
     """What the files take to run, where that is asked for."""
+    config = cell.config
     if not config.export.latency:
         return timing.NOTHING
     emit({"kind": "stage", "stage": "timing"})
-    dense = None if is_dense(config) else dense_run(config.tracking.uri, run.run_id)
-    with timing.baseline(config.tracking.uri, dense) as against:
+    dense = earlier.baseline_run(cell, run)
+    with away.patience(0), timing.baseline(config.tracking.uri, dense) as against:
         return timing.time_files(shipped, task, config, scores, against)
 
 

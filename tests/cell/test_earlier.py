@@ -2,20 +2,22 @@
 
 import os
 import signal
+import time
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from harness.cell import earlier, job, stages
+from harness.cell import earlier, job, stages, timing
 from harness.cell.cell import trained_file
 from harness.config import compose
 from harness.errors import TrackingError
 from harness.models.layers.plain import load_weights, plain
 from harness.sweep.plan import plan
-from harness.tracking import away
+from harness.tracking import away, outbox, store
 from harness.tracking.cell_run import FINAL_STEP, CellRun
-from tests.runs import runs
+from tests.runs import locked, runs
 from tests.settings import TINY
 from tests.training import small
 
@@ -66,7 +68,61 @@ def test_a_sparse_run_that_began_before_its_dense_one_names_it_in_the_end(pair):
     told = earlier.baseline_tag(sparse, run)
     assert told == {"harness.dense_run_id": begun.run_id}
     run.set_tags(told)
-    assert earlier.baseline_tag(sparse, run) == {}, "it stays"
+    assert earlier.baseline_tag(sparse, run) == told, "it stays"
+
+
+@pytest.fixture
+def timed(pair, monkeypatch):
+    """A sparse cell that times its files: what they are timed against, once it has come so far."""
+    dense, sparse = pair
+    export = replace(sparse.config.export, latency=True)
+    sparse = replace(sparse, config=replace(sparse.config, export=export))
+    monkeypatch.setattr(timing, "time_files", lambda *given: set(given[-1]))
+    monkeypatch.setattr(outbox, "_FIRST", 0.2)
+    monkeypatch.setattr(store, "SERVER_TIMEOUT", 0.2)
+
+    def of(run):
+        return stages._timed(sparse, run, None, None, None, lambda event: None)
+
+    return dense, sparse, of
+
+
+def with_file(dense, folder) -> CellRun:
+    """The finished run of a dense cell."""
+    run = CellRun.begin(dense.config, dense.id, {})
+    (folder / "model.tflite").write_bytes(b"a file")
+    run.artifact(folder / "model.tflite", "model")
+    run.finish("")
+    return run
+
+
+def test_a_cell_whose_store_is_away_once_it_is_trained_times_its_own_files(timed, tmp_path):
+    dense, sparse, against = timed
+    with_file(dense, tmp_path)
+    run = CellRun.begin(
+        sparse.config, sparse.id, {"harness.dense_cell_id": sparse.dense},
+        journal=earlier.journal_of(sparse),
+    )  # fmt: skip
+    assert against(run) == {"dense"}
+    began = time.monotonic()
+    with locked(run.uri):
+        assert against(run) == set()
+    assert time.monotonic() - began < 30, "it waited for the store"
+
+
+def test_a_run_that_is_still_to_be_made_is_timed_beside_its_baseline_once_the_store_is_back(
+    timed, tmp_path
+):
+    dense, sparse, against = timed
+    with_file(dense, tmp_path)
+    tags = {"harness.dense_cell_id": sparse.dense}
+    with locked(dense.config.tracking.uri):
+        run = CellRun.begin(sparse.config, sparse.id, tags, journal=earlier.journal_of(sparse))
+        assert run.is_pending
+        assert against(run) == set()
+    assert run.is_pending
+    assert against(run) == {"dense"}
+    assert earlier.baseline_tag(sparse, run) == {}, "it is tagged on the way to its store"
 
 
 def test_nothing_is_left_half_written(pair, monkeypatch):
