@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
 
@@ -19,6 +20,9 @@ from harness.errors import TrackingError
 VARIABLE, PATIENCE = "HARNESS_PATIENCE", 300.0
 #: Seconds between two tries at most.
 PAUSE = 10.0
+#: Of MLflow's, read at each request: seconds for an answer. A file has these, and its bytes' time:
+#: a server answers once it has all of it, and has copied it to where it keeps it.
+_TIMEOUT, FILE_SECONDS, FILE_SPEED = "MLFLOW_HTTP_REQUEST_TIMEOUT", 120.0, 5e6
 #: What a server, or the proxy before it, answers meanwhile.
 _CODES = (502, 503, 504)
 #: What errors of a store that is away say: SQLite's, MLflow's of a server, its proxy's.
@@ -137,6 +141,18 @@ def patiently(uri: str, call: Callable[[], _Result]) -> _Result:
             return result
 
 
+@contextmanager
+def _a_file_s_time(size: int = 0) -> Iterator[None]:
+    """Gives a server the time for a file of so many bytes, as far as they are known."""
+    before = os.environ.get(_TIMEOUT, "")
+    usual = int(before) if before.isdecimal() else 0
+    os.environ[_TIMEOUT] = str(max(usual, int(FILE_SECONDS + size / FILE_SPEED)))
+    try:
+        yield
+    finally:
+        os.environ[_TIMEOUT] = before
+
+
 class Patient:
     """An `MlflowClient` whose calls wait for a store that is away; `at_once` is the client."""
 
@@ -147,3 +163,15 @@ class Patient:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.at_once, name)
         return lambda *given, **named: patiently(self._uri, lambda: method(*given, **named))
+
+    def log_artifact(self, run_id: str, path: str, folder: str | None = None) -> None:
+        """As the client's."""
+        with _a_file_s_time(Path(path).stat().st_size):
+            patiently(self._uri, lambda: self.at_once.log_artifact(run_id, path, folder))
+
+    def download_artifacts(self, run_id: str, name: str, folder: str) -> str:
+        """As the client's."""
+        with _a_file_s_time():
+            return patiently(
+                self._uri, lambda: str(self.at_once.download_artifacts(run_id, name, folder))
+            )

@@ -1,7 +1,11 @@
 """What is written to a run while its store is away: it waits on disk, and is delivered in order."""
 
+import contextlib
 import json
+import os
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -228,6 +232,51 @@ def test_what_waits_for_a_run_that_was_deleted_is_given_up(config, journal, told
     again.finish("")
     (found,) = runs(run.uri)
     assert (found.id, found.metrics) == (again.run_id, {})
+
+
+class _Copying(BaseHTTPRequestHandler):
+    """A server of one run, which answers for a file once it has copied it."""
+
+    def do_GET(self):
+        place = f"mlflow-artifacts:/1/{CELL[:32]}/artifacts"
+        run = {"info": {"run_id": CELL[:32], "artifact_uri": place}, "data": {}}
+        known = "/health" in self.path or "/runs/get" in self.path
+        self._answer(200 if known else 404, json.dumps({"run": run}).encode())
+
+    def do_PUT(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.server.seconds)
+        self.server.files.append((Path(self.path).name, content))
+        self._answer(200, b"{}")
+
+    def _answer(self, code, content):
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with contextlib.suppress(OSError):  # of a client that has given up
+            self.wfile.write(content)
+
+    def log_message(self, *given):
+        pass
+
+
+def test_a_file_has_the_time_that_its_server_takes_to_copy_it(
+    journal, told, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setattr(outbox, "_FIRST", 5.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Copying) as server:
+        server.seconds, server.files = 2.5, []
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            sending = outbox.Outbox(f"http://127.0.0.1:{server.server_port}", journal, CELL[:32])
+            sending.put("artifact", file=str(file(tmp_path, "big", "content")), folder="model")
+            assert sending.flush()
+        finally:
+            server.shutdown()
+    assert server.files == [("big", b"content")], "once"
+    assert told == []
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "1", "of everything else"
 
 
 def test_a_line_that_a_crash_cut_short_is_left_out(journal):
