@@ -29,6 +29,7 @@ from harness.system.quiet import captured
 from harness.tracking import cell_run, packaging
 from harness.tracking.cell_run import fetched
 from harness.tracking.dense import dense_run
+from harness.tracking.runs import find_all
 
 #: What is known of the files, beside them.
 REPORT = "export.json"
@@ -251,7 +252,7 @@ def _of_cell(config: Config, overrides: list[str]) -> _Source:
     data.require(config.dataset)
     with captured():
         trained = trained_id(config, data.fingerprint(config.dataset))
-    run_id = cell_run.find_trained(config.tracking, trained)
+    run_id = find_all(config.tracking.uri, config.tracking.experiment).trained.get(trained)
     if run_id is None:
         raise ConfigError(
             f"export: no finished cell of {config.tracking.experiment!r} in {config.tracking.uri}"

@@ -9,15 +9,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from harness.config import Config, credentials
 from harness.config.label import labels, params, run_name
 from harness.config.schema import TrackingOptions
-from harness.errors import TrackingError
+from harness.errors import FULL, TrackingError, full, one_line
 from harness.tracking import beside, moved, store
 from harness.tracking.journal import ENDED, Journal
 from harness.tracking.outbox import BATCH, Outbox, newest, now
@@ -269,36 +269,63 @@ def fetched(uri: str, run_id: str, name: str) -> Iterator[Path]:
     """A local copy of a run's artifact, within the block: MLflow would leave it lying.
 
     Raises:
-        TrackingError: the artifact is gone, or the store was moved and not told of it.
+        TrackingError: it cannot be had; it says why, and what to do.
     """
     from mlflow.exceptions import MlflowException
 
+    database = beside.sqlite_path(uri)
+    if database is not None and not database.exists():  # a client would make it
+        raise TrackingError(_no_run(uri, run_id))
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with TemporaryDirectory() as folder:
         try:
             path = Path(store.client(uri).download_artifacts(run_id, name, folder))
         except (MlflowException, OSError) as error:
-            _refuse_moved(uri, run_id)
-            raise TrackingError(
-                f"run {run_id}: its artifact {name} cannot be read ({error}); delete the run to "
-                "train the cell again"
-            ) from None
+            raise TrackingError(_why_unread(uri, run_id, name, error)) from None
         yield path
 
 
-def _refuse_moved(uri: str, run_id: str) -> None:
-    """Refuses a store whose artifacts lie where it was before, of which this run is."""
+def _why_unread(uri: str, run_id: str, name: str, error: Exception) -> str:
+    """A line on an artifact that could not be read; to delete its run helps only if it is gone.
+
+    Raises:
+        TrackingError: the store was moved and not told of it.
+    """
     from mlflow.exceptions import MlflowException
 
-    database = beside.sqlite_path(uri)
-    if database is None:
-        return
+    # each file's error has a heading of its own in MLflow's, which has them as text
+    said = one_line(credentials.hidden(str(error))).rpartition(" ##### ")[2]
+    for number in FULL:
+        if f"[Errno {number}]" in said:
+            return full(OSError(number, os.strerror(number), gettempdir()))
     client = store.client(uri)
     try:
-        experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
-    except MlflowException:  # there is no such run
-        return
-    moved.refuse_moved(uri, database, experiment.name, experiment.artifact_location)
+        run = client.get_run(run_id)
+    except MlflowException as unknown:
+        if unknown.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return _no_run(uri, run_id)
+    _refuse_moved(uri, client.get_experiment(run.info.experiment_id))
+    with suppress(MlflowException, OSError):  # what cannot be listed may be there
+        folder = name.rpartition("/")[0] or None
+        if name not in {one.path for one in client.list_artifacts(run_id, folder)}:
+            place = credentials.hidden(run.info.artifact_uri)
+            return (
+                f"run {run_id}: its artifact {name} is not in {place}; bring it back, or delete "
+                "the run to train the cell again"
+            )
+    return f"run {run_id}: its artifact {name} cannot be read ({said}); mend that, then go on"
+
+
+def _no_run(uri: str, run_id: str) -> str:
+    return f"there is no run {run_id} in {uri}; tracking.uri=… names the store that has it"
+
+
+def _refuse_moved(uri: str, experiment: Any) -> None:
+    """Refuses a store whose artifacts lie where it was before, as this experiment's do."""
+    database = beside.sqlite_path(uri)
+    if database is not None:
+        moved.refuse_moved(uri, database, experiment.name, experiment.artifact_location)
 
 
 def adopt(uri: str, parent_run: str, run_ids: Iterable[str]) -> None:

@@ -182,13 +182,13 @@ class Finished:
 
     Attributes:
         cells: cell id -> run id, the newest of duplicates.
-        trained: the trained ids whose weights some finished cell has.
+        trained: trained id -> the run id of a finished cell that has these weights, the newest.
         parents: run id -> the run of the sweep that it hangs below.
         sweeps: sweep name, and the variant in brackets -> its run, if that was closed.
     """
 
     cells: dict[str, str] = field(default_factory=dict)
-    trained: set[str] = field(default_factory=set)
+    trained: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     sweeps: dict[str, str] = field(default_factory=dict)
 
@@ -246,7 +246,7 @@ def _finished(uri: str, experiment: str) -> Finished:
             found.sweeps[name] = run_id  # the oldest, as SweepRun takes it up
         elif of_run.get("harness.complete") == "true" and "harness.cell_id" in of_run:
             found.cells.setdefault(of_run["harness.cell_id"], run_id)
-            found.trained.add(of_run.get("harness.trained_id", ""))
+            found.trained.setdefault(of_run.get("harness.trained_id", ""), run_id)
             if "mlflow.parentRunId" in of_run:
                 found.parents[run_id] = of_run["mlflow.parentRunId"]
     return found

@@ -4,6 +4,7 @@ import json
 
 import keras
 import pytest
+from mlflow import MlflowClient
 
 from tests.runs import by_sparsity, copied, runs
 from tests.settings import TINY, harness
@@ -165,7 +166,7 @@ def test_a_model_of_other_data_is_refused_in_a_line(folder, shape, classes, line
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("f" * 32,), "run " + "f" * 32 + ": its artifact config.yaml cannot be read"),
+        (("f" * 32,), "there is no run " + "f" * 32 + " in sqlite:///mlflow.db; tracking.uri="),
         (("nothing.keras",), "received nothing.keras; accepted: a run's id (32 hex digits), a"),
         ((*CELL, "seed=99"), "has these weights; train it first: harness run"),
         (
@@ -182,6 +183,29 @@ def test_refusals(folder, arguments, line):
     done = harness("export", *arguments, cwd=folder)
     assert done.returncode == 2, done.stdout + done.stderr
     assert line in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("f" * 32,), "there is no run " + "f" * 32 + " in sqlite:///mlflow.db; tracking.uri="),
+        (CELL, "has these weights; train it first: harness run"),
+    ],
+)
+def test_no_store_is_made(tmp_path, arguments, line):
+    done = harness("export", *arguments, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert line in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_experiment_is_made(folder):
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    before = {one.name for one in client.search_experiments()}
+    done = harness("export", *CELL, "tracking.experiment=tinny", cwd=folder)
+    assert done.returncode == 2
+    assert "no finished cell of 'tinny' in sqlite:///mlflow.db has these weights" in done.stderr
+    assert {one.name for one in client.search_experiments()} == before
 
 
 def test_choices_of_a_run_are_not_made_again(folder, run):

@@ -1,16 +1,21 @@
 """A cell's run: taken up again, written in batches, closed honestly."""
 
 import dataclasses
+import errno
 import math
+import shutil
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
 
 from harness.config import compose
 from harness.errors import TrackingError
-from harness.tracking import cell_run, outbox
+from harness.tracking import cell_run, outbox, store
 from harness.tracking.cell_run import CellRun
 from harness.tracking.journal import Journal
 from harness.tracking.runs import find_all
@@ -192,13 +197,41 @@ def test_artifacts_come_back(run, tmp_path):
     with cell_run.fetched(run.uri, run.run_id, "folder/x.txt") as path:
         assert path.read_text() == "hello"
     assert not path.exists(), "a copy for the block alone"
-    missing = cell_run.fetched(run.uri, run.run_id, "model/none")
-    with (
-        pytest.raises(TrackingError, match=r"its artifact model/none cannot be read") as caught,
-        missing,
-    ):
+
+
+def unread(uri, run_id, name):
+    """What is said of an artifact that cannot be had."""
+    with pytest.raises(TrackingError) as caught, cell_run.fetched(uri, run_id, name):
         pass
     assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_run_is_to_be_deleted_only_for_an_artifact_that_is_gone(run, tmp_path, mortal):
+    (tmp_path / "x.txt").write_text("hello")
+    run.artifact(tmp_path / "x.txt", "folder")
+    kept = store.client(run.uri).get_run(run.run_id).info.artifact_uri
+    said = unread(run.uri, run.run_id, "model/none")
+    assert f"{run.run_id}: its artifact model/none is not in {kept}; bring it back, or del" in said
+    path = Path(urlsplit(kept).path, "folder", "x.txt")
+    path.chmod(0)
+    said = unread(run.uri, run.run_id, "folder/x.txt")
+    assert "folder/x.txt cannot be read ([Errno 13] Permission denied: " in said
+    assert "delete the run" not in said
+    said = unread(run.uri, "f" * 32, "folder/x.txt")
+    assert said.startswith(f"there is no run {'f' * 32} in {run.uri}; tracking.uri=")
+
+
+def test_a_full_disk_is_no_fault_of_the_run_whose_artifact_is_copied(run, tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_text("hello")
+    run.artifact(tmp_path / "x.txt", "folder")
+
+    def full(*given, **named):
+        raise OSError(errno.ENOSPC, "No space left on device", "x.txt")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    said = unread(run.uri, run.run_id, "folder/x.txt")
+    assert said.startswith(f"No space left on device ({tempfile.gettempdir()}): free some, or")
 
 
 def test_why_a_run_failed_names_no_password(run):

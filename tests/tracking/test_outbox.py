@@ -260,9 +260,7 @@ class _Copying(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_file_has_the_time_that_its_server_takes_to_copy_it(
-    journal, told, tmp_path, monkeypatch
-):
+def test_a_file_has_the_time_that_its_server_takes_to_copy_it(journal, told, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setattr(outbox, "_FIRST", 5.0)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Copying) as server:
