@@ -39,8 +39,10 @@ def close_dead(tracking: TrackingOptions, work_dir: str) -> int:
     for run in found:
         told = run.data.tags.get(process.TAG, "")
         if process.is_dead(told):
-            _close(client, run, "is gone")
-            closed += 1
+            now = client.get_run(run.info.run_id)  # another process may have taken it up meanwhile
+            if now.info.status == "RUNNING" and now.data.tags.get(process.TAG) == told:
+                _close(client, now, "is gone")
+                closed += 1
         elif process.is_out_of_sight(told) and _is_silent(run):
             closed += _close_if_free(client, run, tracking.uri, work_dir)
     return closed

@@ -1,9 +1,11 @@
 """Which process has a run open, told so that another one can tell whether it still lives.
 
 A process's number is used again, so its start belongs to it; after a reboot, and in another
-container, numbers mean other processes.
+container, numbers mean other processes. A machine that was booted again is told from another one
+of the same name (images often come with one) by systemd's machine id, where there is one.
 """
 
+import hashlib
 import os
 import platform
 from pathlib import Path
@@ -11,11 +13,13 @@ from pathlib import Path
 #: The tag of a run that says which process has it open.
 TAG = "harness.process"
 _PROC = Path("/proc")
+#: Not to be shown as it is: https://www.freedesktop.org/software/systemd/man/machine-id.html
+_MACHINE = Path("/etc/machine-id")
 
 
 def identity() -> str:
     """This process: host, boot, container, number and start, joined by spaces."""
-    return " ".join((platform.node(), *_where(), str(os.getpid()), _start(os.getpid()) or "?"))
+    return " ".join((_host(), *_where(), str(os.getpid()), start(os.getpid()) or "?"))
 
 
 def is_dead(told: str) -> bool:
@@ -37,13 +41,23 @@ def _lives(told: str) -> bool | None:
     parts = told.split()
     if len(parts) != 5 or not parts[3].isdecimal() or "?" in parts:
         return None
-    host, boot, space, number, start = parts
-    if host != platform.node():
+    host, boot, space, number, began = parts
+    if host not in (_host(), platform.node()):  # the latter from where no machine's id is known
         return None
     boot_now, space_now = _where()
     if boot != boot_now:
         return None if boot_now == "?" else False
-    return _start(int(number)) == start if space == space_now else None
+    return start(int(number)) == began if space == space_now else None
+
+
+def _host() -> str:
+    """This machine by its name and, after a slash, what tells it from others of that name."""
+    try:
+        known = _MACHINE.read_text().strip()
+    except OSError:
+        known = ""
+    end = f"/{hashlib.sha256(f'harness {known}'.encode()).hexdigest()[:12]}"
+    return platform.node() + (end if known else "")
 
 
 def _where() -> tuple[str, str]:
@@ -55,7 +69,7 @@ def _where() -> tuple[str, str]:
         return "?", "?"
 
 
-def _start(number: int) -> str | None:
+def start(number: int) -> str | None:
     """When a process started, in ticks since the boot; None for none, or a zombie."""
     try:
         fields = (_PROC / str(number) / "stat").read_text().rpartition(")")[2].split()

@@ -1,7 +1,7 @@
 """The parent run of a sweep: its cells hang below it in the UI, its table is its artifact."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -121,11 +121,6 @@ class SweepRun:
             page += "?workflowType=machine_learning"
             parts.append(f"{heading}\n\n[Table, plots and child runs]({page})")
         return "\n\n".join(parts)
-
-    def log(self, metrics: Mapping[str, float]) -> None:
-        """Logs metrics of the whole sweep."""
-        for key, value in metrics.items():
-            self._client.log_metric(self.run_id, key, value)
 
     def __enter__(self) -> "SweepRun":
         return self

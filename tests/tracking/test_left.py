@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+from mlflow import MlflowClient
 
 from harness.config import compose
 from harness.tracking import beside, cell_run, left, process
@@ -70,6 +71,23 @@ def test_runs_of_dead_processes_are_closed_and_no_others(config):
     assert "is gone" in found[theirs.run_id].tags["harness.failure"]
     assert {found[run.run_id].status for run in (mine, elsewhere)} == {"RUNNING"}
     assert found[mine.run_id].tags["harness.pid"] == str(os.getpid())
+
+
+def test_a_run_that_is_taken_up_while_it_is_looked_at_is_left_to_whom_has_it(config, monkeypatch):
+    begun = CellRun.begin(config, "b" * 64, {process.TAG: python(HERE).strip()})
+    search = MlflowClient.search_runs
+
+    def searched(*given, **named):
+        found = search(*given, **named)
+        monkeypatch.setattr(MlflowClient, "search_runs", search)
+        CellRun.begin(config, "b" * 64, {})
+        return found
+
+    monkeypatch.setattr(MlflowClient, "search_runs", searched)
+    assert close_dead(config) == 0
+    (run,) = runs(config.tracking.uri)
+    assert (run.id, run.status) == (begun.run_id, "RUNNING")
+    assert not process.is_dead(run.tags[process.TAG])
 
 
 def test_a_run_of_another_machine_is_closed_once_it_is_silent_and_holds_no_lock(config):

@@ -1,5 +1,6 @@
 """A process that has a run open is told from those that have ended, never by age."""
 
+import platform
 import subprocess
 import sys
 
@@ -29,6 +30,25 @@ def test_a_number_that_is_used_again_is_another_process():
 def test_after_a_reboot_all_are_dead():
     host, _, space, number, start = process.identity().split()
     assert process.is_dead(f"{host} another-boot {space} {number} {start}")
+
+
+def test_another_machine_of_the_same_name_is_told_from_one_that_was_booted_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(process, "_MACHINE", tmp_path / "machine-id")
+    _, _, space, number, start = process.identity().split()
+    old = f"{platform.node()} another-boot {space} {number} {start}"
+    assert process.is_dead(old), "nothing tells machines of one name from each other"
+    (tmp_path / "machine-id").write_text("0123456789abcdef\n")
+    host, *rest = process.identity().split()
+    assert "0123456789abcdef" not in host
+    assert process.is_dead(f"{host} another-boot {space} {number} {start}")
+    assert process.is_dead(old), "as it was told before"
+    (tmp_path / "machine-id").write_text("fedcba9876543210\n")
+    for boot in (rest[0], "another-boot"):
+        there = f"{host} {boot} {space} {number} {start}"
+        assert not process.is_dead(there)
+        assert process.is_out_of_sight(there)
 
 
 def test_of_other_machines_and_containers_nothing_is_known():

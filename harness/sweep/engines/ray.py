@@ -32,6 +32,7 @@ from harness.sweep.engines.base import (
     Work,
     write_json,
 )
+from harness.tracking import process
 
 _ORDER, _STATES, _LOG = "order.json", "states.json", "log.txt"
 #: Ray does not tell from outside which tasks have begun: each leaves a file here as it begins.
@@ -123,22 +124,12 @@ def _now(cell: str, noted: str, driver: str, folder: Path) -> str:
 
 def _described(pid: int) -> str:
     """A process by its id and its start, for ids come again."""
-    return f"{pid}@{_start(pid)}"
-
-
-def _start(pid: int) -> str:
-    """Clock ticks from the machine's start to the process's (proc(5), field 22); empty if gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else fields[19]
+    return f"{pid}@{process.start(pid) or ''}"
 
 
 def _alive(number: str) -> bool:
     pid, _, start = number.partition("@")
-    return bool(start) and _start(int(pid)) == start
+    return bool(start) and process.start(int(pid)) == start
 
 
 def drive(folder: str) -> None:
