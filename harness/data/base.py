@@ -93,12 +93,17 @@ class Data:
         """Every test example in a fixed order, the last batch short."""
         return ahead(self._finite(self.test_split, batch_size))
 
+    def sampled(self, count: int) -> Any:
+        """The inputs of so many test examples, or of all, evenly spread: splits lie by class."""
+        numbers = spread(len(self.test_split), count)
+        return next(ahead(self._finite(self.test_split, count, numbers)).as_numpy_iterator())[0]
+
     def _stream(self, batch_size: int, seed: int, start_step: int) -> Any:
         """The training batches from a step on (`harness.data.stream`)."""
         raise NotImplementedError
 
-    def _finite(self, split: Any, batch_size: int) -> Any:
-        """Every example of a split once."""
+    def _finite(self, split: Any, batch_size: int, numbers: np.ndarray | None = None) -> Any:
+        """Every example of a split once, or those of these numbers, and no other is read."""
         raise NotImplementedError
 
 
@@ -261,10 +266,12 @@ class ArrayData(Data):
 
         return steps_from(start_step, batch)
 
-    def _finite(self, split: Split, batch_size: int) -> Any:
+    def _finite(self, split: Split, batch_size: int, numbers: np.ndarray | None = None) -> Any:
         import tensorflow as tf
 
-        examples = tf.data.Dataset.from_tensor_slices((self._held(split), split.labels))
+        held = Split(self._held(split), split.labels)
+        held = held if numbers is None else held.taken(numbers)
+        examples = tf.data.Dataset.from_tensor_slices((held.inputs, held.labels))
         return examples.batch(batch_size).map(
             lambda inputs, labels: (self._prepared(inputs), labels), num_parallel_calls=2
         )
@@ -286,6 +293,11 @@ class ArrayData(Data):
     def _varied(self, seed: int) -> Callable[[Any, Any], Any]:
         """What it sees of them in training: a function of (inputs, step)."""
         return lambda inputs, step: self._prepared(inputs)
+
+
+def spread(total: int, count: int) -> np.ndarray:
+    """Up to `count` of the numbers below `total`, evenly spread, both ends among them."""
+    return np.linspace(0, total - 1, min(count, total), dtype=np.int64)
 
 
 def stratified(labels: np.ndarray, fractions: list[float], seed: int) -> list[np.ndarray]:

@@ -128,7 +128,7 @@ class Format(Options):
 
         Args:
             data: a `harness.data.Data`.
-            count: how many test examples the outputs are compared on, from the first.
+            count: how many test examples the outputs are compared on (`Data.sampled`).
             seed: the cell's.
 
         Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.training.objective import Objective
 
 TASKS = Room("task", "harness.tasks", tag="name")
-#: Exported files are compared with the model on so many test examples.
+#: Exported files are compared with the model on so many test examples, spread over the split.
 EXPORT_SAMPLES = 64
 
 
@@ -85,8 +85,8 @@ class Task(Options):
         raise NotImplementedError
 
     def inputs(self, data: Any, count: int) -> Any:
-        """The model's inputs for the first test examples: what exported files are compared on."""
-        raise NotImplementedError
+        """The model's inputs for test examples of the whole split: exported files run on them."""
+        return data.sampled(count)
 
     def samples(self, data: Any, config: Config) -> "Samples":
         """Those inputs, and what the cell's formats need besides."""

@@ -33,10 +33,6 @@ class Classification(Task):
         """Accuracy on the test split."""
         return ClassScores(accuracy.evaluate(model, tested(data, config)))
 
-    def inputs(self, data: Any, count: int) -> Any:
-        """The first batch of so many test examples."""
-        return next(data.test(count).as_numpy_iterator())[0]
-
     def rescore(
         self, artifact: Artifact, data: Any, config: Config, scores: "ClassScores"
     ) -> dict[str, float]:

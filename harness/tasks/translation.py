@@ -69,10 +69,6 @@ class Translation(Task):
         difference = found[f"{each.scored}/{name}"] - scores.metrics("test")[self.quality]
         return {**found, f"{each.scored}/{name}_difference": round(difference, 6)}
 
-    def inputs(self, data: Any, count: int) -> Any:
-        """Sources and references of the first test examples."""
-        return data.first_test(count)
-
 
 def _of_file(each: Any, path: Any, data: Any, config: Config) -> Scores:
     """Scores of a model that a file holds, or of a file that its interpreter runs."""

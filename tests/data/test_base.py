@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data.base import ArrayData, Split, digest, stratified
+from harness.data.base import ArrayData, Split, digest, spread, stratified
 from harness.errors import ConfigError, DataError
 from harness.system import cores
 from harness.training import accumulation
@@ -98,6 +98,16 @@ def test_held_out_splits_are_whole_and_in_order():
     seen = [y.numpy().tolist() for _, y in numbered(7).test(3)]
     assert seen == [[0, 1, 2], [3, 4, 5], [6]]
     assert sum(len(y) for _, y in numbered(7).validation(4)) == 7
+
+
+def test_what_is_sampled_is_of_every_class_of_a_split_that_lies_class_by_class():
+    split = Split(np.repeat(np.arange(5, dtype=np.uint8), 100)[:, None], np.repeat(range(5), 100))
+    data = ArrayData("sorted", "0", "made here", tuple("abcde"), split, split, split)
+    found = np.rint(data.sampled(64) * 255).astype(int).ravel()
+    assert len(found) == 64
+    assert min(np.bincount(found, minlength=5)) >= 12
+    assert len(numbered(7).sampled(64)) == 7, "all, where there are fewer"
+    np.testing.assert_array_equal(spread(500, 3), [0, 249, 499])
 
 
 def test_a_batch_larger_than_the_data_is_refused():

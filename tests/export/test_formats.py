@@ -201,8 +201,8 @@ def test_without_training_examples_only_what_needs_them_fails(tmp_path, model, s
     class NoneToTrainOn:
         num_train = 0
 
-        def test(self, batch):
-            return small.data().test(batch)
+        def sampled(self, count):
+            return small.data().sampled(count)
 
     options = ExportOptions(formats=["tflite_int8", "tflite"])
     config = SimpleNamespace(export=options, seed=1)

@@ -29,8 +29,7 @@ def spotter(digits):
 
 @pytest.fixture(scope="module")
 def samples(digits):
-    features = next(digits.test(8).as_numpy_iterator())[0]
-    return Samples(features, {"waveforms": digits.waveforms(8)})
+    return Samples(digits.sampled(8), {"waveforms": digits.waveforms(8)})
 
 
 def test_the_file_takes_sounds_and_gives_what_the_model_gives_for_their_features(

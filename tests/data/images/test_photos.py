@@ -1,5 +1,7 @@
 """Photographs to pixels: the right ones, of odd files too, and broken files refused by name."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,6 +46,16 @@ def slim(image, size):
     pixels = tf.image.central_crop(pixels, central_fraction=0.875)
     resized = tf.compat.v1.image.resize_bilinear(pixels[None], [size, size], align_corners=False)
     return (resized[0] - 0.5) * 2.0
+
+
+@pytest.mark.parametrize("cache", [None, "memory"])
+def test_what_is_sampled_is_evenly_spread_and_of_photographs_nothing_else_is_read(tmp_path, cache):
+    files = {f"{number}.JPEG": jpeg(number) for number in range(7)}
+    if cache is None:
+        files |= {f"{number}.JPEG": b"not read" for number in (1, 2, 4, 5)}
+    loaded = dataclasses.replace(data_of(stored(tmp_path / "photos", files)), cache=cache)
+    expected = [photo_ops.evaluation_pixels(tf.constant(jpeg(n)), SIZE) for n in (0, 3, 6)]
+    np.testing.assert_allclose(loaded.sampled(3), expected, atol=1e-2)
 
 
 class TestEvaluation:

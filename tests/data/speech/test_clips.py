@@ -52,6 +52,13 @@ def test_a_batch_is_decided_by_seed_and_step(augmentation):
             np.testing.assert_array_equal(x, again)
 
 
+def test_sampled_features_are_those_of_the_sampled_sounds():
+    loaded = dataclasses.replace(data(), test_split=clips(12))
+    sounds = loaded.waveforms(4)
+    np.testing.assert_array_equal(sounds, scaled(clips(12).inputs[[0, 3, 7, 11]]))
+    np.testing.assert_allclose(loaded.sampled(4), Mfcc()(sounds), atol=1e-5)
+
+
 def test_features_in_a_file_are_those_computed(tmp_path, monkeypatch):
     """Clips that are varied never lie there; held-out ones do."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))

@@ -181,10 +181,14 @@ def test_a_share_that_draws_nothing_is_refused(folder):
         data.load(config(folder, **options))
 
 
-def test_the_first_test_pairs_are_many_whatever_a_batch_is(folder):
+def test_sampled_test_pairs_are_many_whatever_a_batch_is_and_of_the_whole_split(folder):
     for batch_by in ("sentences", "tokens"):
-        source, target_in = data.load(config(folder, batch_by=batch_by)).first_test(8)
-        assert len(source) == len(target_in) == 8
+        loaded = data.load(config(folder, batch_by=batch_by))
+        source, target_in = loaded.sampled(4)
+        assert len(source) == len(target_in) == 4
+        words = loaded.sentences("test").reference_words
+        said = [loaded.text(row[1:]).words for row in target_in]
+        assert said == [words[number] for number in (0, len(words) // 3, 2 * len(words) // 3, -1)]
 
 
 def test_shares_are_held_out_where_there_are_no_files(folder):

@@ -99,7 +99,7 @@ class PhotoData(Data):
             *pictures.picture(row), size, varied, seed
         )
 
-    def _finite(self, split: Part, batch_size: int) -> Any:
+    def _finite(self, split: Part, batch_size: int, numbers: np.ndarray | None = None) -> Any:
         import tensorflow as tf
 
         from harness.data.images.photos import ops as photo_ops
@@ -114,8 +114,9 @@ class PhotoData(Data):
             return photo_ops.centered(central(number), self.size), label
 
         auto = tf.data.AUTOTUNE
-        numbers = tf.data.Dataset.from_tensor_slices((index, split.labels))
-        examples = numbers.map(example, num_parallel_calls=auto, deterministic=True)
+        chosen = slice(None) if numbers is None else numbers
+        rows = tf.data.Dataset.from_tensor_slices((index[chosen], split.labels[chosen]))
+        examples = rows.map(example, num_parallel_calls=auto, deterministic=True)
         return examples.batch(batch_size)
 
     def _kept(self, part: Part, size: int) -> Kept:

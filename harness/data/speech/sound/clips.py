@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.data import cache, space
-from harness.data.base import ArrayData, Split
+from harness.data.base import ArrayData, Split, spread
 from harness.data.speech.sound.options import AugmentationOptions
 from harness.data.speech.sound.recordings import CLIP
 from harness.digest import digest
@@ -54,8 +54,9 @@ class SpeechData(ArrayData):
         return shape(self.features)
 
     def waveforms(self, count: int) -> np.ndarray:
-        """The sounds of the first `count` test clips, float32 [count, 16000] in [-1, 1)."""
-        return np.asarray(scaled(self.test_split.inputs[:count]))
+        """The sounds of the clips that are `sampled`, float32 [count, 16000] in [-1, 1)."""
+        numbers = spread(len(self.test_split), count)
+        return np.asarray(scaled(self.test_split.inputs[numbers]))
 
     def _held(self, split: Split) -> np.ndarray:
         if id(split) not in self._computed:

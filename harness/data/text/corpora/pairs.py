@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.data.base import Data
-from harness.data.stream import steps_from
+from harness.data.base import Data, spread
+from harness.data.stream import ahead, steps_from
 from harness.data.text.corpora import buckets, tokens, words
 from harness.data.text.corpora.buckets import Batches
 from harness.data.text.corpora.corpus import Side
@@ -130,13 +130,14 @@ class PairData(Data):
 
         return steps_from(start_step, partial(_in_graph, examples))
 
-    def _finite(self, split: str, batch_size: int) -> Any:
-        return self._held_out(split, self._count(split, batch_size))
+    def _finite(self, split: str, batch_size: int, numbers: np.ndarray | None = None) -> Any:
+        return self._held_out(split, self._count(split, batch_size), numbers)
 
-    def first_test(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """(source, target_in) of the first test pairs, in one batch."""
+    def sampled(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source, target_in) of so many test pairs, evenly spread, in one batch."""
+        numbers = spread(len(self._sides("test")[0].lengths), count)
         inputs: tuple[np.ndarray, np.ndarray]
-        inputs, _ = next(self._held_out("test", count).as_numpy_iterator())
+        inputs, _ = next(ahead(self._held_out("test", count, numbers)).as_numpy_iterator())
         return inputs
 
     def sentences(self, split: str) -> Sentences:
@@ -222,18 +223,19 @@ class PairData(Data):
         longest = max(int(side.lengths.max()) for side in self._sides(split))
         return max(1, batch_size // buckets.padded_target(_width(longest, self.config.buckets)))
 
-    def _held_out(self, split: str, count: int) -> Any:
+    def _held_out(self, split: str, count: int, chosen: np.ndarray | None = None) -> Any:
         import tensorflow as tf
 
         sides = self._sides(split)
         longest = np.maximum(sides[0].lengths, sides[1].lengths)
         limits = self.config.buckets
+        every = np.arange(len(longest)) if chosen is None else chosen
 
         def examples(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            numbers = np.arange(first, min(first + count, len(longest)))
+            numbers = every[first : first + count]
             return _examples(sides, numbers, _width(int(longest[numbers].max()), limits))
 
-        steps = tf.data.Dataset.range(0, len(longest), count)
+        steps = tf.data.Dataset.range(0, len(every), count)
         return steps.map(
             partial(_in_graph, examples), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
