@@ -52,5 +52,5 @@ def test_features_of_other_sounds_are_noticed(tmp_path, spotter, samples):
     mixed = Samples(samples.inputs, {"waveforms": samples.more["waveforms"][::-1]})
     (failure,) = export(spotter, CONFIG, tmp_path, mixed).failures
     assert re.match(r"model_waveform\.tflite: .* outputs differ", failure.reason)
-    assert failure.correlation < 0.999
+    assert failure.correlation < 0.9995
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

