@@ -12,6 +12,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from harness.data.prepare.base import Preparer
 from tests.settings import ROOT, environment
 
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -67,6 +68,12 @@ def test_every_kind_of_thing_is_on_the_page():
         "harness/training/decay",
         "harness/export",
     }
+
+
+def test_what_a_maker_of_a_data_set_is_said_to_have_is_asked_of_it():
+    sentence = re.search(r"`harness/data/prepare`, with ([^;]+);", PAGE)[1]
+    asked = {*vars(Preparer), *Preparer.__annotations__}
+    assert {"help", "options", "write"} == set(re.findall(r"`(\w+)`", sentence)) & asked
 
 
 def test_its_cell_ran_by_all_of_its_files(extended):
