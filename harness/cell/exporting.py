@@ -197,10 +197,8 @@ def _load(config: Config, path: Path, task: Any, examples: Any, trained_here: bo
 
     if path.suffix == ".packed":
         return packed.load(path)
-    try:
+    with keras_file.reading(path):
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise ExportError(f"{path}: Keras cannot read it: {first_line(error)}") from error
 
 
 def _refuse_others(model: Any, path: Path, task: Any, examples: Any, config: Config) -> None:

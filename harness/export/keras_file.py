@@ -2,9 +2,12 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import ExportError, first_line
 from harness.export.comparison import Comparison, compare, outputs_of
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ def to_keras(model: "keras.Model", path: Path, samples: Any, tolerance: float) -
         tolerance: Largest relative difference accepted.
 
     Raises:
-        ExportError: If the difference is beyond the tolerance.
+        ExportError: If Keras cannot read it, or the difference is beyond the tolerance.
     """
     import keras
 
@@ -34,7 +37,8 @@ def to_keras(model: "keras.Model", path: Path, samples: Any, tolerance: float) -
     try:
         model.save(partial)
         settle(partial)
-        again = keras.saving.load_model(partial, compile=False)
+        with reading(path.name):
+            again = keras.saving.load_model(partial, compile=False)
         expected = outputs_of(model, samples)
         outputs = outputs_of(again, samples)
         compared = compare(FILE, outputs, expected, tolerance)
@@ -42,6 +46,24 @@ def to_keras(model: "keras.Model", path: Path, samples: Any, tolerance: float) -
     finally:
         partial.unlink(missing_ok=True)
     return compared
+
+
+@contextmanager
+def reading(name: object) -> Iterator[None]:
+    """A block in which Keras reads a model.
+
+    Args:
+        name: of its file, for a refusal.
+
+    Raises:
+        ExportError: it cannot, as where a layer is not registered; says so in a line.
+    """
+    try:
+        yield
+    except (ValueError, OSError, TypeError) as error:
+        # of errors within errors, each with the whole config, the last says why
+        why = str(error).rpartition("Exception encountered: ")[2].partition(" Full object")[0]
+        raise ExportError(f"{name}: Keras cannot read it: {first_line(ValueError(why))}") from error
 
 
 def settle(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export.base import Format, Samples, refusal
 from harness.export.comparison import Comparison, compare, outputs_of
+from harness.export.keras_file import reading, to_keras
 from harness.options import choice
 
 
@@ -29,8 +30,6 @@ class KerasShrunk(Format):
 
     def write(self, model: Any, path: Path, samples: Samples, tolerance: float) -> Comparison:
         """Writes the smaller model, and reads it back."""
-        from harness.export.keras_file import to_keras
-
         return in_its_place(
             model, path.name, samples, tolerance,
             lambda small: to_keras(small, path, samples.inputs, tolerance),
@@ -44,7 +43,8 @@ class KerasShrunk(Format):
         """The smaller model."""
         import keras
 
-        return keras.saving.load_model(path, compile=False)
+        with reading(path.name):
+            return keras.saving.load_model(path, compile=False)
 
     def runner(self, path: Path) -> Callable[[Any], np.ndarray]:
         """Runs it."""

@@ -23,7 +23,7 @@ from harness.errors import ExportError
 from harness.export import container, entropy, tflite
 from harness.export.base import Format, Samples
 from harness.export.comparison import Comparison, agree, outputs_of
-from harness.export.keras_file import number_shared
+from harness.export.keras_file import number_shared, reading
 from harness.export.zeros import is_kernel, told
 from harness.options import choice
 
@@ -145,7 +145,7 @@ def load(path: Path | str) -> "keras.Model":
 
     Raises:
         ConfigError: the package that decodes is not installed.
-        ExportError: it is no container, or was cut short or altered.
+        ExportError: it is no container, was cut short or altered, or Keras cannot read its model.
     """
     entropy.require()
     path = Path(path)
@@ -171,7 +171,8 @@ def _loaded(content: bytes, name: str) -> "keras.Model":
     from harness.models.layers import gnmt_layers  # noqa: F401  registers them
 
     header, arrays = container.unpack(content, name)
-    model = keras.models.model_from_json(json.dumps(header["model"]))
+    with reading(name):
+        model = keras.models.model_from_json(json.dumps(header["model"]))
     values = []
     for number in range(len(model.weights)):
         value = arrays[str(number)]

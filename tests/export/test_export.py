@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from harness.errors import ExportError
-from harness.export import ExportOptions, comparison, export, tflite
+from harness.export import ExportOptions, comparison, export, packed, tflite
 from harness.export.comparison import Comparison, compare
 from tests.training import small
 
@@ -121,6 +121,22 @@ def test_what_the_converter_refuses_is_told_in_a_line(tmp_path, samples):
     with pytest.raises(ExportError, match=r"model\.tflite: .* cannot be converted: ") as refused:
         tflite.convert(model)
     assert "\n" not in str(refused.value)
+
+
+def test_a_model_that_keras_cannot_read_back_is_refused_in_a_line(tmp_path, samples):
+    class Doubled(keras.layers.Layer):
+        def call(self, inputs):
+            return 2 * inputs
+
+    model = keras.Sequential([keras.Input((6, 6, 1)), Doubled(), keras.layers.Flatten()])
+    refused = r"^model\.keras: Keras cannot read it: Could not locate class 'Doubled'\. .*register"
+    with pytest.raises(ExportError, match=refused) as error:
+        export(model, config(), tmp_path, samples)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400, "without the whole config"
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ExportError, match=r"model\.packed: Keras cannot read it: Could not locate"):
+        packed._loaded(packed.pack(model), "model.packed")
 
 
 def test_what_is_asked_for_again_of_the_same_model_and_inputs_is_computed_once(model, samples):
