@@ -357,7 +357,8 @@ def digest(parts: Iterable[tuple[str, bytes]]) -> str:
     """sha256 of named contents: the fingerprint of a data set small enough to read whole."""
     total = hashlib.sha256()
     for name, content in parts:
-        # Lengths keep ("ab", "c") and ("a", "bc") apart.
-        total.update(f"{len(name)}:{name}:{len(content)}:".encode())
+        # Lengths keep ("ab", "c") and ("a", "bc") apart. A file's name need not be UTF-8.
+        begin = f"{len(name)}:{name}:{len(content)}:"
+        total.update(begin.encode(errors="surrogateescape"))
         total.update(content)
     return total.hexdigest()

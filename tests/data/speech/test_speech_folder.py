@@ -1,5 +1,6 @@
 """Anyone's words: label/*.wav in any shape, split by recording or by speaker."""
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from harness import data
 from harness.data.speech.sound.noise import NOISE
 from harness.data.speech.sound.options import AugmentationOptions
+from harness.data.speech.sound.recordings import Folder, share
 from harness.data.speech.speech_folder import SpeechFolder
 from harness.errors import DataError
 from tests.data.speech.speech_files import tone, write, write_fsdd, write_words
@@ -38,6 +40,34 @@ def test_folders_are_classes_in_the_order_of_their_names(words):
     counts = [np.bincount(split.labels).tolist() for split in splits]
     assert counts == [[8, 8, 8], [1, 1, 1], [1, 1, 1]]
     assert len(set.union(*map(sounds, splits))) == 30, "no recording is in two splits"
+
+
+def test_linked_folders_are_heard_like_others_and_a_link_back_ends(words, tmp_path):
+    write(words / NOISE / "hum.wav", tone(50, 1.5))
+    (words / "nein" / ".hidden").mkdir()
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for name in ("danke", "hallo", "nein", NOISE):
+        (linked / name).symlink_to(words / name)
+    (words / "nein" / "up").symlink_to(linked)
+    (words / "nein" / "more").symlink_to(words / "danke")  # in a word, not a word
+    one, other = Folder(words).names(), Folder(linked).names()
+    assert [name for name in one if name.count("/") == 1] == [
+        name for name in other if name.count("/") == 1
+    ]
+    assert f"{NOISE}/hum.wav" in other
+    assert len([name for name in other if name.startswith("nein/more/")]) == 10
+    data.require(config(linked))
+    assert data.fingerprint(config(linked)) == data.fingerprint(config(words))
+
+
+def test_a_name_that_is_no_utf_8_is_fingerprinted(words):
+    before = data.fingerprint(config(words))
+    made = words / "danke" / "speaker0_nohash_0.wav"
+    made.rename(os.fsdecode(bytes(words / "danke") + b"/caf\xe9_nohash_0.wav"))
+    data.require(config(words, **BY_SPEAKER))
+    assert data.fingerprint(config(words)) != before
+    assert 0 <= share(os.fsdecode(b"caf\xe9")) < 100
 
 
 def test_no_speaker_is_in_two_splits(words):

@@ -1,6 +1,7 @@
 """Folders and archives of wav files, read by name."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -31,19 +32,24 @@ class Recordings(Protocol):
 
 
 class Folder:
-    """The wav files below a folder; hidden ones are passed over."""
+    """The wav files below a folder, linked ones too; hidden ones are passed over."""
 
     def __init__(self, root: Path):
         self.root = root
 
     def names(self) -> list[str]:
         """Paths relative to the folder, sorted."""
-        found = (path.relative_to(self.root) for path in self.root.rglob("*"))
-        wavs = [path for path in found if path.suffix.lower() == ".wav"]
-        # A name that starts with a dot is no recording: macOS leaves such beside each file.
-        return sorted(
-            path.as_posix() for path in wavs if not any(part[0] == "." for part in path.parts)
-        )
+        found = []
+        for place, folders, files in os.walk(self.root, followlinks=True):
+            here = Path(place)
+            above = {each.resolve() for each in (here, *here.parents)}  # a link there has no end
+            folders[:] = [
+                name for name in folders if name[0] != "." and (here / name).resolve() not in above
+            ]
+            # A name that starts with a dot is no recording: macOS leaves such beside each file.
+            wavs = [name for name in files if name[0] != "." and name.lower().endswith(".wav")]
+            found += [(here / name).relative_to(self.root).as_posix() for name in wavs]
+        return sorted(found)
 
     def content(self, name: str) -> bytes:
         """The whole file."""
@@ -162,4 +168,5 @@ def share(text: str) -> float:
     files in one split even when files are added.
     """
     largest = 2**27 - 1
-    return int(hashlib.sha1(text.encode()).hexdigest(), 16) % (largest + 1) * (100.0 / largest)
+    encoded = text.encode(errors="surrogateescape")
+    return int(hashlib.sha1(encoded).hexdigest(), 16) % (largest + 1) * (100.0 / largest)
