@@ -83,6 +83,20 @@ def test_a_size_left_open_by_a_pipe_means_the_rest():
     np.testing.assert_array_equal(wav.read(bytes(content), "a.wav"), tone(440))
 
 
+@pytest.mark.parametrize(("width", "channels"), [(2, 1), (3, 1), (3, 2), (2, 2)])
+def test_so_does_the_size_that_sox_writes_into_a_pipe(width, channels):
+    sound = bytes(range(1, 1 + 12)) * 40  # whole samples of each
+    whole = pcm(sound, width=width, channels=channels)
+    block = channels * width
+    for size in (0x7FFFF000 // block * block, 0x7FFFF000 - block):
+        content = whole[:40] + struct.pack("<I", size) + whole[44:]
+        if size + block > 0x7FFFF000:
+            np.testing.assert_array_equal(wav.read(content, "a.wav"), wav.read(whole, "a.wav"))
+        else:
+            with pytest.raises(DataError, match=r"a\.wav: truncated"):
+                wav.read(content, "a.wav")
+
+
 WHOLE = pcm(tone(440).tobytes())
 
 

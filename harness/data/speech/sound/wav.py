@@ -21,8 +21,9 @@ SAMPLE_RATE = 16_000
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 384_000
-# What programs that write into a pipe leave where the size should be.
-_SIZE_UNKNOWN = (0xFFFFFFFF, 0x7FFFFFFF)
+# What programs that write into a pipe leave where the size should be; SoX (`MS_UNSPEC` in its
+# wav.c) leaves the most whole samples that its number has room for.
+_SIZE_UNKNOWN, _SOX_UNKNOWN = (0xFFFFFFFF, 0x7FFFFFFF), 0x7FFFF000
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _parse(content: bytes, name: str) -> _Sound:
         if kind == b"data":
             if form is None:
                 raise DataError(f"{name}: no format before its samples; write the file again")
-            if size not in _SIZE_UNKNOWN and size > left:
+            if size > left and not _is_unknown(size, form):
                 raise _truncated(name, size, left)
             return _sound(form, memoryview(content)[begin : begin + size], name)
         if size > left:
@@ -107,6 +108,11 @@ def _parse(content: bytes, name: str) -> _Sound:
             form = _format(content[begin : begin + size], name)
         position = begin + size + size % 2  # chunks are padded to even sizes
     raise DataError(f"{name}: truncated wav file, it ends before its samples; fetch it again")
+
+
+def _is_unknown(size: int, form: tuple[int, int, int, int]) -> bool:
+    _, channels, _, bits = form
+    return size in _SIZE_UNKNOWN or 0 <= _SOX_UNKNOWN - size < channels * bits // 8
 
 
 def _truncated(name: str, announced: int, found: int) -> DataError:
