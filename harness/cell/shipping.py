@@ -5,7 +5,7 @@ its run says which format failed and why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,8 @@ def ship(
     Raises:
         ExportError: `model.keras` itself cannot be written and read back.
     """
-    from harness.export import Failure, export, packed
+    from harness.export import SAME, Failure, export, packed
+    from harness.export.size import measure
     from harness.models.layers.plain import plain
 
     exported = export(
@@ -86,6 +87,9 @@ def ship(
             failures.append(Failure(artifact.kind, str(error), error.correlation))
         else:
             artifacts.append(artifact)
+    whole = artifacts[0]
+    if whole.size.gzip_bytes is None and all(one.kind != SAME for one in artifacts):
+        artifacts[0] = replace(whole, size=measure(whole.path, config.export.compress))
     best = min(artifacts, key=lambda artifact: artifact.size.least).kind
     told |= measures.of_size(artifacts)
     if BOUND not in told:  # the packed format has it of its own file

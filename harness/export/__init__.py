@@ -30,7 +30,7 @@ __all__ = [
 
 _KERAS = "keras"
 #: The format whose file holds the weights of `model.keras` once more.
-_SAME = "tflite"
+SAME = "tflite"
 #: What comes after all formats: `SIZES of KIND`, each compressed.
 SIZES = "sizes"
 
@@ -78,7 +78,7 @@ def export(
     ):
         on_format(_KERAS)
         compared = keras_file.to_keras(shipped, path, given.inputs, options.tolerance)
-        spared = options.compress is not None and _SAME in options.formats
+        spared = options.compress is not None and SAME in options.formats
         weighed = scales.weigh(path, () if spared else None)
         made: list[Any] = [(_KERAS, path, weighed, compared, {})]
         for each in options.chosen():
@@ -93,7 +93,7 @@ def export(
                 failures.append(Failure(each.kind, str(error), error.correlation))
             else:
                 made.append((each.kind, path, scales.weigh(path), compared, details))
-        if spared and all(kind != _SAME for kind, *_ in made):
+        if spared and all(kind != SAME for kind, *_ in made):
             kind, path, _, *told = made[0]
             made[0] = kind, path, scales.weigh(path), *told
         artifacts = []

@@ -50,6 +50,8 @@ def test_it_has_no_bytes_and_a_reason(tmp_path, wrong):
     assert metrics.kinds(shipped.metrics) == ["keras", right]
     assert f"size/{wrong}_bytes" not in shipped.metrics
     assert shipped.metrics[f"size/{right}_bytes"] > 0
+    # the float32 weights are weighed compressed in one file: `tflite`, where that is there
+    assert ("size/keras_gzip_bytes" in shipped.metrics) == (wrong == "tflite")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"model.keras", {"tflite": "model.tflite"}.get(right, "model_float16.tflite")}
     assert f"scoring {wrong}" in heard
