@@ -132,7 +132,7 @@ def _arrays(
     settled = {} if exact else _settled_normalizations(model)
     for number, weight in enumerate(model.weights):
         # numbers, for names may repeat
-        key, value = str(number), np.asarray(settled.get(weight.path, weight.numpy()), np.float32)
+        key, value = str(number), np.asarray(settled.get(id(weight), weight.numpy()), np.float32)
         if not exact and value.ndim >= 2 and value.size >= _LEAST_SIZE:
             arrays[key], arrays[f"{key}{beside}"] = (rounding or quantize)(value)
         else:
@@ -187,11 +187,14 @@ def _loaded(content: bytes, name: str) -> "keras.Model":
     return model
 
 
-def _settled_normalizations(model: "keras.Model") -> dict[str, np.ndarray]:
-    """Weights of batch normalizations by path: mean 0, variance 1, and what does the same."""
+def _settled_normalizations(model: "keras.Model") -> dict[int, np.ndarray]:
+    """Weights of batch normalizations: mean 0, variance 1, and what does the same.
+
+    By the identity of each, for paths may repeat.
+    """
     import keras
 
-    found: dict[str, np.ndarray] = {}
+    found: dict[int, np.ndarray] = {}
     for layer in model._flatten_layers():
         if type(layer) is not keras.layers.BatchNormalization or not (layer.scale and layer.center):
             continue
@@ -199,8 +202,8 @@ def _settled_normalizations(model: "keras.Model") -> dict[str, np.ndarray]:
             np.asarray(one, np.float64) for one in (layer.moving_mean, layer.moving_variance)
         )
         factor = np.asarray(layer.gamma, np.float64) / np.sqrt(variance + layer.epsilon)
-        found[layer.beta.path] = np.asarray(layer.beta, np.float64) - mean * factor
-        found[layer.gamma.path] = factor * np.sqrt(1 + layer.epsilon)
-        found[layer.moving_mean.path] = np.zeros_like(mean)
-        found[layer.moving_variance.path] = np.ones_like(mean)
+        found[id(layer.beta)] = np.asarray(layer.beta, np.float64) - mean * factor
+        found[id(layer.gamma)] = factor * np.sqrt(1 + layer.epsilon)
+        found[id(layer.moving_mean)] = np.zeros_like(mean)
+        found[id(layer.moving_variance)] = np.ones_like(mean)
     return found

@@ -79,6 +79,21 @@ def test_normalizations_do_what_they_did(model, inputs, monkeypatch):
     np.testing.assert_allclose(again(inputs), model(inputs), rtol=1e-3, atol=1e-4)
 
 
+def test_normalizations_of_one_name_in_nested_models_stay_apart():
+    def nested(name):
+        layers = [keras.Input((8,)), keras.layers.BatchNormalization(name="bn")]
+        return keras.Sequential(layers, name=name)
+
+    model = keras.Sequential([keras.Input((8,)), nested("one"), nested("two")])
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 2, weight.shape))
+    assert len({weight.path for weight in model.weights}) < len(model.weights)
+    batch = rng.normal(size=(5, 8)).astype(np.float32)
+    again = packed._loaded(pack(model), "x")
+    np.testing.assert_allclose(again(batch), model(batch), rtol=1e-3, atol=1e-4)
+
+
 def test_it_is_exported_with_its_bound_and_smaller_than_any_other(model, inputs, tmp_path):
     options = ExportOptions(formats=["packed", "tflite"])
     found = export(model, options, tmp_path, Samples(inputs))
