@@ -82,6 +82,41 @@ def test_a_file_of_another_kind_is_refused_in_a_line(installed, tmp_path):
     assert "accepted: an .npz file of x_train" in line
 
 
+def test_what_is_no_such_archive_is_refused_before_anything_is_trained(installed, tmp_path):
+    code = """
+import numpy as np
+from harness.errors import DataError
+from sparsity_extras.npz_images import NpzImages
+
+def refused(path, accepted):
+    for ask in (NpzImages(data_dir=path).require, NpzImages(data_dir=path).load):
+        try:
+            ask()
+        except DataError as error:
+            assert accepted in str(error), error
+        else:
+            raise AssertionError(path)
+
+pictures = np.zeros((40, 8, 8, 3), np.uint8)
+labels = np.arange(40) % 4
+np.save("array.npy", pictures)
+refused("array.npy", "accepted: an .npz file of x_train")
+refused(".", "a folder; accepted: an .npz file of x_train")
+for train, test, strange in (
+    (labels, labels + 1, 4),
+    (labels, labels - 1, -1),
+    (labels - 1, labels, -1),
+):
+    np.savez("pictures.npz", x_train=pictures, y_train=train, x_test=pictures, y_test=test)
+    refused("pictures.npz", f"label {strange}; accepted: 0 to {train.max()}")
+np.savez("pictures.npz", x_train=pictures, y_train=labels, x_test=pictures, y_test=labels)
+NpzImages(data_dir="pictures.npz").require()
+"""
+    subprocess.run(
+        [sys.executable, "-c", code], env=installed, cwd=tmp_path, check=True, timeout=600
+    )
+
+
 def test_the_score_is_the_published_one(installed, tmp_path):
     code = """
 import types

@@ -68,7 +68,10 @@ class NpzImages(DatasetOptions):
         )
 
     def _path(self) -> Path:
-        return data_folder(self.data_dir, _LAYOUT, or_file=True)
+        path = data_folder(self.data_dir, _LAYOUT, or_file=True)
+        if path.is_dir():
+            raise DataError(f"dataset.data_dir={path}: a folder; accepted: {_LAYOUT}")
+        return path
 
     def _read(self) -> tuple[Split, Split]:
         """Pictures to train on, and to test on."""
@@ -76,7 +79,7 @@ class NpzImages(DatasetOptions):
         try:
             with np.load(path) as file:
                 splits = [Split(file[f"x_{part}"], _labels(file[f"y_{part}"])) for part in _PARTS]
-        except (OSError, KeyError, ValueError, BadZipFile) as error:
+        except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise DataError(f"{path}: {error}; accepted: {_LAYOUT}") from error
         for split in splits:
             if split.inputs.dtype != np.uint8 or split.inputs.shape[3:] != (3,):
@@ -84,6 +87,12 @@ class NpzImages(DatasetOptions):
                 raise DataError(f"{path}: pictures of {found}; accepted: uint8 [n, h, w, 3]")
             if len(split.inputs) != len(split):
                 raise DataError(f"{path}: {len(split.inputs)} pictures, {len(split)} labels")
+            largest = int(splits[0].labels.max(initial=-1))
+            strange = split.labels[(split.labels < 0) | (split.labels > largest)]
+            if len(strange):
+                raise DataError(
+                    f"{path}: label {strange[0]}; accepted: 0 to {largest}, the largest to train on"
+                )
         return splits[0], splits[1]
 
 
