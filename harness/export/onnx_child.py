@@ -8,6 +8,7 @@ import io
 import struct
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +17,7 @@ from weakref import finalize
 import numpy as np
 
 from harness.errors import ExportError
-from harness.export.ended import ended
+from harness.export.ended import PATIENCE, ended, patiently, remarks_in, said
 
 _LENGTH = struct.Struct("<Q")
 
@@ -34,30 +35,36 @@ class OnnxRunner:
 
     def __init__(self, path: Path, name: str):
         self._name = name
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed by `_end`
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
         )
-        finalize(self, _end, self._process)
+        finalize(self, _end, self._process, self._log)
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Outputs for a batch, [n, ...].
 
         Raises:
-            ExportError: the runtime refuses the file or the inputs, or died.
+            ExportError: the runtime refuses the file or the inputs, died, or gives no answer.
         """
+        values = np.asarray(inputs)
+        found, how = patiently(self._process, PATIENCE, lambda: self._answer(values))
+        if found is None:
+            self._process.communicate()
+            remarks = remarks_in(self._log)
+            how = said(how, remarks) if how else ended(self._process.returncode, remarks)
+            raise ExportError(f"{self._name}: its runtime {how}")
+        return found
+
+    def _answer(self, inputs: np.ndarray) -> np.ndarray | None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(OSError):  # it died: its answer says how
-            _send(self._process.stdin, np.asarray(inputs))
-        found = _receive(self._process.stdout)
-        if found is None:
-            _, remarks = self._process.communicate()
-            how = ended(self._process.returncode, remarks.decode(errors="replace"))
-            raise ExportError(f"{self._name}: its runtime {how}")
-        return found
+            _send(self._process.stdin, inputs)
+        return _receive(self._process.stdout)
 
 
 def main(path: str) -> None:
@@ -84,12 +91,15 @@ def _receive(stream: IO[bytes]) -> np.ndarray | None:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
-    return np.load(io.BytesIO(stream.read(*_LENGTH.unpack(head))), allow_pickle=False)
+    (length,) = _LENGTH.unpack(head)
+    content = stream.read(length)
+    return np.load(io.BytesIO(content), allow_pickle=False) if len(content) == length else None
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]", log: Any) -> None:
     process.kill()
     process.communicate()
+    log.close()
 
 
 if __name__ == "__main__":

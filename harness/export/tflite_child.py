@@ -27,11 +27,9 @@ from weakref import finalize
 import numpy as np
 
 from harness.errors import ExportError, first_line
-from harness.export.ended import ended, said
+from harness.export.ended import PATIENCE, ended, remarks_in, said
 from harness.models.gnmt import ENCODE, STEP
 
-#: Seconds after which an interpreter that does not answer is given up.
-PATIENCE = 300.0
 _COMMAND = [sys.executable, "-m", __name__]
 _OPEN = "open"
 _numbers = itertools.count()
@@ -141,7 +139,7 @@ class _Server:
         if how:
             self._process.kill()
         code = self._process.wait()
-        remarks = os.pread(self._log.fileno(), 1 << 20, start).decode(errors="replace")
+        remarks = remarks_in(self._log, start)
         self.end()
         raise ExportError(
             f"{name}: its interpreter {said(how, remarks) if how else ended(code, remarks)}"

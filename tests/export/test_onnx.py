@@ -10,7 +10,7 @@ import pytest
 
 from harness.data.base import DATASETS
 from harness.errors import ConfigError, ExportError
-from harness.export import ExportOptions, Samples, export, onnx
+from harness.export import ExportOptions, Samples, export, onnx, onnx_child
 from harness.export.onnx_child import OnnxRunner
 from harness.models import MODELS, build
 from harness.models.layers.plain import plain
@@ -50,6 +50,20 @@ def test_a_runtime_that_dies_is_told(tmp_path):
     os.kill(runner._process.pid, signal.SIGKILL)
     with pytest.raises(ExportError, match=r"model\.onnx: its runtime died of signal 9"):
         runner(np.zeros((1, 2), np.float32))
+
+
+def test_a_runtime_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
+    runner = OnnxRunner(tmp_path / "no.onnx", "model.onnx")
+    monkeypatch.setattr(onnx_child, "PATIENCE", 0.3)
+    os.kill(runner._process.pid, signal.SIGSTOP)
+    with pytest.raises(ExportError, match=r"model\.onnx: its runtime gave no answer in 0.3 s"):
+        runner(np.zeros((1000, 1000), np.float32))  # more than a pipe holds
+
+
+def test_a_runtime_that_says_much_is_not_stopped_by_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONVERBOSE", "1")  # some hundred kilobytes
+    with pytest.raises(ExportError, match=r"model\.onnx: its runtime ended with 1"):
+        OnnxRunner(tmp_path / "no.onnx", "model.onnx")(np.zeros((1, 2), np.float32))
 
 
 def test_a_file_that_does_not_load_is_told(tmp_path):

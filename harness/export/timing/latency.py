@@ -7,16 +7,16 @@ the processes take turns, so that what else the machine does meets all alike.
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import numpy as np
 
 from harness.errors import ExportError
-from harness.export.ended import ended, said
+from harness.export.ended import PATIENCE, ended, patiently, remarks_in, said
 from harness.export.timing import machine
 from harness.export.timing.times import DENSE, OWN, Latency, Timing
 from harness.system.cores import usable
@@ -25,8 +25,6 @@ from harness.system.cores import usable
 ROUNDS, TURN_MS = 15, 40.0
 #: Runs before any are timed.
 _WARM_UP = 3
-#: Seconds after which an interpreter that does not answer is given up.
-PATIENCE = 300.0
 #: A machine is called busy where others take this share of its cores' time, or where the middle
 #: half of a file's times spreads over more than this share of their median.
 _OTHERS, _SPREAD = 0.1, 0.2
@@ -95,11 +93,12 @@ class _Child:
     def __init__(self, path: Path, threads: int):
         self.turns: list[np.ndarray] = []
         self._name = path.name
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.export.timing.child", str(path), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
             text=True,
         )
         try:
@@ -119,6 +118,7 @@ class _Child:
         """Lets the process go."""
         self._process.kill()
         self._process.communicate()
+        self._log.close()
 
     def _run(self, count: int) -> np.ndarray:
         """Milliseconds, [runs, parts of a run]."""
@@ -132,20 +132,17 @@ class _Child:
 
     def _answer(self) -> Any:
         """A line of JSON; remarks of the runtime before it are passed over."""
-        assert self._process.stdout is not None
-        late = Timer(PATIENCE, self._process.kill)
-        late.start()
-        try:
-            for line in self._process.stdout:
-                if line.startswith(("{", "[")):
-                    return json.loads(line)
-        finally:
-            gave_up = not late.is_alive()
-            late.cancel()
-        _, remarks = self._process.communicate()
-        how = ended(self._process.returncode, remarks)
-        if gave_up:
-            how = said(f"gave no answer in {PATIENCE:g} s", remarks)
+        lines = self._process.stdout or ()
+        found, how = patiently(
+            self._process,
+            PATIENCE,
+            lambda: next((line for line in lines if line.startswith(("{", "["))), None),
+        )
+        if found is not None:
+            return json.loads(found)
+        self._process.communicate()
+        remarks = remarks_in(self._log)
+        how = said(how, remarks) if how else ended(self._process.returncode, remarks)
         raise ExportError(f"{self._name}: its interpreter {how}")
 
 
