@@ -9,7 +9,7 @@ from harness import data
 from harness.data import space
 from harness.data.images.image_folder import ImageFolder
 from harness.data.images.photos import kept
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DataError
 from tests.data.images.photo_files import encoded, jpeg, picture
 
 #: Sides of photographs that crops are taken of at each of the four resolutions, and odd ones.
@@ -88,6 +88,12 @@ def test_what_is_foreseen_is_what_is_kept(folder):
     for (part, size), found in loaded._decoded.items():
         if part in parts:
             assert kept._foreseen(parts[part], size) == pytest.approx(found.pixels.nbytes, rel=0.1)
+
+
+def test_a_damaged_photograph_is_refused_by_name_before_any_is_kept(folder):
+    (folder / "cat" / "0.jpg").write_bytes(b"\xff\xd8\xff" + bytes(100) + b"\xff\xd9")
+    with pytest.raises(DataError, match=r"cat/0\.jpg: truncated or damaged after 105 bytes"):
+        data.require(config(folder, cache="memory"))
 
 
 def test_another_place_is_refused(folder):

@@ -6,6 +6,9 @@ does, is refused by name.
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from harness.errors import DataError
 
@@ -49,11 +52,22 @@ def require_whole(content: bytes, place: str) -> None:
         begins = [name for start, name in _OTHERS.items() if content.startswith(start)]
         found = begins[0] if begins else f"starts with {content[:4].hex(' ')}"
         raise DataError(f"{place}: no photograph ({found}); accepted: JPEG, PNG")
+    with opened(content, place) as image:
+        image.load()
+
+
+@contextmanager
+def opened(content: bytes, place: str) -> Iterator[Any]:
+    """A photograph as Pillow has it, within a block.
+
+    Raises:
+        DataError: it cannot be read, here or in the block; says what is wrong with which file.
+    """
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            image.load()
+            yield image
     except Image.DecompressionBombError as error:
         raise DataError(f"{place}: {error}; remove it") from None
     except (OSError, SyntaxError, ValueError) as error:

@@ -4,7 +4,6 @@ Training crops are taken from whole photographs, at each resolution that some cr
 evaluation's central parts are kept as they are. So a batch is the same to the bit, kept or not.
 """
 
-import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.data import cache, space
+from harness.data.images.photos import file as photo_file
 from harness.data.images.photos.pipeline import Part
 from harness.data.stream import ahead
 
@@ -121,14 +121,13 @@ def require(parts: Sequence[tuple[Part, int]], where: str, fingerprint: str) -> 
 
 
 def _foreseen(part: Part, size: int) -> int:
-    from PIL import Image
-
     from harness.data.images.photos import ops
 
     chosen = part.index[:: max(1, len(part) // _SAMPLED)]
     total = 0.0
     for number in chosen:
-        with Image.open(io.BytesIO(part.photos.content(int(number)))) as image:
+        content, place = part.photos.content(int(number)), part.photos.place(int(number))
+        with photo_file.opened(content, place) as image:
             width, height = image.size
         at = [r for r in ops.RATIOS if r == 1 or (size and min(width, height) // size >= r)]
         shares = [1 / r**2 for r in at] if size else [ops.CENTRAL**2]
