@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.report.files import write_files
 from harness.tracking.provenance import cpu_model, git_state, memory_gib
 
 RESULTS = Path(__file__).parent / "results"
@@ -57,10 +58,9 @@ def record(name: str, arguments: list[str], folder: Path = RESULTS) -> dict[str,
         "load_after": [round(each, 1) for each in os.getloadavg()],
         "output": lines,
     }
-    folder.mkdir(exist_ok=True)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     kept = f"{name}_{label}" if label else name
-    (folder / f"{kept}.json").write_text(text, encoding="utf-8")
+    write_files(folder, {f"{kept}.json": text.encode()})
     return found
 
 

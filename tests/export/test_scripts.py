@@ -96,6 +96,17 @@ def test_all_files_that_they_name_exist(folder):
     assert "--saved-model saved_model " in (folder / scripts.GPU).read_text()
 
 
+def test_a_script_takes_the_place_of_an_earlier_one_whole(tmp_path):
+    for name in (scripts.ARM, scripts.GPU):
+        (tmp_path / name).write_text("earlier")
+        os.link(tmp_path / name, tmp_path / f"{name}.before")
+    scripts.write(tmp_path, {"tflite": tmp_path / "a.tflite", "onnx": tmp_path / "a.onnx"})
+    for name in (scripts.ARM, scripts.GPU):
+        assert (tmp_path / f"{name}.before").read_text() == "earlier", "not written over"
+        assert os.access(tmp_path / name, os.X_OK)
+    assert len([*tmp_path.iterdir()]) == 4
+
+
 def test_on_arm_files_take_turns_and_factors_are_of_a_round(folder):
     (folder / "benchmark_model").write_text("the tool")
     lines, calls = run(folder, scripts.ARM, adb=ADB)

@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.export.tflite import write as write_file
+
 ARM, GPU = "benchmark_arm.sh", "benchmark_gpu.sh"
 #: Formats that TensorRT can be given, the one that needs no conversion first.
 _FOR_GPU = ("onnx", "saved_model")
@@ -152,7 +154,7 @@ def write(folder: Path, files: Mapping[str, Path], signature: str = "") -> list[
             path.unlink(missing_ok=True)  # an earlier one would name files that are gone
             told.append(f"no {name}: it needs {wanted}, by --formats")
             continue
-        path.write_text(text, encoding="utf-8")
+        write_file(path, text.encode())
         path.chmod(0o755)
         told.append(f"run where the device is: {path}")
     return told
