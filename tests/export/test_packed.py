@@ -81,10 +81,11 @@ def test_normalizations_do_what_they_did(model, inputs, monkeypatch):
 
 def test_normalizations_of_one_name_in_nested_models_stay_apart():
     def nested(name):
-        layers = [keras.Input((8,)), keras.layers.BatchNormalization(name="bn")]
-        return keras.Sequential(layers, name=name)
+        inputs = keras.Input((8,))
+        return keras.Model(inputs, keras.layers.BatchNormalization(name="bn")(inputs), name=name)
 
-    model = keras.Sequential([keras.Input((8,)), nested("one"), nested("two")])
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, nested("two")(nested("one")(inputs)))
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(rng.uniform(0.5, 2, weight.shape))
