@@ -15,7 +15,7 @@ from harness.pruning.scope.base import SCOPES, ScopeOptions
 from harness.pruning.score.base import SCORES, ScoreOptions
 
 if TYPE_CHECKING:
-    from harness.pruning import Pruner, Summary
+    from harness.pruning import Pruner, Schedule, Scope, Summary
 
 #: The pattern of cells that are not pruned.
 NO_PATTERN = "none"
@@ -91,24 +91,48 @@ class SparsityOptions(Options):
             seed: of scores that draw, in [0, 2**31); cells of other seeds prune other weights.
 
         Raises:
+            ConfigError: a schedule that does not go with the phase's length.
             PruningError: axes that do not go together.
         """
         if not self.pruned:
             return None
-        from harness.pruning import ByName, Pruner
+        from harness.pruning import Pruner
 
         schedule = self.schedule.schedule(self.final, total_steps)
-        scope = self.scope.scope()
-        if self.scope.include or self.scope.exclude:
-            scope = scope & ByName(*(self.scope.include or ["*"]), exclude=self.scope.exclude)
+        self._check_steps(schedule, total_steps)
         return Pruner(
             pattern=self.pattern.pattern(),
             schedule=schedule,
             score=self.score.score(seed),
             allocation=self.allocation.allocation(),
-            scope=scope,
+            scope=self.pruned_scope(),
             method=self.method.method(schedule.last_step),
         )
+
+    def pruned_scope(self) -> Scope:
+        """Which kernels are pruned."""
+        from harness.pruning import ByName
+
+        scope = self.scope.scope()
+        if self.scope.include or self.scope.exclude:
+            scope = scope & ByName(*(self.scope.include or ["*"]), exclude=self.scope.exclude)
+        return scope
+
+    def _check_steps(self, schedule: Schedule, total_steps: int) -> None:
+        last = schedule.end_step
+        if last is not None and last > total_steps:
+            raise ConfigError(
+                f"sparsity.schedule.{self.schedule.last}: received step {last} with a fine-tuning "
+                f"of {total_steps} steps, which would end before its target; accepted: up to "
+                f"{total_steps}, or a longer training.finetune"
+            )
+        if self.score.needs_gradients and bool(schedule.updates_at(0)):
+            raise ConfigError(
+                f"sparsity.schedule.begin: received {self.schedule.begin:g}, step 0 of "
+                f"{total_steps}, with sparsity.score.kind={self.score.kind}, which needs gradients "
+                "before its first mask; accepted: what rounds to step 1 or more, or a longer "
+                "training.finetune"
+            )
 
     def _check_unpruned(self, start: str) -> None:
         target = self.target
@@ -191,9 +215,8 @@ def summarize_trained(model: Any, sparsity: SparsityOptions) -> Summary:
         return summarize(model, None)
     from harness.pruning import Frozen, Pruner
 
-    planned = sparsity.pruner(total_steps=1_000_000)
-    assert planned is not None
-    pruner = Pruner(planned.pattern, Frozen(), scope=planned.scope).attach(model)
+    pattern, scope = sparsity.pattern.pattern(), sparsity.pruned_scope()
+    pruner = Pruner(pattern, Frozen(), scope=scope).attach(model)
     summary = pruner.summary()
     pruner.detach(model)
     return summary

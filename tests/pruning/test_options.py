@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from harness.config import compose
+from harness.errors import ConfigError
 from harness.models import build
 from harness.pruning import PruningError
+from harness.pruning.options import summarize_trained
 
 SMALL = [
     "model.filters=[2,4]",
@@ -75,3 +77,46 @@ def test_cuts_at_times_of_ones_own():
     config = compose(["sparsity=random", "sparsity.schedule=piecewise", *times])
     schedule = config.sparsity.pruner(100).schedule
     assert (schedule.steps, schedule.sparsities) == ((0, 50), (0.25, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("end=9", "end"),
+        ("kind=one_shot sparsity.schedule.begin=9", "begin"),
+        ("kind=piecewise sparsity.schedule.times=[3,9]", "times"),
+    ],
+)
+def test_a_schedule_in_steps_ends_within_the_phase(line, key):
+    given = ["sparsity.schedule.unit=step", *f"sparsity.schedule.{line}".split()]
+    shares = ["sparsity.schedule.shares=[0.2,0.5,1]"] if key == "times" else []
+    config = compose(["sparsity=random", *given, *shares])
+    assert config.sparsity.pruner(9).schedule.last_step == 9
+    with pytest.raises(
+        ConfigError, match=rf"schedule\.{key}: received step 9 .* of 8 steps.*to 8,"
+    ):
+        config.sparsity.pruner(8)
+
+
+def test_what_was_trained_is_told_whatever_its_schedule():
+    config = compose([*SMALL, "sparsity.schedule.unit=step", "sparsity.schedule.begin=2000000"])
+    model = build(config.model, (28, 28, 1), 10)
+    assert summarize_trained(model, config.sparsity).sparsity < 0.01
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sparsity=random_movement", "schedule.begin: received 0.05, step 0 of 8, with .*movement"),
+        (
+            "sparsity=random sparsity.schedule=piecewise",
+            r"schedule.times: received \[0.25\].*\[0, 0\]",
+        ),
+        ("sparsity=random_rigl sparsity.schedule.end=0.05", "schedule.end: .*rounds to step 0"),
+    ],
+)
+def test_a_phase_too_short_for_the_schedule_is_refused_by_the_key(line, message):
+    config = compose([*line.split(), "sparsity.target=0.5"])
+    with pytest.raises(ConfigError, match=f"sparsity.{message}.*longer training.finetune"):
+        config.sparsity.pruner(2 if "piecewise" in line else 8)
+    assert config.sparsity.pruner(40).schedule.last_step >= 1

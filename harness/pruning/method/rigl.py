@@ -38,6 +38,12 @@ class RigLOptions(MethodOptions):
 
     def method(self, last_step: int) -> RigL:
         """The method."""
+        if last_step < 1:
+            raise ConfigError(
+                "sparsity.schedule.end: received an end that rounds to step 0 with sparsity.method."
+                "kind=rigl, which moves weights until then; accepted: a later end, or a longer "
+                "training.finetune"
+            )
         return RigL(last_step, self.alpha)
 
 

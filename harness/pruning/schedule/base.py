@@ -221,6 +221,8 @@ class ScheduleOptions(Options):
     """
 
     room: ClassVar[Room] = SCHEDULES
+    #: The option that tells its last refresh.
+    last: ClassVar[str] = "begin"
     kind: str = UNNAMED
     unit: str = "fraction"
     begin: float = 0.0
@@ -258,6 +260,7 @@ class ScheduleOptions(Options):
 class WindowOptions(ScheduleOptions):
     """Refreshes from `begin` to `end`, every `frequency` steps."""
 
+    last: ClassVar[str] = "end"
     end: float = 0.5
     frequency: int = 100
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from harness.errors import ConfigError
 from harness.options import choice, need
 from harness.pruning.errors import PruningError
 from harness.pruning.schedule.base import (
@@ -30,6 +31,7 @@ class PiecewiseOptions(ScheduleOptions):
     there are `times`. `[0.5, 1.0]` halves the way to the target.
     """
 
+    last: ClassVar[str] = "times"
     kind: str = "piecewise"
     times: list[float] = field(default_factory=lambda: [0.25])
     shares: list[float] = field(default_factory=lambda: [0.5, 1.0])
@@ -51,9 +53,15 @@ class PiecewiseOptions(ScheduleOptions):
         """Over a phase of `total_steps` steps.
 
         Raises:
-            PruningError: two cuts round to one step.
+            ConfigError: two cuts round to one step.
         """
         steps = [self.step(time, total_steps) for time in (self.begin, *self.times)]
+        if len(set(steps)) < len(steps):
+            raise ConfigError(
+                f"sparsity.schedule.times: received {list(self.times)}, with begin={self.begin:g} "
+                f"steps {steps} of {total_steps}; accepted: a step of its own for each cut, or a "
+                "longer training.finetune"
+            )
         return Piecewise(steps, [share * target for share in self.shares])
 
 
