@@ -1,4 +1,4 @@
-"""A cell in two steps on a handful of examples: all its stages, none of its hours."""
+"""A cell in a few steps on a handful of examples: all its stages, none of its hours."""
 
 import dataclasses
 import time
@@ -11,14 +11,15 @@ from harness.cell.job import Emit
 from harness.cell.stages import run_cell
 from harness.config import Config, cell_id, trained_id
 
-#: Optimizer steps of each phase: the first one traces the graph, the second is timed.
+#: Optimizer steps of each phase: the first one traces the graph, the second is timed. More where
+#: each of many cuts has a step.
 STEPS = 2
 #: Of all rehearsals: cells that differ in their seed alone share one.
 SEED = 1
 
 
 def shortened(cell: Cell, folder: Path, ids: dict[str, str]) -> Cell:
-    """The rehearsal of a cell: its model, data, pruner, batch and exports, and two steps.
+    """The rehearsal of a cell: its model, data, pruner, batch and exports, and few steps.
 
     Args:
         cell: as planned.
@@ -40,28 +41,21 @@ def shortened(cell: Cell, folder: Path, ids: dict[str, str]) -> Cell:
 
 
 def _shortened(config: Config, folder: Path) -> Config:
+    sparsity, steps = config.sparsity, STEPS
+    if sparsity.pruned:
+        schedule = sparsity.schedule.rehearsed(STEPS)
+        sparsity = dataclasses.replace(sparsity, schedule=schedule)
+        steps = max(STEPS, schedule.schedule(sparsity.final, STEPS).end_step or 0)
     training = dataclasses.replace(
         config.training,
-        dense=dataclasses.replace(config.training.dense, epochs=None, steps=STEPS),
-        finetune=dataclasses.replace(config.training.finetune, epochs=None, steps=STEPS),
+        dense=dataclasses.replace(config.training.dense, epochs=None, steps=steps),
+        finetune=dataclasses.replace(config.training.finetune, epochs=None, steps=steps),
         log_every=1,
         steps_per_execution=None,  # or nobody hears of the first step before the second is done
     )
     tracking = dataclasses.replace(
         config.tracking, uri=f"sqlite:///{folder}/mlflow.db", experiment="rehearsal"
     )
-    schedule: Any = config.sparsity.schedule
-    if schedule.unit == "step":  # laid over two steps, as one in fractions is by itself
-        times = [time for time in (schedule.begin, getattr(schedule, "end", None)) if time]
-        times += getattr(schedule, "times", [])
-        longest = max(times, default=1.0)
-        changed: dict[str, Any] = {"unit": "fraction", "begin": schedule.begin / longest}
-        if hasattr(schedule, "end"):
-            changed["end"] = schedule.end / longest
-        if hasattr(schedule, "times"):
-            changed["times"] = [time / longest for time in schedule.times]
-        schedule = dataclasses.replace(schedule, **changed)
-    sparsity = dataclasses.replace(config.sparsity, schedule=schedule)
     return dataclasses.replace(
         config,
         training=training,

@@ -82,18 +82,29 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(swept, tmp_path, number):
         "sparsity.schedule=piecewise sparsity.schedule.unit=step sparsity.schedule.begin=0 "
         "sparsity.schedule.times=[400]",
         "sparsity.schedule=one_shot sparsity.schedule.unit=step sparsity.schedule.begin=300",
+        "sparsity=random_movement",
+        "sparsity.schedule.begin=0.05 sparsity/score=taylor",
+        "sparsity.schedule=one_shot sparsity.schedule.begin=0.05 sparsity/score=taylor",
+        "sparsity.schedule=piecewise",
+        "sparsity.schedule=piecewise sparsity.schedule.begin=0.1 sparsity.schedule.times=[0.2,0.3] "
+        "sparsity.schedule.shares=[0.3,0.6,1] training.finetune.decay.kind=rewind",
+        "sparsity=random_rigl sparsity.schedule.end=0.2",
     ],
 )
-def test_a_schedule_in_steps_is_laid_over_the_rehearsal(tmp_path, line):
-    overrides = (*TINY, "sparsity=random", *line.split(), "seed=5")
+def test_a_schedule_is_laid_over_the_rehearsal(tmp_path, line):
+    preset = () if line.startswith("sparsity=") else ("sparsity=random",)
+    overrides = (*TINY, *preset, *line.split(), "sparsity.target=0.75", "seed=5")
     ids = {}
     cells = plan([(compose(overrides), overrides)])
     dense, sparse = (shortened(cell, tmp_path, ids) for cell in cells)
     assert (sparse.needs, sparse.dense) == (dense.id, dense.id)
-    schedule = sparse.config.sparsity.schedule.schedule(0.75, STEPS)
-    assert schedule.last_update(STEPS) is not None
-    assert float(schedule.sparsity(schedule.last_update(STEPS))) == pytest.approx(0.75)
+    steps = sparse.config.training.finetune.steps
+    assert steps == (3 if "rewind" in line else STEPS)
+    schedule = sparse.config.sparsity.pruner(steps).schedule
+    assert schedule.last_update(steps) is not None
+    assert float(schedule.sparsity(schedule.last_update(steps))) == pytest.approx(0.75)
     sparse.config.sparsity.check("dense")
+    sparse.config.training.check()
 
 
 WIDE = """\

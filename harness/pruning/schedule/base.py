@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -243,6 +243,15 @@ class ScheduleOptions(Options):
     def schedule(self, target: float, total_steps: int) -> Schedule:
         """The schedule over a phase of `total_steps` steps."""
         raise NotImplementedError
+
+    def rehearsed(self, steps: int) -> Self:
+        """The same laid over a few steps, in steps: what comes after the start stays after it."""
+        times = {name: getattr(self, name) for name in ("begin", "end") if hasattr(self, name)}
+        whole = 1.0 if self.unit == "fraction" else max(times.values()) or 1.0
+        moved: dict[str, Any] = {
+            name: max(1, round(steps * time / whole)) if time else 0 for name, time in times.items()
+        }
+        return replace(self, unit="step", **moved)
 
     def step(self, time: float, total_steps: int) -> int:
         """A time of this schedule's unit in steps."""

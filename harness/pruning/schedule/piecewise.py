@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -48,6 +48,12 @@ class PiecewiseOptions(ScheduleOptions):
         fit = fit and all(a <= b for a, b in pairwise(shares))
         accepted = f"{len(times) + 1} shares of the target, from 0 on, that rise to 1"
         need(f"{key}.shares", shares, fit, accepted)
+
+    def rehearsed(self, steps: int) -> Self:
+        """A cut a step, however many steps that takes."""
+        first = 1 if self.begin else 0
+        times: list[float] = [first + 1 + place for place in range(len(self.times))]
+        return replace(self, unit="step", begin=first, times=times)
 
     def schedule(self, target: float, total_steps: int) -> Piecewise:
         """Over a phase of `total_steps` steps.
