@@ -185,6 +185,11 @@ def summarize_planned(config: Config, built: dict[str, Any] | None = None) -> "S
         model = built[key]
         phase = phase_of(config)
         steps_per_epoch = examples.steps_per_epoch(config.training.batch_size)
-        steps = recipe.length(phase, steps_per_epoch).total_steps
-        pruner = config.sparsity.pruner(steps, config.seed)
-        return summarize(model, None) if pruner is None else pruner.preview(model)
+        length = recipe.length(phase, steps_per_epoch)
+        if not isinstance(examples, Unread):  # of which no phase in epochs has its length
+            recipe.phase_rate(phase, config.training, length)
+        pruner = config.sparsity.pruner(length.total_steps, config.seed)
+        if pruner is None:
+            return summarize(model, None)
+        config.sparsity.method.check_model(model)
+        return pruner.preview(model)

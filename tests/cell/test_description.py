@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from harness.cell.description import UNCHECKED, describe
 from harness.config import compose
-from harness.errors import DataError
+from harness.errors import ConfigError, DataError
+
+#: A dense phase in steps, whose rates a fine-tuning in epochs repeats.
+NINE_STEPS = (
+    "training.dense.epochs=null",
+    "training.dense.steps=9",
+    "training.finetune.decay.kind=rewind",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +41,10 @@ def test_imagenet_is_described_without_imagenet():
     [
         (["model=gnmt", "dataset=multi30k", "model.units=8", "export=keras"], None),
         (["model=ds_cnn_l", "dataset=speech_commands"], 422_844),
+        (  # how many steps the fine-tuning has is not known, so not refused
+            ["model=ds_cnn_l", "dataset=speech_commands", "sparsity=control", *NINE_STEPS],
+            422_844,
+        ),
         (["model=ds_cnn_l", "dataset=fsdd", "dataset.features=waveform"], 422_290),
         (["model=imdb_lstm", "dataset=imdb", "dataset.source=tfds"], 2_691_713),
     ],
@@ -46,6 +57,12 @@ def test_classes_and_shapes_come_of_the_config(overrides, total):
     else:  # the joint vocabulary, as configured
         shapes = {layer["path"]: layer["shape"] for layer in found["layers"]}
         assert shapes["source_embedding/embeddings"] == [8000, 8]
+
+
+def test_channels_of_inputs_of_any_length_are_not_permuted():
+    given = ["model=gnmt", "dataset=multi30k", "model.units=8", "export=keras"]
+    with pytest.raises(ConfigError, match=r"method\.kind: received permutation with model 'gnmt'"):
+        describe(compose([*given, "sparsity=structured_2x4_permuted"]))
 
 
 def test_classes_that_only_files_tell_are_asked_for():

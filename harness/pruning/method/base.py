@@ -136,6 +136,13 @@ class MethodOptions(Options):
         """
         return None
 
+    def check_model(self, model: Any) -> None:
+        """Refuses a model, its weights not yet trained, that `prepare` could not change.
+
+        Raises:
+            HarnessError: what was received and what is accepted.
+        """
+
     def prepare(self, model: Any, pruner: Any) -> Any:
         """Changes a model with its dense baseline's weights before the pruner is attached.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import ConfigError
 from harness.options import choice
+from harness.pruning.errors import PruningError
 from harness.pruning.method.base import MethodOptions
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ class PermutationOptions(MethodOptions):
                 f"training.finetune.start: received {start} with sparsity.method.kind=permutation, "
                 "which reorders trained channels; accepted: dense"
             )
+
+    def check_model(self, model: Any) -> None:
+        """Needs inputs of a size, to see that the model still computes the same."""
+        from harness.pruning.same_function import sample_for
+
+        try:
+            sample_for(model)
+        except PruningError as error:
+            raise ConfigError(
+                f"sparsity.method.kind: received permutation with model {model.name!r}, which "
+                f"nothing can be tried on ({error}); accepted: another method, or a model whose "
+                "inputs are all of one size"
+            ) from None
 
     def prepare(self, model: Any, pruner: Any) -> PermutationReport:
         """Reorders the channels.
