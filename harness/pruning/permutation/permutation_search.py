@@ -57,11 +57,13 @@ def search_permutation(
         int64 [channels]: row i of the permuted matrix is `matrix[order[i]]`.
 
     Raises:
-        PruningError: not a matrix.
+        PruningError: not a matrix of finite numbers.
     """
     matrix = np.ascontiguousarray(matrix, np.float32)
     if matrix.ndim != 2:
         raise PruningError(f"matrix must be [channels, columns], received shape {matrix.shape}.")
+    if not np.isfinite(matrix).all():  # no swap compares with NaN, and the climb would not end
+        raise PruningError("matrix must be finite, received NaN or infinity.")
     movable = len(matrix) // m * m
     order = np.arange(len(matrix))
     if movable <= m or not matrix.size:

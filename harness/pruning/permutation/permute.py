@@ -102,8 +102,8 @@ def permute_channels(
 
     Raises:
         PruningError: another kind of model or pattern, a pruner attached, nothing in scope,
-            no sample for a model with inputs of open size, or an output that changed (the
-            weights are then put back).
+            weights that are not finite, no sample for a model with inputs of open size, or an
+            output that changed (the weights are then put back).
 
     Example:
         >>> print(permute_channels(model, NM(2, 4)))
@@ -162,6 +162,12 @@ def _checked(model: Any, pattern: Any, scope: Scope) -> list[Kernel]:
     ]
     if not found:
         raise PruningError(f"no kernel of model {model.name!r} is in the scope {scope}.")
+    for kernel in found:
+        if not np.isfinite(_array(kernel)).all():
+            raise PruningError(
+                f"{kernel.path} has NaN or infinite weights, which have no order: train the dense "
+                "model to finite ones first."
+            )
     return found
 
 

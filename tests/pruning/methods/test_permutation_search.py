@@ -74,3 +74,11 @@ def test_escapes_never_lose_what_was_found():
 def test_refuses_other_ranks():
     with pytest.raises(PruningError, match="channels, columns"):
         search_permutation(np.ones(8), 2, 4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_refuses_what_has_no_order(value):
+    matrix = np.ones((8, 2))
+    matrix[5, 1] = value
+    with pytest.raises(PruningError, match="must be finite"):
+        search_permutation(matrix, 2, 4)
