@@ -14,6 +14,7 @@ from harness.pruning import (
     Unstructured,
     permute_channels,
 )
+from harness.pruning.same_function import difference
 
 L = keras.layers
 RANDOM = np.random.default_rng(0)
@@ -188,6 +189,21 @@ def test_refuses_what_it_cannot_do():
     with pytest.raises(PruningError, match="sample"):
         permute_channels(opened, NM(2, 4))
     permute_channels(opened, NM(2, 4), sample=RANDOM.normal(size=(2, 5, 5, 3)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_diverged_are_named(value):
+    model = keras.Sequential([L.Input((8,)), L.Dense(16, name="one"), L.Dense(2, name="two")])
+    kernel = model.get_layer("two").kernel
+    kernel.assign(np.full(kernel.shape, value))
+    with pytest.raises(PruningError, match="two/kernel has NaN or infinite weights"):
+        permute_channels(model, NM(2, 4))
+
+
+def test_a_difference_in_any_output_counts():
+    zeros, broken = np.zeros(3), np.full(3, np.nan)
+    assert difference([zeros, zeros], [zeros, zeros]) == 0
+    assert np.isnan(difference([zeros, zeros], [zeros, broken]))
 
 
 def test_warns_about_an_optimizer_that_has_moved():
