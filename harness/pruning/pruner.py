@@ -322,9 +322,10 @@ class Pruner:
         """
         path = Path(path)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        arrays: dict[str, Any] = self.get_state()
         try:
             with part.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **self.get_state())
+                np.savez_compressed(file, **arrays)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -83,11 +83,11 @@ def _load(path: Path) -> dict[str, np.ndarray] | None:
         return None  # not there, or damaged: found again
 
 
-def _save(path: Path, columns: dict[str, np.ndarray]) -> None:
+def _save(path: Path, columns: dict[str, Any]) -> None:
     """Keeps the index where that is possible; without it, it is found again."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".photos-", dir=path.parent) as temporary:
             new = Path(temporary, "new.npz")
-            np.savez(new, allow_pickle=False, **columns)
+            np.savez(new, **columns)
             os.replace(new, path)
