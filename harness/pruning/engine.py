@@ -344,11 +344,11 @@ class Engine:
 
     def state(self) -> dict[str, np.ndarray]:
         """All of the pruner's variables as NumPy arrays."""
-        return arrays_of(self.step, self.weights)
+        return arrays_of(self.step, self.weights, self.pattern)
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Assigns what `state` returned, refusing that of another pruner or model."""
-        assign_arrays(self.step, self.weights, state)
+        assign_arrays(self.step, self.weights, self.pattern, state)
         self.begun = False
         self.apply_masks()
 

@@ -294,9 +294,9 @@ class Pruner:
         """Everything needed to go on to the same bits, beside model and optimizer variables.
 
         Returns:
-            Arrays by name: "step" (int64 scalar), "mask/<place>" (bool) and, for scores and
-            methods that keep something, "<slot>/<place>" (float32), the place being that among
-            the pruned weights.
+            Arrays by name: "step" (int64 scalar), "pattern" (its text), "mask/<place>" (bool) and,
+            for scores and methods that keep something, "<slot>/<place>" (float32), the place being
+            that among the pruned weights.
         """
         return self.engine.state()
 

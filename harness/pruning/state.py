@@ -117,18 +117,28 @@ def local(variable: Any) -> Any:
     return tf.convert_to_tensor(variable)
 
 
-def arrays_of(step: Any, weights: Sequence[Weight]) -> dict[str, np.ndarray]:
-    """A pruner's step and the variables of its weights as NumPy arrays."""
+def arrays_of(step: Any, weights: Sequence[Weight], pattern: Any) -> dict[str, np.ndarray]:
+    """A pruner's step and the variables of its weights as NumPy arrays, and what its pattern is."""
     arrays = {name: local(variable).numpy() for name, variable in _variables(weights).items()}
-    return {"step": np.asarray(local(step).numpy(), np.int64), **arrays}
+    step = np.asarray(local(step).numpy(), np.int64)
+    return {"step": step, "pattern": np.asarray(repr(pattern)), **arrays}
 
 
-def assign_arrays(step: Any, weights: Sequence[Weight], state: dict[str, np.ndarray]) -> None:
-    """Assigns what `arrays_of` returned.
+def assign_arrays(
+    step: Any, weights: Sequence[Weight], pattern: Any, state: dict[str, np.ndarray]
+) -> None:
+    """Assigns what `arrays_of` returned; a state that tells no pattern is taken by its shapes.
 
     Raises:
         PruningError: it is of another pruner or model.
     """
+    state = dict(state)
+    theirs = str(state.pop("pattern", repr(pattern)))
+    if theirs != repr(pattern):
+        raise PruningError(
+            f"this state is not of this pruner and model: its masks are {theirs}, and this "
+            f"pruner's {pattern}; attach without it to prune anew."
+        )
     variables = _variables(weights)
     missing, extra = {"step", *variables} - state.keys(), state.keys() - {"step", *variables}
     if missing or extra:

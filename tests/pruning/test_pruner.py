@@ -20,6 +20,7 @@ from harness.pruning import (
     Global,
     Magnitude,
     OneShot,
+    Pattern,
     Polynomial,
     Pruner,
     PruningError,
@@ -245,6 +246,35 @@ def test_state_is_checked_and_its_file_is_whole_or_absent(tmp_path):
     path.write_bytes(b"garbage")
     with pytest.raises(PruningError, match=r"not a file that Pruner\.save wrote"):
         pruner.load(path)
+
+
+def test_a_state_is_written_as_any_numpy_2_can(tmp_path, monkeypatch):
+    """NumPy 2.0 has no argument here but arrays to write."""
+
+    def written(file, **arrays):
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as part:
+                    np.lib.format.write_array(part, np.asanyarray(array))
+
+    monkeypatch.setattr(np, "savez_compressed", written)
+    pruner = Pruner(Unstructured(), Constant(0.5)).attach(small())
+    pruner.save(tmp_path / "pruner.npz")
+    pruner.load(tmp_path / "pruner.npz")
+
+
+def test_a_state_of_another_pattern_is_refused():
+    state = Pruner(Unstructured(), Constant(0.5)).attach(small()).get_state()
+    with pytest.raises(PruningError, match=r"masks are Unstructured\(\), and this .* NM\(2, 4\)"):
+        Pruner(NM(2, 4)).attach(small(), state=state)
+    del state["pattern"]  # as states were written before they told it
+    Pruner(Unstructured(), Constant(0.5)).attach(small(), state=state)
+
+    class Own(Unstructured):
+        __repr__ = Pattern.__repr__
+
+    state = Pruner(Own(), Constant(0.5)).attach(small()).get_state()
+    Pruner(Own(), Constant(0.5)).attach(small(), state=state)
 
 
 def nan_model():

@@ -42,6 +42,10 @@ class Pattern(ABC):
     #: Whether units are channels of the network, which several weights hold together.
     tied: bool = False
 
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
+
     def level(self, sparsity: Any) -> Any:
         """What `keep` gets as `kept` at a sparsity, for a pattern with a `final_sparsity`."""
         return None
