@@ -10,6 +10,7 @@ from harness.errors import ConfigError
 from harness.options import choice, need
 from harness.pruning.errors import PruningError
 from harness.pruning.method.base import Method, MethodOptions
+from harness.pruning.schedule.frozen import Frozen
 
 
 @choice
@@ -91,6 +92,13 @@ class RigL(Method):
 
     def check(self, pattern: Any, schedule: Any, score: Any) -> None:
         """Needs a pattern whose count is free to move, and a first mask to start from."""
+        if isinstance(schedule, Frozen):
+            raise PruningError(f"RigL moves masks, and {schedule} never does: use Constant(…).")
+        if pattern.ties != "index":
+            raise PruningError(
+                f"RigL exchanges counted weights, zeros among them, and {pattern} keeps all that "
+                'are equal: use ties="index".'
+            )
         if pattern.final_sparsity is not None:
             raise PruningError(
                 f"RigL moves weights freely within a tensor, which {pattern} does not allow: use "

@@ -9,6 +9,7 @@ from harness.pruning import (
     NM,
     Block,
     Constant,
+    Frozen,
     OneShot,
     Polynomial,
     Pruner,
@@ -169,6 +170,10 @@ def test_refuses_axes_it_cannot_work_with():
         Pruner(NM(2, 4), method=RigL(10))
     with pytest.raises(PruningError, match="begin_step=0"):
         Pruner(Unstructured(), OneShot(0.5, step=3), method=RigL(10))
+    with pytest.raises(PruningError, match=r'keeps all that are equal: use ties="index"'):
+        Pruner(Unstructured(ties="keep"), Constant(0.5), method=RigL(10))
+    with pytest.raises(PruningError, match=r"Frozen\(\) never does: use Constant"):
+        Pruner(Unstructured(), Frozen(), method=RigL(10))
     with pytest.raises(PruningError, match="end_step"):
         RigL(0)
     with pytest.raises(PruningError, match="alpha"):
