@@ -45,6 +45,11 @@ def test_python_numpy_and_tensors_agree(schedule):
     assert list(schedule.update_steps(299)) == np.flatnonzero(due).tolist()
 
 
+@given(st.one_of(schedules(), st.just(Frozen())))
+def test_its_text_makes_it_again(schedule):
+    assert eval(repr(schedule)) == schedule
+
+
 @given(schedules(), st.integers(0, 299))
 def test_last_update_is_the_last_of_the_updates(schedule, last):
     assert schedule.last_update(last) == max(schedule.update_steps(last), default=None)

@@ -20,6 +20,9 @@ class Frozen(Schedule):
     def __init__(self) -> None:
         super().__init__(0, None, 1)
 
+    def __repr__(self) -> str:
+        return "Frozen()"
+
     @property
     def final_sparsity(self) -> float:
         """NaN: whatever the weights have."""

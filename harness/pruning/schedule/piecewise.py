@@ -98,6 +98,9 @@ class Piecewise(Schedule):
         self.sparsities = tuple(check_sparsity("sparsities", s) for s in sparsities)
         super().__init__(checked[0], checked[-1], 1)
 
+    def __repr__(self) -> str:
+        return f"Piecewise(steps={self.steps}, sparsities={self.sparsities})"
+
     @property
     def final_sparsity(self) -> float:
         """The last sparsity."""
