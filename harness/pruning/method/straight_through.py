@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 @choice
 @dataclass
 class StraightThroughOptions(MethodOptions):
-    """Dense weights are trained behind the mask; off it they learn if `update_pruned`."""
+    """Dense weights are trained behind the mask; off it they learn if `update_pruned`.
+
+    Without it weights off the mask get no gradient; momentum and decay still move them.
+    """
 
     words: ClassVar[str] = "straight-through"
     schedules: ClassVar[tuple[str, ...] | None] = ("constant", "cosine", "polynomial")
@@ -42,8 +45,9 @@ class StraightThrough(Method):
     the weights off the mask are kept aside, at one float32 a weight.
 
     Args:
-        update_pruned: whether weights off the mask get their gradient. False leaves them at
-            the value they had when they were pruned.
+        update_pruned: whether weights off the mask get their gradient. With False they get
+            none; momentum and decay still move them, so only plain SGD without either leaves
+            them at the value they had when they were pruned.
     """
 
     uses_gradients = True

@@ -34,9 +34,9 @@ class Movement(Score):
     factor α_S scales all scores alike and is left out.
 
     In the paper pruned weights keep their value, so that their scores go on moving and they
-    may return: that is `method=StraightThrough(update_pruned=False)`. With plain pruning they
-    are zero, and so are their further contributions. Costs one float32 a weight. Needs
-    gradients, so its first refresh is at step 1 or later.
+    may return: that is `method=StraightThrough(update_pruned=False)`, where momentum and decay
+    still move them. With plain pruning they are zero, and so are their further contributions.
+    Costs one float32 a weight. Needs gradients, so its first refresh is at step 1 or later.
 
     Example:
         >>> Pruner(Unstructured(), Polynomial(0.0, 0.9, 1, 4000), score=Movement(),
