@@ -56,7 +56,8 @@ class RigL(Method):
     .. math:: f(t) = \frac{\alpha}{2}\left(1 + \cos\frac{t\,\pi}{T_{end}}\right)
 
     of them is exchanged: the round(k·f) smallest |w| on the mask are dropped, then as many
-    weights that did not survive are grown where the |gradient| of this batch is largest.
+    weights that did not survive are grown where the |gradient| of this batch is largest. (With
+    gradient accumulation by Keras' optimizer it is that of the batch's last part.)
     Newly grown weights start at zero, and only weights on the mask get gradients. Source:
     Evci et al., "Rigging the Lottery: Making All Tickets Winners"
     (https://arxiv.org/abs/1911.11134), section 3.

@@ -36,7 +36,9 @@ class Taylor(Score):
 
     averaged over steps with exponential decay. Source: Molchanov et al., "Importance
     Estimation for Neural Network Pruning" (https://arxiv.org/abs/1906.10771), equation 8.
-    Costs one float a weight. Needs gradients, so its first refresh is at step 1 or later.
+    Costs one float a weight. Needs gradients, so its first refresh is at step 1 or later. With
+    gradient accumulation by Keras' optimizer each part of a batch counts as a step here, whose
+    squared gradients are larger than the whole batch's.
 
     Args:
         decay: weight of the past in the average, in [0, 1); 0 uses the last batch alone.
