@@ -197,15 +197,6 @@ def spread(weights: Sequence[Weight], alive: Sequence[Any]) -> list[Any]:
     return masks
 
 
-def _shapes(weights: Sequence[Weight]) -> list[tuple[int, ...]]:
-    """The shape of each group's first kernel."""
-    found: dict[int, tuple[int, ...]] = {}
-    for weight in weights:
-        for group, *_ in span_of(weight).starts():
-            found.setdefault(group, weight.shape)  # kernels stand first
-    return [found[group] for group in sorted(found)]
-
-
 def _judged(weights: Sequence[Weight], of: str) -> list[Weight]:
     return [w for w in weights if (w.kernel.name == of if w.follows else of == "kernel")]
 
