@@ -189,10 +189,12 @@ def _estimate(row: dict[str, str], mean: str, of: str, sign: str) -> str:
 
 
 def _number(text: str | None, sign: str = "") -> str:
+    """A number of two digits behind the point; one that rounds to nothing has no sign."""
     try:
-        return f"{float(text or ''):{sign}.2f}".replace("-", "−")
+        value = float(text or "")
     except ValueError:
         return "–"
+    return f"{value:{sign if round(value, 2) else ''}z.2f}".replace("-", "−")
 
 
 def _line(places: list[str]) -> str:

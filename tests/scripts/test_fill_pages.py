@@ -70,6 +70,17 @@ def test_measured_rows_and_how_many_are_missing(root):
     assert fill_pages.filled(text, root) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("-0.004", "0.00"), ("0.004", "0.00"), ("-0.006", "−0.01"), ("0.1", "+0.10")],
+)
+def test_what_rounds_to_nothing_has_no_sign(root, text, number):
+    path = root / "results" / "t.csv"
+    path.write_text(CSV.replace("0.3,0.1,-0.1,0.2,n/a", f"0.3,0.1,{text},0.2,n/a"))
+    page = "<!-- filled: results t mnist_cnn -->\n<!-- /filled -->\n"
+    assert f"| {number} ± 0.20 | +0.30 ± 0.10 |" in fill_pages.filled(page, root)
+
+
 def test_a_table_without_runs_says_so(root):
     page = "<!-- filled: results t imdb -->\n<!-- /filled -->\n"
     assert "Not measured yet: none of 1 rows" in fill_pages.filled(page, root)
