@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,10 +22,10 @@ from harness.tracking.backends import NoRunsError
 from harness.tracking.runs import Uri, read_answers, read_histories, read_runs
 
 _Plots = Mapping[str, bytes]
-_DRAW: dict[str, Callable[[Table, _Plots, str], str]] = {
-    "md": lambda table, plots, ui: to_markdown(table, [p for p in plots if p.endswith(".svg")]),
-    "csv": lambda table, plots, ui: to_csv(table),
-    "tex": lambda table, plots, ui: to_latex(table),
+_DRAW: dict[str, Callable[[Table, _Plots], str]] = {
+    "md": lambda table, plots: to_markdown(table, [p for p in plots if p.endswith(".svg")]),
+    "csv": lambda table, plots: to_csv(table),
+    "tex": lambda table, plots: to_latex(table),
     "html": to_html,
 }
 #: The formats a table can be written in; each is also its file's extension.
@@ -111,7 +112,8 @@ def write_table(
 
     Args:
         stem: What the files' names begin with, instead of `table`: several tables then share a
-            folder, and plots are drawn as SVG alone.
+            folder, and plots are drawn as SVG alone. They are of collected runs (`uri`), and pages
+            say so.
 
     Raises:
         ReportError: The folder cannot be written to.
@@ -122,7 +124,15 @@ def write_table(
     store = uri if isinstance(uri, str) else uri[0]
     address = hidden(ui or (store if store.startswith(("http://", "https://")) else UI))
     named = stem or "table"
-    files = {f"{named}.{name}": _DRAW[name](table, drawn, address).encode() for name in formats}
+    names = {name: f"{named}.{name}" for name in formats}
+    page = partial(
+        to_html,
+        ui=address,
+        beside=[file for name, file in names.items() if name != "html"],
+        kept=(stem, store) if stem else None,
+    )
+    draw = {**_DRAW, "html": page}
+    files = {file: draw[name](table, drawn).encode() for name, file in names.items()}
     paths = write_files(out_dir, {**files, **drawn})
     return ReportResult(tuple(paths), to_text(table, width), table.notes, table.excluded, table)
 

@@ -7,13 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import Selection, parse_filter, parse_since
+import harness
+from harness.report import (
+    Selection,
+    parse_filter,
+    parse_since,
+    read_table,
+    report,
+    write_table,
+)
 from harness.report.collect import collect
 from harness.report.layout import grids
 from harness.report.plots import draw_plots
 from harness.report.published import PublishedTable
 from harness.report.render import to_html
 from harness.report.tables import build_table
+from harness.tracking import collected
 from harness.tracking.runs import read_runs
 from tests.report.conftest import NASTY
 from tests.settings import ROOT
@@ -154,6 +163,24 @@ def test_names_cannot_become_markup(nasty):
 def test_the_page_says_how_to_draw_it_again(table, changes, command):
     page = Page(to_html(replace(table, spec=replace(table.spec, **changes))))
     assert f"{command}copy" in page.text
+
+
+def test_the_page_names_what_is_beside_it_and_where_it_was_drawn_from(stores, demo_spec, tmp_path):
+    """Of collected runs no page leads anywhere: MLflow does not know them."""
+    folder = tmp_path / "my runs"
+    collected.collect(stores["uri"], "demo", folder)
+    table = read_table(demo_spec, str(folder))
+    write_table(table, uri=str(folder), out_dir=tmp_path, stem="demo_2", plots=False)
+    page = Page((tmp_path / "demo_2.html").read_text())
+    assert f"harness report demo_2 --from '{folder}'copy" in page.text
+    assert (
+        f"harness {harness.__version__}. "
+        "The same numbers: demo_2.md, demo_2.csv, demo_2.tex beside this page."
+    ) in page.text
+    report(demo_spec, uri=stores["uri"], out_dir=tmp_path, plots=False, formats=["html"])
+    text = Page((tmp_path / "table.html").read_text()).text
+    assert "Run ids lead to MLflow" in text
+    assert "The same numbers" not in text
 
 
 def test_what_was_selected_is_asked_for_again(stores, demo_spec):

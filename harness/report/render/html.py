@@ -63,13 +63,22 @@ def _address(ui: str, experiment: str, run: str) -> str:
     return f"{ui.rstrip('/')}/#/experiments/{place}?workflowType=machine_learning"
 
 
-def to_html(table: Table, plots: Mapping[str, bytes] | None = None, ui: str = UI) -> str:
+def to_html(
+    table: Table,
+    plots: Mapping[str, bytes] | None = None,
+    ui: str = UI,
+    *,
+    beside: Sequence[str] = (),
+    kept: tuple[str, str] | None = None,
+) -> str:
     """Draws a table as an HTML page that needs nothing else.
 
     Args:
         table: The table.
         plots: File name -> content of its plots; the SVG ones are put into the page.
         ui: Address of the MLflow interface that run ids link to.
+        beside: The files beside the page that have the same numbers.
+        kept: Of a table of collected runs: its name there, and their folder.
     """
     conflicts = [note for note in table.notes if note.startswith(CONFLICT)]
     return (
@@ -93,8 +102,11 @@ def to_html(table: Table, plots: Mapping[str, bytes] | None = None, ui: str = UI
                 for i, (name, content) in enumerate((plots or {}).items())
                 if name.endswith(".svg")
             ],
-            again=_again(table),
+            again=_again(table, kept),
             ui=ui,
+            linked=any(run.experiment_id for entry in table.entries for run in entry.runs)
+            or any(group.experiment_id for group in table.excluded),
+            beside=", ".join(beside),
         )
     )
 
@@ -154,9 +166,12 @@ def _measured(table: Table) -> int:
     return sum(entry.quality is not None for entry in table.entries)
 
 
-def _again(table: Table) -> str:
+def _again(table: Table, kept: tuple[str, str] | None) -> str:
     """The command that draws this very page again, from a store where the default one is."""
     spec, options = table.spec, list(table.options)
+    if kept:
+        name, folder = kept
+        return shlex.join(["harness", "report", name, "--from", folder, *options])
     if not spec.command:  # no sweep's: whatever cells an experiment holds
         return shlex.join(["harness", "report", "--experiment", spec.reads, *options])
     if spec.reads != spec.name and f"tracking.experiment={spec.experiment}" not in spec.command:
