@@ -62,13 +62,30 @@ def test_a_variant_below_a_number_is_no_option(page):
     assert not re.search(r"\\\\\s*[\[*]", text)
 
 
+@pytest.fixture
+def long(table, page):
+    """A table of many rows, some of which bear a model's name in several lines."""
+    spec = replace(table.spec, page=page.spec.page)
+    return replace(table, spec=spec, entries=table.entries * 13 + page.entries * 3)
+
+
+def test_a_long_grid_goes_on_in_the_next_table(long):
+    text = to_latex(long)
+    titles = re.findall(r"\\caption\{A demo: results(.*)\}", text)
+    assert titles == [r". \democaption", " (continued).", " (continued)."]
+    assert len(set(re.findall(r"\\label\{.*\}", text))) == text.count(r"\label{")
+    results = [lines for lines in bodies(text) if len(lines) > 30]
+    assert max(map(len, results)) == 40
+    assert sum(line.startswith("mnist") for line in bodies(text)[0]) == 1
+
+
 def test_names_cannot_become_markup(nasty):
     assert "\n\\end" not in escape_latex(NASTY)
     assert "<script>" not in to_latex(nasty)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-@pytest.mark.parametrize("name", ["table", "page", "nasty", "keywords"])
+@pytest.mark.parametrize("name", ["table", "page", "nasty", "keywords", "long"])
 def test_it_compiles_and_fits_the_page(name, request, tmp_path):
     (tmp_path / "table.tex").write_text(to_latex(request.getfixturevalue(name)))
     (tmp_path / "page.tex").write_text(DOCUMENT)
@@ -83,3 +100,4 @@ def test_it_compiles_and_fits_the_page(name, request, tmp_path):
     assert done.returncode == 0, log[-2000:]
     if name != "nasty":  # its names are wider than any table
         assert "Overfull \\hbox" not in log
+    assert "Float too large" not in log

@@ -1,5 +1,7 @@
 """A table's grids as LaTeX tables (booktabs)."""
 
+from dataclasses import replace
+
 from harness.errors import one_line
 from harness.report.escape import escape_latex
 from harness.report.grid import Column, Grid, Place
@@ -9,6 +11,8 @@ from harness.report.tables import Table
 
 #: Grids wider than this are set smaller, with less between the columns.
 _WIDE = 7
+#: Lines of text that a page holds of a grid, below the caption.
+_TALL = 40
 
 
 def to_latex(table: Table) -> str:
@@ -20,7 +24,24 @@ def to_latex(table: Table) -> str:
     """
     said = f"{_command(table.spec.name)}}}{{{escape_latex(caption(table))}}}"
     head = f"% needs \\usepackage{{booktabs}}\n\\newcommand{{{said}"
-    return "\n\n".join([head, *(_table(table, grid) for grid in grids(table))]) + "\n"
+    parts = [_table(table, part, number) for grid in grids(table) for number, part in _parts(grid)]
+    return "\n\n".join([head, *parts]) + "\n"
+
+
+def _parts(grid: Grid) -> list[tuple[int, Grid]]:
+    """A grid in as many parts as its lines need pages, numbered from 0."""
+    parts: list[list[tuple[Place | None, ...]]] = [[]]
+    above: tuple[Place | None, ...] = (None,) * len(grid.columns)
+    room = _TALL
+    for line in grid.lines:
+        above = tuple(place or merged for place, merged in zip(line, above, strict=True))
+        height = max((1 + len(place.below) for place in line if place), default=1)
+        if height > room and parts[-1]:
+            parts.append([])
+            room, line = _TALL, above  # a merged cell goes on in the next part
+        parts[-1].append(line)
+        room -= height
+    return [(i, replace(grid, lines=tuple(lines))) for i, lines in enumerate(parts)]
 
 
 def _command(name: str) -> str:
@@ -34,17 +55,19 @@ def _command(name: str) -> str:
     return "\\" + "".join(s for s in letters if s.isascii() and s.isalpha()) + "caption"
 
 
-def _table(table: Table, grid: Grid) -> str:
+def _table(table: Table, grid: Grid, number: int) -> str:
     alignment = "".join("l" if i < grid.left else "r" for i in range(len(grid.columns)))
     title = f"{escape_latex(table.spec.title)}: {escape_latex(grid.title[0].lower())}"
-    title += f"{escape_latex(grid.title[1:])}. {_command(table.spec.name)}"
+    title += escape_latex(grid.title[1:])
+    title += " (continued)." if number else f". {_command(table.spec.name)}"
+    key = f"{grid.key}-{number + 1}" if number else grid.key
     size = r"\scriptsize" if len(grid.columns) > _WIDE else r"\footnotesize"
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{title}}}",
-            rf"\label{{tab:{_label(table.spec.name)}-{grid.key}}}",
+            rf"\label{{tab:{_label(table.spec.name)}-{key}}}",
             rf"{size}\setlength{{\tabcolsep}}{{3pt}}",
             rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
             r"\toprule",
