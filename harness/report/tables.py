@@ -130,7 +130,7 @@ def build_table(
 
 
 def _corrected(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Corrects p-values for the number of sparse rows that are compared."""
+    """Corrects p-values over seeds for the number of sparse rows; the others stay as they are."""
     compared = [
         None if e.spec.is_control or e.comparison is None else e.comparison.p for e in entries
     ]

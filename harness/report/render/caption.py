@@ -64,12 +64,12 @@ def _certainty(table: Table) -> list[str]:
     if any(entry.comparison and entry.comparison.examples for entry in table.entries):
         found.append(
             "± test examples: the 95% interval of the same difference over the test's examples, "
-            "and McNemar's test of it."
+            "and McNemar's test of it, its p not corrected for the number of rows."
         )
     if any(entry.comparison and entry.comparison.p_by_seed for entry in table.entries):
         found.append(
             "p, bootstrap: sacrebleu's paired bootstrap over the test's sentences, detokenised "
-            "(13a), a seed each."
+            "(13a), a seed each, not corrected for the number of rows."
         )
     return found
 
