@@ -4,7 +4,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness import metrics
 from harness.report.collect import Run
@@ -35,6 +35,7 @@ class Entry:
         values: Metric -> mean over seeds, as logged, of those in tables.
         reductions: Metric -> how many times less than its own dense baseline a run has of it
             (`Metric.against`); and of each file's fewest bytes, `least_bytes` of its kind.
+        fewer: Metric -> how many of the runs have it, where not all do; `least_bytes`, too.
         files: Metric -> the one whose values these are, where another stands in its place.
         kinds: Of the files that runs wrote, in order.
         layers: Weight -> sparsity reached.
@@ -58,6 +59,7 @@ class Entry:
     published: Published | None
     published_baseline: Published | None
     published_beside: tuple[Published, ...] = ()
+    fewer: Mapping[str, int] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     comparison: Comparison | None = None
     p_holm: float | None = None
@@ -105,7 +107,9 @@ def entry(
     names = {metric.name: files.get(metric.name, metric.name) for metric in metrics.in_tables()}
     logged = {name for run in runs for name in run.metrics}
     kinds = tuple(metrics.kinds(logged))
-    of_files = {metric.name: metric.name for metric in metrics.of_files(kinds, logged)}
+    shown = {metric.name: metric.name for metric in metrics.of_files(kinds, logged)} | names
+    weighed = {metrics.size(kind, LEAST): _weighed(runs, kind) for kind in kinds}
+    against = metrics.find("size/best_bytes").against
     compared = {run.run_id: run for run in runs} if row.is_dense else partners.dense
     qualities = {run.run_id: run.quality for run in runs}
     difference = None if row.is_dense else _difference(qualities, partners.dense)
@@ -119,15 +123,23 @@ def entry(
         difference=difference,
         control=control,
         comparison=compare(versus, control or difference, runs, others, answers),
-        values=_present({name: _mean(runs, own) for name, own in {**of_files, **names}.items()}),
+        values=_present({name: _mean(runs, own) for name, own in shown.items()}),
         reductions=_present(
             {
                 m.name: _reduction(runs, compared, names[m.name], m.against or (names[m.name],))
                 for m in metrics.in_tables()
                 if m.ratio
             }
-            | {metrics.size(each, LEAST): _smaller(runs, compared, each) for each in kinds}
+            | {least: _reduction(own, compared, least, against) for least, own in weighed.items()}
         ),
+        fewer={
+            name: have
+            for name, have in (
+                *((name, sum(_finite(run, own) for run in runs)) for name, own in shown.items()),
+                *((least, len(own)) for least, own in weighed.items()),
+            )
+            if 0 < have < len(runs)
+        },
         files=files,
         layers=_layers(runs),
         published=published.get(name, row.sparsity),
@@ -184,16 +196,24 @@ def _reduction(
     return statistics.fmean(ratios) if ratios else None
 
 
-def _smaller(runs: tuple[Run, ...], own: Mapping[str, Run], kind: str) -> float | None:
-    """How many times smaller a file is, by what makes it smallest, than the dense float32 one."""
-    least = metrics.size(kind, LEAST)
+def _weighed(runs: tuple[Run, ...], kind: str) -> tuple[Run, ...]:
+    """Runs with a file's fewest bytes: of those that weighed it by all that any of them did.
+
+    A run that lacks the compression which makes the others' smallest would be of another measure.
+    """
     names = [metrics.size(kind, end) for end in metrics.WEIGHTS]
-    weighed = []
-    for run in runs:
-        found = [run.metrics[name] for name in names if _finite(run, name)]
-        if found:
-            weighed.append(replace(run, metrics={**run.metrics, least: min(found)}))
-    return _reduction(tuple(weighed), own, least, metrics.find("size/best_bytes").against)
+    names = [name for name in names if any(_finite(run, name) for run in runs)]
+    return tuple(
+        replace(
+            run,
+            metrics={
+                **run.metrics,
+                metrics.size(kind, LEAST): min(run.metrics[name] for name in names),
+            },
+        )
+        for run in runs
+        if names and all(_finite(run, name) for name in names)
+    )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -2,7 +2,15 @@
 
 from harness import metrics
 from harness.report.entries import LEAST, Entry
-from harness.report.grid import NOT_APPLICABLE, NOT_AVAILABLE, Column, Grid, Place, number
+from harness.report.grid import (
+    FEWER,
+    NOT_APPLICABLE,
+    NOT_AVAILABLE,
+    Column,
+    Grid,
+    Place,
+    number,
+)
 from harness.report.tables import Table
 
 _ZEROS = "zeros"
@@ -40,21 +48,24 @@ def files_grid(table: Table) -> Grid:
 def _weight(entry: Entry, name: str, place: int) -> Place:
     """A number of bytes; not one that is another file's (`Entry.files`)."""
     value = None if name in entry.files else entry.values.get(name)
-    text = number(value, 0)
-    return Place(text, "none" if text == NOT_AVAILABLE else "measured", entry=place)
+    if value is None:
+        return Place(NOT_AVAILABLE, "none", entry=place)
+    return Place(number(value, 0) + FEWER * (name in entry.fewer), entry=place)
 
 
 def _smaller(entry: Entry, kind: str, place: int) -> Place:
     """By whichever compression serves the file best, than the dense float32 file by gzip."""
-    ratio = entry.reductions.get(metrics.size(kind, LEAST))
+    least = metrics.size(kind, LEAST)
+    ratio = entry.reductions.get(least)
     if ratio is None:
         return Place(NOT_AVAILABLE, "none", entry=place)
-    return Place(f"{ratio:.2f}×", entry=place)
+    return Place(f"{ratio:.2f}×" + FEWER * (least in entry.fewer), entry=place)
 
 
 def _zeros(entry: Entry, kind: str, place: int) -> Place:
     """The share of zeros among the file's kernels; not of every format are they counted."""
-    share = entry.values.get(metrics.size(kind, _ZEROS))
+    name = metrics.size(kind, _ZEROS)
+    share = entry.values.get(name)
     if share is None:
         return Place(NOT_APPLICABLE, "none", entry=place)
-    return Place(number(100 * share, 2), entry=place)
+    return Place(number(100 * share, 2) + FEWER * (name in entry.fewer), entry=place)

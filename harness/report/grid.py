@@ -5,6 +5,8 @@ from dataclasses import dataclass
 NOT_RUN = "not run"
 NOT_AVAILABLE = "n/a"
 NOT_APPLICABLE = "–"
+#: Behind what not all runs of a row have: the caption says how many do.
+FEWER = "*"
 
 
 @dataclass(frozen=True)

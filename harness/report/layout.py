@@ -14,6 +14,7 @@ from harness.plots.points import amount, family
 from harness.report.entries import Entry, metrics_of_files
 from harness.report.file_bytes import files_grid
 from harness.report.grid import (
+    FEWER,
     NOT_APPLICABLE,
     NOT_AVAILABLE,
     NOT_RUN,
@@ -346,12 +347,14 @@ def _mean_text(metric: Metric, entry: Entry) -> str:
     value = entry.values.get(metric.name)
     text = number(None if value is None else value * metric.factor, metric.digits)
     ends = [entry.values[name] for name in metric.spread or () if name in entry.values]
-    if len(ends) < 2:
-        return text
-    low, high = (number(end * metric.factor, metric.digits) for end in ends)
-    return f"{text} ({low}–{high})"
+    if len(ends) == 2:
+        low, high = (number(end * metric.factor, metric.digits) for end in ends)
+        text = f"{text} ({low}–{high})"
+    return text + FEWER * (metric.name in entry.fewer)
 
 
 def _ratio_text(metric: Metric, entry: Entry) -> str:
     ratio = entry.reductions.get(metric.name)
-    return NOT_AVAILABLE if ratio is None else f"{ratio:.2f}×"
+    if ratio is None:
+        return NOT_AVAILABLE
+    return f"{ratio:.2f}×" + FEWER * (metric.name in entry.fewer)

@@ -133,6 +133,31 @@ def test_each_file_has_a_line_and_columns_of_its_own_whatever_its_format(table):
     assert "packed" in to_html(table)
 
 
+def test_what_fewer_seeds_have_is_marked_and_measured_by_all_that_weighed_it_alike(tmp_path):
+    """A run of before a compression was there has neither its bytes nor the best of all."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    store = Store(uri, "older")
+    spec = TableSpec("older", "Older", "small", rows_from_cells(cells([("random", 0.75)], (1, 2))))
+    older = {"size/tflite_gzip_bytes": 12_000_000, "size/tflite_int8_max_error": 0.01}
+    older |= {"size/tflite_int8_bytes": 3_000_000, "size/tflite_int8_gzip_bytes": 1_500_000}
+    newer = {"size/tflite_int8_xz_bytes": 1_000_000, "size/best_bytes": 1_000_000}
+    newer |= {"size/best_quality": 0.9, "size/tflite_int8_zeros": 0.7}
+    for seed, metrics in ((1, older), (2, older | newer)):
+        dense = store.cell(seed=seed, metrics=older)
+        tags = {"harness.dense_run_id": dense}
+        store.cell("random", 0.75, seed, 0.96, metrics=metrics, tags=tags)
+    table = build_table(spec, collect(read_runs(uri, "older"), spec), PublishedTable({}))
+    size, files = (next(g for g in grids(table) if g.key == key) for key in ("size", "files"))
+    assert column(size, "gzip bytes") == ["12,000,000"], "of both"
+    assert column(size, "best bytes") == column(files, "xz") == ["1,000,000*"]
+    assert column(size, "× smaller (best)") == column(files, "× smaller than dense") == ["12.00×*"]
+    assert column(size, "its accuracy (%)") == ["90.00*"]
+    assert column(files, "zeros kept (%)") == ["70.00*"]
+    said = "* of 1 of 2 seeds, in 1 row: best bytes, its accuracy (%), xz, zeros kept (%)."
+    assert said in caption(table)
+    assert to_frame(table)["best_reduction"].tolist() == [12]
+
+
 def test_notes_say_where_and_what_gained_nothing_and_what_is_doubtful(table):
     notes = "\n".join(table.notes)
     assert "Latency: LiteRT 2.3.0 on x86_64: avx2, avx512f (3 runs), one example" in notes

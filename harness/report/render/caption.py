@@ -1,10 +1,15 @@
 """What every format says of a table's numbers."""
 
+from collections import Counter
+
 from harness import metrics
+from harness.report.entries import metrics_of_files
 from harness.report.frame import file_of
+from harness.report.grid import FEWER
 from harness.report.layout import beside_texts, takes
 from harness.report.statistics import CONFIDENCE
 from harness.report.tables import Table
+from harness.report.words import count
 
 
 def caption(table: Table) -> str:
@@ -39,6 +44,7 @@ def sentences(table: Table) -> list[str]:
     if files := _files(table):
         parts.append(f"Bytes are of {files}.")
     parts += _against(table)
+    parts += _fewer(table)
     if any(entry.values.get("time/train_seconds") for entry in table.entries):
         parts.append(
             "Training is the seconds in a run's own steps: a sparse run's dense baseline is not "
@@ -132,13 +138,33 @@ def _against(table: Table) -> list[str]:
     ]
 
 
+def _fewer(table: Table) -> list[str]:
+    """Says which means are of fewer seeds than their row has; rows that lack the same, together."""
+    quality = table.spec.quality
+    every = [*metrics.in_tables(), *metrics_of_files(table.entries)]
+    rows: Counter[tuple[int, int, tuple[str, ...]]] = Counter()
+    for entry in table.entries:
+        for have in sorted(set(entry.fewer.values())):
+            names = dict.fromkeys(
+                metric.of_table(quality).heading
+                for metric in every
+                if metric.heading and entry.fewer.get(metric.name) == have
+            )
+            if names:
+                rows[have, len(entry.runs), tuple(names)] += 1
+    return [
+        f"{FEWER} of {have} of {seeds} seeds, in {count(n, 'row')}: {', '.join(names)}."
+        for (have, seeds, names), n in rows.items()
+    ]
+
+
 def _denominators(table: Table, metric: str) -> str:
     counts: dict[str, set[int]] = {}
     for entry in table.entries:
-        count = entry.values.get(metric)
-        if count:
-            counts.setdefault(entry.spec.model, set()).add(round(count))
+        value = entry.values.get(metric)
+        if value:
+            counts.setdefault(entry.spec.model, set()).add(round(value))
     return ", ".join(
-        f"{' or '.join(f'{count:,}' for count in sorted(found))} ({model})"
+        f"{' or '.join(f'{value:,}' for value in sorted(found))} ({model})"
         for model, found in counts.items()
     )
