@@ -131,7 +131,7 @@ def write_table(
         beside=[file for name, file in names.items() if name != "html"],
         kept=(stem, store) if stem else None,
     )
-    draw = {**_DRAW, "html": page}
+    draw: dict[str, Callable[[Table, _Plots], str]] = {**_DRAW, "html": page}
     files = {file: draw[name](table, drawn).encode() for name, file in names.items()}
     paths = write_files(out_dir, {**files, **drawn})
     return ReportResult(tuple(paths), to_text(table, width), table.notes, table.excluded, table)
