@@ -259,6 +259,7 @@ def _certainty(table: Table) -> list[tuple[str, _Draw]]:
     compared = [entry.comparison for entry in table.entries if entry.comparison]
     if any(each.examples for each in compared):
         columns.append(("± test examples", _measured(_examples_text)))
+    if any(each.p_examples is not None for each in compared):
         columns.append(("p, McNemar", _measured(_mcnemar_text)))
     if any(each.p_by_seed for each in compared):
         columns.append(("p, bootstrap, by seed", _measured(_by_seed_text)))

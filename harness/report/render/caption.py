@@ -3,6 +3,7 @@
 from collections import Counter
 
 from harness import metrics
+from harness.report import bootstrap
 from harness.report.entries import metrics_of_files
 from harness.report.frame import file_of
 from harness.report.grid import FEWER
@@ -67,12 +68,17 @@ def _certainty(table: Table) -> list[str]:
             else "p, seeds: a paired t-test of the difference from the dense baseline, corrected "
             "for all rows by Holm."
         )
-    if any(entry.comparison and entry.comparison.examples for entry in table.entries):
+    compared = [entry.comparison for entry in table.entries if entry.comparison]
+    if any(each.examples for each in compared):
         found.append(
-            "± test examples: the 95% interval of the same difference over the test's examples, "
-            "and McNemar's test of it, its p not corrected for the number of rows."
+            "± test examples: the 95% interval of the same difference over the test's examples"
+            + (
+                ", and McNemar's test of it, its p not corrected for the number of rows."
+                if any(each.p_examples is not None for each in compared)
+                else f", by bootstrap ({bootstrap.SAMPLES:,} draws, the same for all seeds; 13a)."
+            )
         )
-    if any(entry.comparison and entry.comparison.p_by_seed for entry in table.entries):
+    if any(each.p_by_seed for each in compared):
         found.append(
             "p, bootstrap: sacrebleu's paired bootstrap over the test's sentences, detokenised "
             "(13a), a seed each, not corrected for the number of rows."
