@@ -1,7 +1,7 @@
 """Whether a difference is more than chance: over seeds, and over the examples of the test.
 
 Seeds say how training varies, examples how the test set was drawn; a difference has to stand out
-of both. Of several comparisons in one table, p-values are corrected.
+of both. Of several comparisons in one table, the p-values over seeds are corrected.
 """
 
 import math
