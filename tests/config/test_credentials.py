@@ -157,7 +157,7 @@ def test_a_search_is_refused_without_any(tmp_path):
     uri = "tracking.uri=http://ann:secret@127.0.0.1:9"
     done = harness("search", uri, "sparsity=random", "sparsity.target=0.5,0.75", cwd=tmp_path)
     assert done.returncode == 2
-    assert "no MLflow server answers at http://127.0.0.1:9 (" in done.stdout
+    assert "no MLflow server answers at http://127.0.0.1:9 (" in done.stderr
     assert "search.db" in {path.name for path in without_secrets(tmp_path, done)}
 
 

@@ -63,7 +63,8 @@ def test_it_is_near_the_model_and_smaller(files, trained, samples):
     outputs = tflite.run(found.path.read_bytes(), samples.inputs)
     expected = trained(samples.inputs).numpy()
     assert np.abs(outputs - expected).max() / np.abs(expected).max() == pytest.approx(
-        found.compared.error, rel=1e-5
+        found.compared.error,
+        rel=1e-4,  # a small difference of large numbers: float32 leaves it four digits
     )
     assert found.size.bytes == found.path.stat().st_size
 
