@@ -132,7 +132,7 @@ def test_a_search_that_is_killed_asks_the_same_again(tmp_path):
     optuna = pytest.importorskip("optuna")
     space = ("sparsity=random", "sparsity.target=interval(0.5,0.95)")
     words = ("search", "--name", "killed", *TINY, "export.formats=[]", *space)
-    words = (*words, "--objective", "test/accuracy", "--objective", "sparsity/nonzero_params")
+    words = (*words, "--objective", "test/accuracy", "--objective", "params/nonzero")
     done = shell(*words, "--trials", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
