@@ -230,7 +230,7 @@ def test_a_store_locked_for_long_in_mid_sweep(swept, tmp_path, seconds):
 
 @pytest.mark.slow
 def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
-    """A cell of some minutes, of which its store is away for one."""
+    """A cell of a minute, of which its store is away for a third."""
     cell = (*TINY, "training.dense.steps=4000", "training.log_every=5", "export.formats=[]")
     (tmp_path / "undisturbed").mkdir()
     whole = harness("run", *cell, cwd=tmp_path / "undisturbed")
@@ -238,7 +238,7 @@ def test_a_server_that_is_started_again_in_mid_cell(server, tmp_path):
 
     def restart() -> None:
         server.kill()
-        time.sleep(60)
+        time.sleep(20)
         server.start()
 
     restarting = then(lambda: has_points(tmp_path / "server.db"), restart)
