@@ -146,7 +146,7 @@ def without_places(command: str) -> str:
             word = "FOLDER"
         elif key and (key == "dataset.data_dir" or _ELSEWHERE.match(word.partition("=")[2])):
             word = f"{key}={'FILE' if key.endswith(_FILES) else 'FOLDER'}"
-        elif not key and word.startswith(("/", "~/", "../")):
+        elif not key and _ELSEWHERE.match(word):
             word = "FILE"
         words.append(word)
     return shlex.join(words)
