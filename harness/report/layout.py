@@ -256,7 +256,7 @@ def _certainty(table: Table) -> list[tuple[str, _Draw]]:
     columns: list[tuple[str, _Draw]] = []
     if any(entry.p_holm is not None for entry in table.entries):
         columns.append(("p, seeds (Holm)", _measured(lambda e: _p_text(e.p_holm))))
-    compared = [entry.comparison for entry in table.entries if entry.comparison]
+    compared = table.comparisons
     if any(each.examples for each in compared):
         columns.append(("± test examples", _measured(_examples_text)))
     if any(each.p_examples is not None for each in compared):

@@ -199,12 +199,12 @@ def _finding(
     asked = _asked(check)
     if not measured:
         return Finding(what, asked, NOT_RUN)
-    several = len(members) > 1  # rows of several data sets: their means are what varies
-    values = [each.difference.mean for each in measured]
-    units, examples = "speakers", None
-    if not several:
-        values, units = list(measured[0].difference.values), "seeds"
-        examples = measured[0].examples
+    if len(members) > 1:  # rows of several data sets: their means are what varies
+        units, examples = "speakers", None
+        values = [each.difference.mean for each in measured]
+    else:
+        units, examples = "seeds", measured[0].examples
+        values = list(measured[0].difference.values)
     low, high = bound(values, examples) or (None, None)
     line, above = _line(check)
     verdict, needed = OPEN, ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.report.collect import Collection, Exclusion, Run
-from harness.report.comparisons import holm
+from harness.report.comparisons import Comparison, holm
 from harness.report.entries import Entry, Partners, entry, files_of
 from harness.report.filters import Selection
 from harness.report.notes import notes_of
@@ -56,6 +56,11 @@ class Table:
                 if value is not None
             )
         )
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """Of the rows that are compared with others."""
+        return [entry.comparison for entry in self.entries if entry.comparison]
 
     @property
     def has_controls(self) -> bool:

@@ -12,7 +12,7 @@ from harness.config import credentials
 from harness.report import TableSpec
 from harness.report.files import write_files
 from harness.report.render.html import UI, to_status
-from harness.report.status import DONE, RUNNING, WAITING, CellStatus, is_running, read_status
+from harness.report.status import RUNNING, WAITING, CellStatus, is_running, read_status
 from harness.sweep.variant import folder_name
 from harness.tracking.runs import Uri, read_runs
 
@@ -51,8 +51,7 @@ def watch(
         if line != said:
             _console.print(f"{now[11:19]} {line}: {path}", markup=False, soft_wrap=True)
             said = line
-        under_way = counts[RUNNING] or (counts[WAITING] and not _has_ended(spec, runs))
-        if not under_way or counts[DONE] == len(cells):
+        if not counts[RUNNING] and (not counts[WAITING] or _has_ended(spec, runs)):
             return cells
         time.sleep(seconds)
 

@@ -246,7 +246,7 @@ class ScheduleOptions(Options):
 
     def rehearsed(self, steps: int) -> Self:
         """The same laid over a few steps, in steps: what comes after the start stays after it."""
-        times = {name: getattr(self, name) for name in ("begin", "end") if hasattr(self, name)}
+        times = {name: getattr(self, name) for name in ("begin", self.last)}
         whole = 1.0 if self.unit == "fraction" else max(times.values()) or 1.0
         moved: dict[str, Any] = {
             name: max(1, round(steps * time / whole)) if time else 0 for name, time in times.items()

@@ -68,7 +68,7 @@ def _certainty(table: Table) -> list[str]:
             else "p, seeds: a paired t-test of the difference from the dense baseline, corrected "
             "for all rows by Holm."
         )
-    compared = [entry.comparison for entry in table.entries if entry.comparison]
+    compared = table.comparisons
     if any(each.examples for each in compared):
         found.append(
             "± test examples: the 95% interval of the same difference over the test's examples"
