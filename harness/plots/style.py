@@ -101,7 +101,8 @@ def render(
         every = figure.subplots(len(panels), squeeze=False)[:, 0]
         for axes, (heading, draw) in zip(every, panels.items(), strict=True):
             draw(axes)
-            axes.set_title(one_line(heading), parse_math=False)  # dollar signs are no formula
+            # dollar signs are no formula; at its height: else each draw looks what is in its way
+            axes.set_title(one_line(heading), y=1.0, parse_math=False)
             if axes is not every[-1]:
                 axes.set_xlabel("")
         _lay_out(figure)
@@ -127,7 +128,7 @@ def _lay_out(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     assert engine is not None
     engine.execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # "none" leaves one in its place, for which saving draws twice
 
 
 def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:

@@ -37,7 +37,6 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     """
     if not ours.said or ours.reference != theirs.reference or not available():
         return None
-    from sacrebleu.metrics import BLEU
     from sacrebleu.significance import PairedTest
 
     systems: list[tuple[str, Sequence[str]]] = [
@@ -48,8 +47,8 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     with contextlib.redirect_stderr(io.StringIO()):
         test = PairedTest(
             systems,
-            {"BLEU": BLEU()},
-            references=[list(ours.reference)],
+            {"BLEU": _scorer(ours.reference)},
+            references=None,  # the scorer has counted them
             test_type="bs",
             n_samples=SAMPLES,
         )
@@ -86,14 +85,20 @@ def spread(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[float, float] | No
     return float(differences[0]), float(differences[1:].std(ddof=1))
 
 
+@lru_cache(maxsize=8)
+def _scorer(reference: tuple[str, ...]) -> Any:
+    """One for all that is compared with a reference: it keeps words and n-grams it has seen."""
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(references=[reference])
+
+
 @lru_cache(maxsize=64)
 def _counts(answers: Answers) -> np.ndarray:
     """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
-    from sacrebleu.metrics import BLEU
-
-    bleu = BLEU(effective_order=True)  # of which the counts know nothing
+    bleu = _scorer(answers.reference)
     scores = [
-        bleu.sentence_score(said, [reference])
+        bleu.corpus_score([said], [[reference]])
         for said, reference in zip(answers.said, answers.reference, strict=True)
     ]
     return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores])

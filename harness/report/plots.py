@@ -43,12 +43,13 @@ def draw_plots(
         kinds: The formats, of PNG and SVG.
     """
     files: dict[str, bytes] = {}
-    for drawing in _drawings(table, histories or {}):
+    for drawing in drawings(table, histories or {}):
         files |= render(*drawing, kinds)
     return files
 
 
-def _drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
+def drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
+    """Says what there is to draw; the arguments are those of `draw_plots`."""
     frame = to_frame(table)
     measured = sparse(frame)
     if measured.empty:

@@ -103,7 +103,7 @@ def write_table(
     uri: Uri,
     out_dir: Path,
     formats: Sequence[str] = FORMATS,
-    plots: bool = True,
+    plots: bool | Mapping[str, bytes] = True,
     width: int = 120,
     ui: str | None = None,
     stem: str = "",
@@ -111,14 +111,17 @@ def write_table(
     """Draws a table and its plots and writes them; the arguments are those of `report`.
 
     Args:
+        plots: Those drawn already, file name -> content, or as `report` takes it.
         stem: What the files' names begin with, instead of `table`: several tables then share a
-            folder, and plots are drawn as SVG alone. They are of collected runs (`uri`), and pages
+            folder, and plots are of `kinds_of` it. They are of collected runs (`uri`), and pages
             say so.
 
     Raises:
         ReportError: The folder cannot be written to.
     """
-    drawn = _draw_plots(table, uri, ("svg",) if stem else ("png", "svg")) if plots else {}
+    if isinstance(plots, bool):
+        plots = _draw_plots(table, uri, kinds_of(stem)) if plots else {}
+    drawn = dict(plots)
     if stem:
         drawn = {f"{stem}_{name}": each for name, each in drawn.items()}
     store = uri if isinstance(uri, str) else uri[0]
@@ -135,6 +138,11 @@ def write_table(
     files = {file: draw[name](table, drawn).encode() for name, file in names.items()}
     paths = write_files(out_dir, {**files, **drawn})
     return ReportResult(tuple(paths), to_text(table, width), table.notes, table.excluded, table)
+
+
+def kinds_of(stem: str) -> tuple[str, ...]:
+    """The formats of the plots of `write_table`: where they are committed, SVG alone."""
+    return ("svg",) if stem else ("png", "svg")
 
 
 def check_formats(formats: Sequence[str]) -> None:

@@ -24,9 +24,10 @@ from harness.report import (
     write_index,
     write_table,
 )
+from harness.report.drawing import begin_plots, drawing, finished
 from harness.report.files import remove_plots_of_before, write_files
 from harness.report.reading import to_reading
-from harness.report.report import check_formats
+from harness.report.report import check_formats, kinds_of
 from harness.report.tables import Table
 from harness.sweep.collecting import kept_specs
 from harness.sweep.spec import load, names
@@ -125,19 +126,26 @@ def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
     if unknown := [name for name in chosen if name not in specs]:
         raise ConfigError(f"table {unknown[0]!r} is not in {folder}; accepted: {', '.join(specs)}")
     out = request.out or RESULTS
-    results = [
-        write_table(
-            read_table(specs[name], str(folder), request.selection),
-            uri=str(folder),
-            out_dir=out,
-            formats=request.formats,
-            plots=request.plots,
-            width=_console.width,
-            ui=request.ui,
-            stem=name,
-        )
-        for name in chosen
-    ]
+    uri = str(folder)
+    begun = []
+    with drawing(len(chosen)) as pool:
+        for name in chosen:
+            table = read_table(specs[name], uri, request.selection)
+            plots = begin_plots(table, uri, kinds_of(name), pool) if request.plots else ()
+            begun.append((name, table, plots))
+        results = [
+            write_table(
+                table,
+                uri=uri,
+                out_dir=out,
+                formats=request.formats,
+                plots=finished(plots),
+                width=_console.width,
+                ui=request.ui,
+                stem=name,
+            )
+            for name, table, plots in begun
+        ]
     for name, result in zip(chosen, results, strict=True):
         show(result)
         if request.plots:

@@ -1,0 +1,66 @@
+"""The plots of several tables, drawn by processes while other tables are being computed."""
+
+import multiprocessing
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from harness.errors import ReportError
+from harness.report.tables import Table
+from harness.system.cores import usable
+from harness.tracking.runs import Uri, read_histories
+
+_Begun = Iterable[Future[dict[str, bytes]]]
+
+
+@contextmanager
+def drawing(tables: int) -> Iterator[Executor]:
+    """What draws plots: a process a core; a thread where these are not worth their start.
+
+    Args:
+        tables: Of so many the plots are to be drawn.
+    """
+    workers = min(len(usable()), tables)
+    pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
+    if workers > 1:
+        # spawn: a process that has threads must not fork
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) -> _Begun:
+    """Has all plots of a table drawn, as `plots.draw_plots` does; each is a task of its own.
+
+    Args:
+        table: The table.
+        uri: Where its runs' histories are.
+        kinds: The formats, of PNG and SVG.
+        pool: From `drawing`.
+
+    Raises:
+        TrackingError: The histories cannot be read.
+    """
+    from harness.plots.style import render
+    from harness.report.plots import HISTORY_KEYS, drawings, runs_drawn  # matplotlib: slow
+
+    histories = read_histories(uri, runs_drawn(table), HISTORY_KEYS)
+    return [pool.submit(render, *each, kinds) for each in drawings(table, histories)]
+
+
+def finished(begun: _Begun) -> dict[str, bytes]:
+    """Waits for plots: file name -> content.
+
+    Raises:
+        ReportError: A process that drew them is gone.
+    """
+    try:
+        return {name: content for each in begun for name, content in each.result().items()}
+    except BrokenProcessPool:
+        raise ReportError(
+            "a process that drew plots was ended from outside, perhaps as memory ran out; "
+            "--no-plots writes tables alone"
+        ) from None
