@@ -26,10 +26,9 @@ _DRAW: dict[str, Callable[[Table, _Plots], str]] = {
     "md": lambda table, plots: to_markdown(table, [p for p in plots if p.endswith(".svg")]),
     "csv": lambda table, plots: to_csv(table),
     "tex": lambda table, plots: to_latex(table),
-    "html": to_html,
 }
 #: The formats a table can be written in; each is also its file's extension.
-FORMATS = tuple(_DRAW)
+FORMATS = (*_DRAW, "html")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import pytest
 
 from harness.report.render import escape_latex, to_latex
 from tests.report.conftest import NASTY
+from tests.settings import ROOT
 
+needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 DOCUMENT = r"""\documentclass[a4paper]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs}
@@ -84,20 +86,56 @@ def test_names_cannot_become_markup(nasty):
     assert "<script>" not in to_latex(nasty)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-@pytest.mark.parametrize("name", ["table", "page", "nasty", "keywords", "long"])
-def test_it_compiles_and_fits_the_page(name, request, tmp_path):
-    (tmp_path / "table.tex").write_text(to_latex(request.getfixturevalue(name)))
-    (tmp_path / "page.tex").write_text(DOCUMENT)
+@pytest.fixture
+def wide(table):
+    """A table with more columns than a page has room for, and a variant of many settings."""
+    metrics = {f"size/tflite{each}_gzip_bytes": 1e9 for each in ("", "_int8", "_sparse")}
+    variant = " ".join(f"training.finetune.setting_{i}=0.5" for i in range(4))
+    entries = tuple(
+        replace(e, spec=replace(e.spec, variant=variant), values={**e.values, **metrics})
+        for e in table.entries
+    )
+    return replace(table, entries=entries)
+
+
+def test_a_wide_grid_goes_on_in_the_next_table_its_names_repeated(wide):
+    text = to_latex(wide)
+    sizes = re.findall(r"\\caption\{A demo: sparsity reached, and size(.*)\}", text)
+    assert sizes == [r". \democaption", *[" (continued)."] * (len(sizes) - 1)]
+    assert len(sizes) > 1
+    names = [lines[0].split(" & ")[:2] for lines in bodies(text)]
+    assert all(each == names[0] for each in names)
+
+
+def compiled(folder, document):
+    """The log of a document that `pdflatex` takes."""
+    (folder / "page.tex").write_text(document)
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         timeout=600,
         check=False,
     )
-    log = (tmp_path / "page.log").read_text(errors="replace")
+    log = (folder / "page.log").read_text(errors="replace")
     assert done.returncode == 0, log[-2000:]
+    return log
+
+
+@needs_pdflatex
+@pytest.mark.parametrize("name", ["table", "page", "nasty", "keywords", "long", "wide"])
+def test_it_compiles_and_fits_the_page(name, request, tmp_path):
+    (tmp_path / "table.tex").write_text(to_latex(request.getfixturevalue(name)))
+    log = compiled(tmp_path, DOCUMENT)
     if name != "nasty":  # its names are wider than any table
         assert "Overfull \\hbox" not in log
+    assert "Float too large" not in log
+
+
+@needs_pdflatex
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*.tex")), ids=lambda p: p.stem)
+def test_what_is_committed_fits_the_page(path, tmp_path):
+    shutil.copy(path, tmp_path / "table.tex")
+    log = compiled(tmp_path, DOCUMENT)
+    assert "Overfull \\hbox" not in log
     assert "Float too large" not in log
