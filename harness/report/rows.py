@@ -30,7 +30,8 @@ def rows_from_cells(
             `sparsity.label`), and its seed.
 
     Returns:
-        The rows, in the order in which the sweep first names them.
+        The rows, those of a model together; models, and the rows of each, in the order in which
+        the sweep first names them.
     """
     seeds: dict[tuple[tuple[str, str], ...], dict[int, None]] = {}
     first: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
@@ -39,7 +40,7 @@ def rows_from_cells(
         key = tuple(sorted(where.items()))
         first.setdefault(key, where)
         seeds.setdefault(key, {})[seed] = None
-    return _told_apart(
+    rows = _told_apart(
         [
             RowSpec(
                 model=model_label(where),
@@ -51,6 +52,8 @@ def rows_from_cells(
             for key, where in first.items()
         ]
     )
+    models = dict.fromkeys(row.model for row in rows)
+    return tuple(row for model in models for row in rows if row.model == model)
 
 
 def _told_apart(rows: list[RowSpec]) -> tuple[RowSpec, ...]:

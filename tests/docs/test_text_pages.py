@@ -32,7 +32,7 @@ def test_the_sweeps_are_as_described(command):
     assert found == {(pair, target) for pair in ("en_de", "de_en") for target in targets}
     small = name.endswith("small")
     # with a control, where sparse cells start from dense ones; three seeds one way, two back
-    assert len(configs) == (25 if small else 8)
+    assert len(configs) == (28 if small else 8)
     sizes = {(config.model.layers, config.model.units) for config in configs}
     assert sizes == ({(2, 256)} if small else {(4, 1024)})
     folders = {config.dataset.data_dir for config in configs}

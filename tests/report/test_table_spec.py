@@ -23,6 +23,12 @@ def test_cells_that_differ_in_the_seed_are_one_row():
     }
 
 
+def test_rows_of_a_model_stand_together_wherever_a_sweep_names_them():
+    named = [("a", "dense"), ("b", "dense"), ("a", "random 50%")]
+    rows = rows_from_cells([({"model.name": m, "sparsity.label": s}, 1) for m, s in named])
+    assert [(row.model, row.sparsity) for row in rows] == [named[0], named[2], named[1]]
+
+
 def test_models_take_their_names_in_the_table():
     cells = [({"model.name": "mobilenet_v1", "sparsity.label": "dense"}, 1)]
     (row,) = rows_from_cells(cells)
