@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from harness.errors import ReportError
 from harness.report.tables import Table
 from harness.system.cores import usable
-from harness.tracking.runs import Uri, read_histories
+from harness.tracking.runs import Uri
 
 _Begun = Iterable[Future[dict[str, bytes]]]
 
@@ -45,10 +45,10 @@ def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) 
         TrackingError: The histories cannot be read.
     """
     from harness.plots.style import render
-    from harness.report.plots import HISTORY_KEYS, drawings, runs_drawn  # matplotlib: slow
+    from harness.report.plots import drawings, histories_drawn  # matplotlib: slow
 
-    histories = read_histories(uri, runs_drawn(table), HISTORY_KEYS)
-    return [pool.submit(render, *each, kinds) for each in drawings(table, histories)]
+    each = drawings(table, histories_drawn(table, uri))
+    return [pool.submit(render, *figure, kinds) for figure in each]
 
 
 def finished(begun: _Begun) -> dict[str, bytes]:

@@ -16,9 +16,9 @@ from harness.report.escape import file_name
 from harness.report.frame import layer_frame, to_frame
 from harness.report.plot_names import LAYERS, SCHEDULE, against
 from harness.report.tables import Table
-from harness.tracking.runs import Histories
+from harness.tracking.runs import Histories, Uri, read_histories
 
-#: The metrics whose histories `draw_plots` takes.
+#: The metrics whose histories the plot of schedules shows.
 HISTORY_KEYS = (SCHEDULED, REACHED)
 #: So many families of sparsities of several models are told apart on one axis.
 _FEW_FAMILIES = 3
@@ -39,7 +39,7 @@ def draw_plots(
 
     Args:
         table: The table; nothing is drawn where nothing sparse was measured.
-        histories: Of the runs in `runs_drawn(table)`, for the schedule as run.
+        histories: From `histories_drawn`, for the schedule as run.
         kinds: The formats, of PNG and SVG.
     """
     files: dict[str, bytes] = {}
@@ -147,6 +147,15 @@ def _scheduled(table: Table) -> list[tuple[Entry, str]]:
 def runs_drawn(table: Table) -> list[str]:
     """The runs whose histories the plot of schedules shows."""
     return [run_id for _, run_id in _scheduled(table)]
+
+
+def histories_drawn(table: Table, uri: Uri) -> Histories:
+    """Reads what the plot of schedules shows.
+
+    Raises:
+        TrackingError: They cannot be read.
+    """
+    return read_histories(uri, runs_drawn(table), HISTORY_KEYS)
 
 
 def schedule_frame(table: Table, histories: Histories) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from harness.report.table_spec import TableSpec
 from harness.report.tables import Table, build_table
 from harness.report.terminal import to_text
 from harness.tracking.backends import NoRunsError
-from harness.tracking.runs import Uri, read_answers, read_histories, read_runs
+from harness.tracking.runs import Uri, read_answers, read_runs
 
 _Plots = Mapping[str, bytes]
 _DRAW: dict[str, Callable[[Table, _Plots], str]] = {
@@ -212,9 +212,9 @@ def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
 
 
 def _draw_plots(table: Table, uri: Uri, kinds: Sequence[str]) -> dict[str, bytes]:
-    from harness.report.plots import HISTORY_KEYS, draw_plots, runs_drawn  # matplotlib: slow
+    from harness.report.plots import draw_plots, histories_drawn  # matplotlib: slow
 
-    return draw_plots(table, read_histories(uri, runs_drawn(table), HISTORY_KEYS), kinds)
+    return draw_plots(table, histories_drawn(table, uri), kinds)
 
 
 def no_runs() -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import wrap
 from typing import NamedTuple
 
 from harness.errors import one_line
@@ -37,9 +38,10 @@ def parts(grid: Grid) -> Iterator[tuple[Size, Grid]]:
     """
     grid = _merged(grid) if grid.left > 1 else grid
     for size in SIZES:
-        if _width(grid, size) <= ROOM:
+        widths = [_column_width(grid, i, size) for i in range(len(grid.columns))]
+        if sum(widths) - GAP <= ROOM:
             break
-    for beside in _columns(grid, size):
+    for beside in _columns(grid, widths):
         for part in _lines(beside):
             yield size, part
 
@@ -54,13 +56,7 @@ def pieces(place: Place | None, *, is_name: bool) -> list[str]:
 
 def words(text: str, width: int = _HEADING) -> list[str]:
     """Breaks a heading into lines of about so many signs."""
-    lines: list[str] = []
-    for word in one_line(text).split():
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines or [""]
+    return wrap(one_line(text), width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def spans(columns: tuple[Column, ...]) -> list[tuple[int, int, str]]:
@@ -83,8 +79,7 @@ def _merged(grid: Grid) -> Grid:
     return replace(grid, lines=tuple(lines))
 
 
-def _columns(grid: Grid, size: Size) -> Iterator[Grid]:
-    widths = [_column_width(grid, i, size) for i in range(len(grid.columns))]
+def _columns(grid: Grid, widths: list[float]) -> Iterator[Grid]:
     names = list(range(grid.left))
     chosen = names.copy()
     for first, count, _ in spans(grid.columns):
@@ -117,10 +112,6 @@ def _lines(grid: Grid) -> Iterator[Grid]:
         part.append(line)
         room -= height
     yield replace(grid, lines=tuple(part))
-
-
-def _width(grid: Grid, size: Size) -> float:
-    return sum(_column_width(grid, i, size) for i in range(len(grid.columns))) - GAP
 
 
 def _column_width(grid: Grid, i: int, size: Size) -> float:
