@@ -12,6 +12,7 @@ from harness.errors import ConfigError
 def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
     """Refuses an override that every cell which has it ignores: it was meant to do something.
 
+    One that a later override of the cell takes back, as a sweep's own may be, asks for nothing.
     The recipe of the fine-tuning may stand with a dense cell, whose sparse ones share it, and that
     of the dense phase beside weights that take its place.
 
@@ -26,7 +27,7 @@ def refuse_ignored(cells: Sequence[tuple[Config, Sequence[str]]]) -> None:
     for config, overrides in cells:
         config.dataset.check_folder()
         decided = [key for key, _ in flat(identity(config, fingerprint=""))]
-        for override in overrides:
+        for override in {key_of(each): each for each in overrides}.values():  # the last of each key
             reading[override] = reading.get(override, False) or _reads(config, decided, override)
             last[override] = config
     for override, read in reading.items():
@@ -39,13 +40,23 @@ def _reads(config: Config, decided: Sequence[str], override: str) -> bool:
     key, value = key_of(override), override.partition("=")[2]
     if "." not in key or not kinds(key) or key.startswith("hydra.") or decides_nothing(key):
         return True
-    if value == "null" or key == "sparsity.target":  # nothing is set; refused where it cannot be
-        return True
+    if value == "null" or _is_unset(config, key) or key == "sparsity.target":
+        return True  # nothing is set; refused where it cannot be
     if key.startswith("training.finetune") and is_dense(config):
         return True
     if key.startswith("training.dense.") and config.training.dense_weights is not None:
         return True
     return any(each == key or each.startswith(f"{key}.") for each in decided)
+
+
+def _is_unset(config: Config, key: str) -> bool:
+    """Whether a key that the cell has is null, as it is where false says no more than that."""
+    part: object = config
+    for name in key.split("."):
+        if not hasattr(part, name):
+            return False
+        part = getattr(part, name)
+    return part is None
 
 
 def _why(config: Config, key: str) -> str:

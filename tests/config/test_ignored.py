@@ -26,6 +26,7 @@ def refuse(*lines):
         ),
         ("sparsity=random sparsity.pattern.n=1", "read by sparsity.pattern=gradual_n_m, n_m"),
         ("training.dense.decay.rate=0.5", "read by training.dense.decay=exponential"),
+        ("sparsity.score=taylor sparsity.score=magnitude", "received magnitude with sparsity="),
     ],
 )
 def test_a_key_that_a_choice_does_not_read(line, choice):
@@ -47,6 +48,9 @@ def test_a_key_that_a_choice_does_not_read(line, choice):
         "training.dense.optimizer=sgd training.dense.optimizer.momentum=0.9",
         "sparsity=random sparsity.schedule=cosine",
         "sparsity=control,random sparsity.scope.include=[]",
+        "export.latency=false",
+        "export.latency=true export.latency=false",  # a sweep's own, and what is asked of it
+        "sparsity=random sparsity.schedule.frequency=5 sparsity.schedule.frequency=10",
     ],
 )
 def test_what_some_cell_reads_is_read(line):
