@@ -7,7 +7,8 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 import contextlib
 import io
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,8 @@ from harness.tracking.answers import Answers
 
 #: Draws of a test set.
 SAMPLES = 1000
+#: BLEU's n-grams: of one word to so many.
+_ORDERS = 4
 
 
 def available() -> bool:
@@ -37,21 +40,10 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     """
     if not ours.said or ours.reference != theirs.reference or not available():
         return None
-    from sacrebleu.significance import PairedTest
-
-    systems: list[tuple[str, Sequence[str]]] = [
-        ("theirs", list(theirs.said)),
-        ("ours", list(ours.said)),
-    ]
-    logging.getLogger("sacrebleu").setLevel(logging.WARNING)
-    with contextlib.redirect_stderr(io.StringIO()):
-        test = PairedTest(
-            systems,
-            {"BLEU": _scorer(ours.reference)},
-            references=None,  # the scorer has counted them
-            test_type="bs",
-            n_samples=SAMPLES,
-        )
+    with _quiet():
+        test = _test(theirs)
+        # systems are tried when it is called: the baseline is scored and drawn once for all
+        test.named_systems = [*test.named_systems[:1], ("ours", list(ours.said))]
         _, scores = test()
     found: Any = scores["BLEU"]
     return found[1].score - found[0].score, found[1].p_value
@@ -85,6 +77,27 @@ def spread(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[float, float] | No
     return float(differences[0]), float(differences[1:].std(ddof=1))
 
 
+@lru_cache(maxsize=16)
+def _test(theirs: Answers) -> Any:
+    """The test of systems against a baseline."""
+    from sacrebleu.significance import PairedTest
+
+    return PairedTest(
+        [("theirs", list(theirs.said))],
+        {"BLEU": _scorer(theirs.reference)},
+        references=None,  # the scorer has counted them
+        test_type="bs",
+        n_samples=SAMPLES,
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    logging.getLogger("sacrebleu").setLevel(logging.WARNING)
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
 @lru_cache(maxsize=8)
 def _scorer(reference: tuple[str, ...]) -> Any:
     """One for all that is compared with a reference: it keeps words and n-grams it has seen."""
@@ -96,23 +109,42 @@ def _scorer(reference: tuple[str, ...]) -> Any:
 @lru_cache(maxsize=64)
 def _counts(answers: Answers) -> np.ndarray:
     """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
-    bleu = _scorer(answers.reference)
-    scores = [
-        bleu.corpus_score([said], [[reference]])
-        for said, reference in zip(answers.said, answers.reference, strict=True)
-    ]
-    return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores])
+    rows = []
+    tokens = _scorer(answers.reference).tokenizer  # which keeps what it has seen
+    references = _of_reference(answers.reference, tokens)
+    for (ngrams, words), (known, length) in zip(
+        _ngrams(answers.said, tokens), references, strict=True
+    ):
+        right, total = [0] * _ORDERS, [0] * _ORDERS
+        for ngram, count in ngrams.items():
+            order = len(ngram) - 1
+            total[order] += count
+            if ngram in known:
+                right[order] += min(count, known[ngram])
+        rows.append([words, length, *right, *total])
+    return np.array(rows)
+
+
+def _ngrams(
+    texts: Sequence[str], tokens: Callable[[str], str]
+) -> list[tuple[Counter[tuple[str, ...]], int]]:
+    """Of each text its n-grams, as sacrebleu counts them, and its number of words."""
+    from sacrebleu.metrics.helpers import extract_all_word_ngrams
+
+    return [extract_all_word_ngrams(tokens(text.rstrip()), 1, _ORDERS) for text in texts]
+
+
+_of_reference = lru_cache(maxsize=8)(_ngrams)
 
 
 def _bleu(counts: np.ndarray) -> np.ndarray:
     from sacrebleu.metrics import BLEU
 
-    orders = (counts.shape[1] - 2) // 2
     return np.array(
         [
             BLEU.compute_bleu(right, total, words, reference, smooth_method="exp").score
             for words, reference, right, total in (
-                (each[0], each[1], each[2 : 2 + orders], each[2 + orders :])
+                (each[0], each[1], each[2 : 2 + _ORDERS], each[2 + _ORDERS :])
                 for each in counts.tolist()
             )
         ]

@@ -6,6 +6,7 @@ import statistics
 import pytest
 from sacrebleu.metrics import BLEU
 
+from harness.report import bootstrap
 from harness.report.bootstrap import paired, spread
 from harness.tracking.answers import Answers
 
@@ -42,6 +43,23 @@ def test_a_clear_gain_is_told_from_chance():
 def test_two_draws_of_the_same_are_not():
     _, p = paired(answers(0.2, 1), answers(0.2, 2))
     assert p > 0.05
+
+
+def test_each_of_several_is_compared_as_if_alone():
+    baseline, systems = answers(0.2, 1), [answers(share, 7) for share in (0.1, 0.2, 0.3)]
+    together = [paired(each, baseline) for each in systems]
+    bootstrap._test.cache_clear()
+    assert paired(systems[1], baseline) == together[1]
+    assert len(set(together)) == 3
+
+
+def test_counts_of_a_sentence_are_sacrebleus():
+    texts = ("A dog, a cat & 1.5 dogs run.  ", "", "a a a a a", "He said: \"l'été\" — no-one's!")
+    known = ("A dog and a cat run, & 1.5 cats sit.", "nothing", "a b a", 'He says: "l\'été" -- no.')
+    for said, reference in zip(texts, known, strict=True):
+        score = BLEU().corpus_score([said], [[reference]])
+        (found,) = bootstrap._counts(Answers(None, (said,), (reference,))).tolist()
+        assert found == [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
 
 def test_what_has_other_sentences_or_none_is_not_compared():
