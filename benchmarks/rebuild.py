@@ -11,7 +11,6 @@ Aim: 10 s.
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import descendants
 from benchmarks.sweep import commit
 
 HERE = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ _AIM = 10.0
 
 def rebuild(root: Path) -> tuple[float, float]:
     """Rebuilds the tables by a checkout's code: seconds by the clock, and of processors."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = descendants.busy()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         words = ["harness", "report", "--from", str(HERE / "results" / "runs"), "--out", out]
@@ -40,8 +40,8 @@ def rebuild(root: Path) -> tuple[float, float]:
             capture_output=True,
         )
     clock = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    descendants.wait()
+    return clock, descendants.busy() - before
 
 
 def main() -> None:
@@ -54,6 +54,7 @@ def main() -> None:
     if given.against:
         roots[commit(given.against)] = given.against.resolve()
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in roots}
+    descendants.adopt()
     for _ in range(given.rounds):
         for name, root in roots.items():
             found[name].append(rebuild(root))

@@ -16,10 +16,8 @@ Targets, by the clock: `cells` at most 0.4, `demo` 0.7, `hydra` 0.6 of the other
 """
 
 import argparse
-import ctypes
 import math
 import os
-import resource
 import sqlite3
 import statistics
 import subprocess
@@ -27,9 +25,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import descendants
 
 HERE = Path(__file__).parents[1]
 #: The least of a training that both commits know how to ask for: steps are newer than epochs.
@@ -37,7 +37,6 @@ _SHORT = ["training.dense.epochs=0.01", "training.finetune.epochs=0.01"]
 _SPARSE = ["sparsity=random", "sparsity.schedule.frequency=10"]
 #: As the demo weighs its files (`sweeps/demo.yaml`), for a launcher that does not read it.
 _MODEL = ["experiment=mnist_cnn", "export=tflite_gzip"]
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def cost(root: Path, commands: list[list[str]]) -> Cost:
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with tempfile.TemporaryDirectory() as folder:
         where = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"work_dir={folder}/work"]
-        began, used = time.perf_counter(), _busy()
+        began, used = time.perf_counter(), descendants.busy()
         for command in commands:
             ran = subprocess.run(
                 [sys.executable, "-m", *command, *where], cwd=folder, env=environment,
@@ -77,20 +76,15 @@ def cost(root: Path, commands: list[list[str]]) -> Cost:
             if ran.returncode:
                 raise SystemExit(f"{root}: {' '.join(command)}\n{ran.stdout[-2000:]}")
         wall = time.perf_counter() - began
-        with suppress(ChildProcessError):  # servers that imported TensorFlow end a little later
-            while True:
-                os.wait()
+        descendants.wait()
         store = Path(folder, "mlflow.db")
         steps = _logged(store, "time/step_ms") or [float("nan")]
         trained, validated, tested = (
             sum(_logged(store, f"time/{name}_seconds")) for name in ("train", "validate", "test")
         )
-        return Cost(wall, _busy() - used, trained, validated + tested, statistics.median(steps))
-
-
-def _busy() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        return Cost(
+            wall, descendants.busy() - used, trained, validated + tested, statistics.median(steps)
+        )
 
 
 def _logged(store: Path, metric: str) -> list[float]:
@@ -167,7 +161,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of cells; the others have one")
     parser.add_argument("--quick", action="store_true", help="one round; trains next to nothing")
     given = parser.parse_args()
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that their time is known here
+    descendants.adopt()
     roots = {"this": HERE, **{commit(each): each.resolve() for each in given.against}}
     length = _SHORT if given.quick else []
     parts = given.parts or ["cells", "demo", "hydra"]

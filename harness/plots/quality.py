@@ -74,7 +74,8 @@ def _draw_model(
     axes: Axes, rows: pd.DataFrame, forms: Mapping[str, str], shade: str | None, aside: float
 ) -> None:
     """Draws one model: in one colour, or (None) in a colour a family of sparsities."""
-    for row in lines(rows[rows["sparsity"].isin(_LINES) & rows["mean"].notna()]):
+    drawn = rows["sparsity"].isin(_LINES) & rows["mean"].notna()
+    for row in lines(rows[drawn], "sparsity", "mean", "half_width_95"):
         line = shade or MUTED
         axes.axhline(row.mean, color=line, linestyle=_LINES[row.sparsity], lw=1.2)
         if pd.notna(row.half_width_95):
@@ -122,7 +123,8 @@ def _draw_published(
     """Draws what was published of the rows of a model, measured or not."""
     families = kinds(rows)
     known = rows[rows["published_full_scale"].notna() & rows["nominal"].notna()]
-    for row in lines(known.drop_duplicates(["sparsity", "published_full_scale"])):
+    known = known.drop_duplicates(["sparsity", "published_full_scale"])
+    for row in lines(known, "family", "nominal", "published_full_scale"):
         own = colour(families.index(row.family)) if row.family in families else MUTED
         axes.plot(
             [row.nominal],

@@ -1,7 +1,7 @@
 """How plots look, and how a figure becomes the same bytes for the same numbers."""
 
 import io
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -44,6 +44,9 @@ _STYLE: dict[Any, Any] = {
 }
 #: Letters a line of a legend: beside axes, two fifths of a figure's width.
 _NAME = 40
+#: Inches: around all, over axes with a title, under them with an axis' numbers, under the last with
+#: its name as well, and beside them for half a number at the end.
+_PAD, _TITLE, _TICKS, _AXIS, _HALF_NAME = 0.06, 0.33, 0.27, 0.27, 0.12
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -96,16 +99,16 @@ def render(
     """
     files = {}
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
         FigureCanvasAgg(figure)  # no window, and no global state of pyplot
-        every = figure.subplots(len(panels), squeeze=False)[:, 0]
+        every = list(figure.subplots(len(panels), squeeze=False)[:, 0])
         for axes, (heading, draw) in zip(every, panels.items(), strict=True):
             draw(axes)
             # dollar signs are no formula; at its height: else each draw looks what is in its way
             axes.set_title(one_line(heading), y=1.0, parse_math=False)
             if axes is not every[-1]:
                 axes.set_xlabel("")
-        _lay_out(figure)
+        _lay_out(figure, every)
         for kind in kinds:
             out = io.BytesIO()
             figure.savefig(out, format=kind, dpi=160, metadata=_METADATA[kind])
@@ -123,12 +126,24 @@ def _wrapped(label: str) -> str:
     return fill(one_line(label), _NAME, break_on_hyphens=False)
 
 
-def _lay_out(figure: Figure) -> None:
-    """Places everything, once: saving would do so for each format, beginning at the last one's."""
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)
-    figure.set_layout_engine(None)  # "none" leaves one in its place, for which saving draws twice
+def _lay_out(figure: Figure, every: Sequence[Axes]) -> None:
+    """Places axes, one under the other, where there is room for what stands around them.
+
+    What stands beside them is measured, of each once. Matplotlib's layouts measure all there is,
+    of each twice, for which they take as long as it takes to draw it.
+    """
+    left = right = 0.0
+    for axes in every:
+        box, names, beside = axes.bbox, axes.yaxis.get_tightbbox(), axes.get_legend()
+        left = max(left, box.x0 - names.x0 if names else 0.0)
+        right = max(right, beside.get_window_extent().x1 - box.x1 if beside else 0.0)
+    width, height = figure.get_size_inches()
+    left, right = left / figure.dpi + _PAD, max(right / figure.dpi, _HALF_NAME) + _PAD
+    each = (height - _AXIS - len(every) * (_TITLE + _TICKS)) / len(every)
+    for number, axes in enumerate(reversed(every)):
+        bottom = _AXIS + _TICKS + number * (each + _TITLE + _TICKS)
+        place = (left / width, bottom / height, (width - left - right) / width, each / height)
+        axes.set_position(place)
 
 
 def legend(axes: Axes, handles: Any, labels: list[str], **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
@@ -79,7 +79,7 @@ def draw(
     alone = len(models) == 1
     shades = _shades(rows) if alone else dict.fromkeys(rows["family"], MUTED)
     forms = shapes(rows["family"])
-    for row in lines(rows):
+    for row in lines(rows, cost, quality, "family", "model", "half_width_95"):
         x, y = getattr(row, cost), getattr(row, quality)
         shade = shades[row.family] if alone else colour(models.index(row.model))
         half = row.half_width_95 if quality == "mean" else None
@@ -104,6 +104,8 @@ def draw(
     least = min(rows[cost].min(), bound)
     if least > 0 and rows[cost].max() >= _WIDE * least:
         _logarithmic(axes, rows[cost].max() / least)
+    in_bytes = cost.endswith("bytes")  # 500 k, 2 M
+    axes.xaxis.set_major_formatter(EngFormatter() if in_bytes else StrMethodFormatter("{x:g}"))
     axes.margins(x=0.12)  # room for the names
     _spread(axes, rows[cost].max())
     keep_possible(axes, rows)
@@ -115,7 +117,7 @@ def draw(
                 getattr(row, quality),
                 one_line(amount(row.sparsity)) if i in best or len(rows) <= _FEW else "",
             )
-            for i, row in enumerate(lines(rows))
+            for i, row in enumerate(lines(rows, cost, quality, "sparsity"))
         ],
     )
     axes.set_xlabel(axis or _axis(rows, cost))
@@ -134,7 +136,6 @@ def _logarithmic(axes: Axes, times: float) -> None:
     """Has the axis of costs be logarithmic, with as many ticks as their words leave room for."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if times < _FAR else (1.0,)))
-    axes.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf)))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -151,7 +152,7 @@ def _draw_bounds(axes: Axes, rows: pd.DataFrame, quality: str) -> float:
         The least of it; infinite where nothing is known.
     """
     known = rows[rows["bound_bytes"].notna()]
-    for row in lines(known):
+    for row in lines(known, "bound_bytes", "best_bytes", quality):
         x, y = row.bound_bytes, getattr(row, quality)
         axes.plot([x, row.best_bytes], [y, y], color=MUTED, lw=0.8, zorder=1)
         axes.plot([x], [y], **_BOUND, zorder=2)

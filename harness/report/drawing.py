@@ -24,8 +24,11 @@ def drawing(tables: int) -> Iterator[Executor]:
     workers = min(len(usable()), tables)
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
-        # spawn: a process that has threads must not fork
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        # a process that has threads must not fork; this server imports once for all workers
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["harness.report.plots"])
+        pool = ProcessPoolExecutor(workers, mp_context=context)
+        pool.submit(int)  # it begins while the first table is read
     try:
         yield pool
     finally:
