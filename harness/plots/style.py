@@ -47,6 +47,7 @@ _NAME = 40
 #: Inches: around all, over axes with a title, under them with an axis' numbers, under the last with
 #: its name as well, and beside them for half a number at the end.
 _PAD, _TITLE, _TICKS, _AXIS, _HALF_NAME = 0.06, 0.33, 0.27, 0.27, 0.12
+_LEAST_WIDTH = 2.5  # inches of axes
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -99,22 +100,27 @@ def render(
     """
     files = {}
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)  # no window, and no global state of pyplot
-        every = list(figure.subplots(len(panels), squeeze=False)[:, 0])
-        for axes, (heading, draw) in zip(every, panels.items(), strict=True):
-            draw(axes)
-            # dollar signs are no formula; at its height: else each draw looks what is in its way
-            axes.set_title(one_line(heading), y=1.0, parse_math=False)
-            if axes is not every[-1]:
-                axes.set_xlabel("")
-        _lay_out(figure, every)
+        figure = drawn(panels, size)
         for kind in kinds:
             out = io.BytesIO()
             figure.savefig(out, format=kind, dpi=160, metadata=_METADATA[kind])
             files[f"{name}.{kind}"] = out.getvalue()
-        figure.clear()
     return files
+
+
+def drawn(panels: Mapping[str, Callable[[Axes], None]], size: tuple[float, float]) -> Figure:
+    """Draws a figure, wider than `size` where names would crowd the axes; as `render` does."""
+    figure = Figure(figsize=size)
+    FigureCanvasAgg(figure)  # no window, and no global state of pyplot
+    every = list(figure.subplots(len(panels), squeeze=False)[:, 0])
+    for axes, (heading, draw) in zip(every, panels.items(), strict=True):
+        draw(axes)
+        # dollar signs are no formula; at its height: else each draw looks what is in its way
+        axes.set_title(one_line(heading), y=1.0, parse_math=False)
+        if axes is not every[-1]:
+            axes.set_xlabel("")
+    _lay_out(figure, every)
+    return figure
 
 
 def legend_lines(labels: Iterable[str]) -> int:
@@ -137,8 +143,10 @@ def _lay_out(figure: Figure, every: Sequence[Axes]) -> None:
         box, names, beside = axes.bbox, axes.yaxis.get_tightbbox(), axes.get_legend()
         left = max(left, box.x0 - names.x0 if names else 0.0)
         right = max(right, beside.get_window_extent().x1 - box.x1 if beside else 0.0)
-    width, height = figure.get_size_inches()
     left, right = left / figure.dpi + _PAD, max(right / figure.dpi, _HALF_NAME) + _PAD
+    width, height = figure.get_size_inches()
+    width = max(width, left + _LEAST_WIDTH + right)
+    figure.set_size_inches(width, height)
     each = (height - _AXIS - len(every) * (_TITLE + _TICKS)) / len(every)
     for number, axes in enumerate(reversed(every)):
         bottom = _AXIS + _TICKS + number * (each + _TITLE + _TICKS)

@@ -7,8 +7,7 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 import contextlib
 import io
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -19,8 +18,6 @@ from harness.tracking.answers import Answers
 
 #: Draws of a test set.
 SAMPLES = 1000
-#: BLEU's n-grams: of one word to so many.
-_ORDERS = 4
 
 
 def available() -> bool:
@@ -100,51 +97,37 @@ def _quiet() -> Iterator[None]:
 
 @lru_cache(maxsize=8)
 def _scorer(reference: tuple[str, ...]) -> Any:
-    """One for all that is compared with a reference: it keeps words and n-grams it has seen."""
+    """sacrebleu's BLEU against a reference, which counts a text's n-grams once for all uses."""
     from sacrebleu.metrics import BLEU
 
-    return BLEU(references=[reference])
+    class Counting(BLEU):
+        counted: dict[tuple[str, ...], Any]
+
+        def _extract_corpus_statistics(self, hypotheses: Any, references: Any) -> Any:
+            said = tuple(hypotheses)
+            if said not in self.counted:
+                self.counted[said] = super()._extract_corpus_statistics(said, references)
+            return self.counted[said]
+
+    scorer = Counting(references=[reference])
+    scorer.counted = {}
+    return scorer
 
 
-@lru_cache(maxsize=64)
 def _counts(answers: Answers) -> np.ndarray:
     """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
-    rows = []
-    tokens = _scorer(answers.reference).tokenizer  # which keeps what it has seen
-    references = _of_reference(answers.reference, tokens)
-    for (ngrams, words), (known, length) in zip(
-        _ngrams(answers.said, tokens), references, strict=True
-    ):
-        right, total = [0] * _ORDERS, [0] * _ORDERS
-        for ngram, count in ngrams.items():
-            order = len(ngram) - 1
-            total[order] += count
-            if ngram in known:
-                right[order] += min(count, known[ngram])
-        rows.append([words, length, *right, *total])
-    return np.array(rows)
-
-
-def _ngrams(
-    texts: Sequence[str], tokens: Callable[[str], str]
-) -> list[tuple[Counter[tuple[str, ...]], int]]:
-    """Of each text its n-grams, as sacrebleu counts them, and its number of words."""
-    from sacrebleu.metrics.helpers import extract_all_word_ngrams
-
-    return [extract_all_word_ngrams(tokens(text.rstrip()), 1, _ORDERS) for text in texts]
-
-
-_of_reference = lru_cache(maxsize=8)(_ngrams)
+    return np.array(_scorer(answers.reference)._extract_corpus_statistics(answers.said, None))
 
 
 def _bleu(counts: np.ndarray) -> np.ndarray:
     from sacrebleu.metrics import BLEU
 
+    orders = (counts.shape[1] - 2) // 2
     return np.array(
         [
             BLEU.compute_bleu(right, total, words, reference, smooth_method="exp").score
             for words, reference, right, total in (
-                (each[0], each[1], each[2 : 2 + _ORDERS], each[2 + _ORDERS :])
+                (each[0], each[1], each[2 : 2 + orders], each[2 + orders :])
                 for each in counts.tolist()
             )
         ]

@@ -1,6 +1,7 @@
 """The plots of several tables, drawn by processes while other tables are being computed."""
 
 import multiprocessing
+import os
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,7 +28,8 @@ def drawing(tables: int) -> Iterator[Executor]:
         # a process that has threads must not fork; this server imports once for all workers
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["harness.report.plots"])
-        pool = ProcessPoolExecutor(workers, mp_context=context)
+        # after this process, which has the longest of the work to do by itself
+        pool = ProcessPoolExecutor(workers, context, initializer=os.nice, initargs=(5,))
         pool.submit(int)  # it begins while the first table is read
     try:
         yield pool

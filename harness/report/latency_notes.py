@@ -34,7 +34,7 @@ def latency_notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def is_doubtful(run: Run) -> bool:
-    """Whether the harness found other work, or too wide a spread, as it took a run's times."""
+    """Whether the harness found other work, or factors too uncertain, as it took a run's times."""
     return f"{_TAGS}busy" in run.tags
 
 

@@ -16,7 +16,15 @@ from harness.export import sparse, tflite
 from harness.export.timing import latency as measuring
 from harness.export.timing import machine
 from harness.export.timing.latency import measure
-from harness.export.timing.times import DENSE_WEIGHTS, NO_GAIN, Latency, Timing
+from harness.export.timing.times import (
+    DENSE_WEIGHTS,
+    NO_GAIN,
+    Latency,
+    Speedup,
+    Timing,
+    median_interval,
+    speedup,
+)
 
 
 def net(share, block):
@@ -48,6 +56,7 @@ def found(files):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measuring, "TURN_MS", 2.0)
         patch.setattr(measuring, "ROUNDS", 3)
+        patch.setattr(measuring, "_MOST", 3)
         return measure(files, threads=[1, 2])
 
 
@@ -104,6 +113,7 @@ def test_an_interpreter_that_dies_is_told(files):
 def test_one_that_dies_at_its_turn_takes_nothing_with_it(files, monkeypatch):
     monkeypatch.setattr(measuring, "TURN_MS", 1.0)
     monkeypatch.setattr(measuring, "ROUNDS", 2)
+    monkeypatch.setattr(measuring, "_MOST", 2)
     turn = measuring._Child.turn
 
     def dies(child):
@@ -128,11 +138,64 @@ def test_one_that_does_not_answer_is_given_up(files, monkeypatch):
     child.end()
 
 
-def timing(kind, median, spread=0.02, sparse=(), rounds=None, threads=1):
-    half = median * spread / 2
-    rounds = rounds or [median] * 3
-    low, high = median - half, median + half
-    return Timing(kind, threads, median, low, high, 100, rounds, {}, dict(sparse))
+def timing(kind, median, sparse=(), rounds=None, threads=1):
+    rounds = rounds or [median] * 6
+    return Timing(
+        kind, threads, median, 0.99 * median, 1.01 * median, 100, rounds, {}, dict(sparse)
+    )
+
+
+@pytest.mark.parametrize("count", [6, 15, 60, 200])
+def test_the_interval_of_a_median_holds_it_as_often_as_said(count):
+    draws = np.random.default_rng(count).lognormal(0.0, 0.3, (4000, count))  # of median 1
+    ends = np.array([median_interval(each) for each in draws])
+    held = np.mean((ends[:, 0] <= 1.0) & (ends[:, 1] >= 1.0))
+    assert 0.94 < held < 0.98
+
+
+def test_a_few_rounds_tell_no_interval():
+    assert speedup([2.0] * 5, [1.0] * 5).uncertainty == float("inf")
+    assert speedup([2.0] * 6, [1.0] * 6) == Speedup(2.0, 2.0, 2.0, 0.0)
+
+
+class Others(machine.Watch):
+    """A machine of which so much is taken."""
+
+    def __init__(self, share):
+        self._share = share
+
+    def others(self, running=()):
+        assert set(running) == {os.getpid()}
+        return self._share
+
+
+class Child:
+    """A file whose turns vary by so much of their median, from one to the next."""
+
+    def __init__(self, share):
+        self._draw, self._share, self.rounds = np.random.default_rng(1), share, []
+        self.pid = os.getpid()
+
+    def turn(self):
+        self.rounds.append(float(np.exp(self._draw.normal(0.0, self._share))))
+
+
+@pytest.mark.parametrize(
+    ("share", "least", "most"), [(0.005, 15, 15), (0.08, 40, 120), (2.0, 200, 200)]
+)
+def test_turns_are_taken_until_factors_are_certain(share, least, most):
+    children = {"dense": Child(0.0), "tflite": Child(0.0), "tflite_int8": Child(share)}
+    measuring._take_turns(children, {}, Others(None))
+    (taken,) = {len(each.rounds) for each in children.values()}
+    assert least <= taken <= most
+
+
+def test_turns_end_in_time_and_beside_other_work(monkeypatch):
+    for others, seconds in ((0.5, 60.0), (0.0, 0.0)):
+        monkeypatch.setattr(measuring, "_SECONDS", seconds)
+        children = {"tflite": Child(0.0), "tflite_int8": Child(2.0)}
+        measuring._take_turns(children, {}, Others(others))
+        assert len(children["tflite"].rounds) == 15
 
 
 def test_factors_are_of_the_same_round():
@@ -213,19 +276,23 @@ def test_the_graphs_of_a_translation_model_have_times_and_factors():
 
 
 def test_a_busy_machine_is_flagged():
-    calm, wide = timing("tflite", 1.0), timing("tflite_int8", 1.0, spread=0.5)
-    assert measuring._doubts(0.05, [calm]) == ""
-    assert measuring._doubts(None, [calm]) == ""
-    assert measuring._doubts(0.5, [calm]) == "other work took 50% of the cores' time"
-    doubts = measuring._doubts(0.05, [calm, wide])
-    assert doubts == "1 of 2 spread over 20% or more of their median (tflite_int8 50%)"
-    dense, own = (replace(calm, kind=kind) for kind in ("dense", "tflite"))
-    assert measuring._doubts(None, [dense, own], alike=True) == ""
-    slow = replace(own, median_ms=own.median_ms * 1.25)
-    off = measuring._doubts(None, [dense, slow], alike=True)
+    def doubts(others, *timings, alike=False):
+        return measuring._doubts(others, Latency(list(timings), {}, "x", []), alike)
+
+    calm = timing("tflite", 1.0)
+    wide = timing("tflite_int8", 1.0, rounds=[1.0, 1.5, 1.0, 0.5, 1.0, 1.0])
+    assert doubts(0.05, calm) == ""
+    assert doubts(None, calm) == ""
+    assert doubts(0.5, calm) == "other work took 50% of the cores' time"
+    told = doubts(0.05, calm, wide)
+    assert told == "1 of 2 factors are known to 5% or worse (tflite_int8 ±67%)"
+    dense = replace(calm, kind="dense")
+    assert doubts(None, dense, calm, alike=True) == ""
+    slow = timing("tflite", 1.25)
+    off = doubts(None, dense, slow, alike=True)
     assert off == "tflite, of the dense file's shape, came out 0.80x as fast as it by 1 thread"
-    assert measuring._doubts(None, [dense, slow]) == "", "a network of fewer channels"
-    assert f"BUSY MACHINE, times doubtful: {doubts}" in str(Latency([wide], {}, "x", [], doubts))
+    assert doubts(None, dense, slow) == "", "a network of fewer channels"
+    assert f"BUSY MACHINE, times doubtful: {told}" in str(Latency([wide], {}, "x", [], told))
 
 
 @pytest.mark.skipif(not machine._STAT.exists(), reason="the system does not say")
@@ -234,7 +301,8 @@ def test_what_others_take_is_seen_and_what_the_files_take_is_not():
     watch = machine.Watch()
     other = subprocess.Popen([sys.executable, "-c", burn])
     time.sleep(1.2)
-    seen = watch.others()
+    seen, own = watch.others(), watch.others([other.pid])
     assert seen * os.cpu_count() > 0.5, "most of a core, until it has ended"
+    assert (seen - own) * os.cpu_count() > 0.5, "it is one's own, if one says so"
     other.wait()
     assert watch.others() < seen, "a child that has ended is one's own work"

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import warnings
 from functools import partial
 
 import pandas as pd
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from harness.plots import curves, layers, quality, trade
 from harness.plots.points import amount, family, nominal, tell
-from harness.plots.style import render, shapes
+from harness.plots.style import drawn, render, shapes
 from harness.plots.trade import front
 
 POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
@@ -156,18 +155,37 @@ def test_rows_of_equal_numbers_share_a_mark():
     ]
 
 
-def test_long_names_leave_the_axes_their_place():
-    """Else matplotlib lays nothing out, warns, and the names are cut at the picture's edge."""
+def is_whole(figure):
+    """Whether all that is drawn lies within the figure, in inches."""
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    return box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+
+
+@pytest.mark.parametrize("parts", [1, 12])
+def test_long_names_leave_the_axes_their_place(parts):
     name = " ".join(["an_override=of_many_letters"] * 6)
+    path = "path.of/a/kernel" * parts
     frame = pd.DataFrame(
-        [("m", f"random {10 * i}%", name, "path.of/a/kernel", i / 10) for i in range(1, 9)],
+        [("m", f"random {10 * i}%", name, path, i / 10) for i in range(1, 9)],
         columns=["model", "sparsity", "variant", "weight", "sparsity_reached"],
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        render(
-            "long", {"t": partial(layers.draw, frame=frame)}, (7.4, layers.height(frame)), ["svg"]
-        )
+    figure = drawn({"t": partial(layers.draw, frame=frame)}, (7.4, layers.height(frame)))
+    (axes,) = figure.axes
+    assert is_whole(figure)
+    assert axes.get_position().width * figure.get_size_inches()[0] >= 2.5
+
+
+@pytest.mark.parametrize("cost", ["gzip_bytes", "best_bytes"])
+def test_nothing_is_cut_at_the_edge_of_a_plot(cost):
+    frame = rows_of(
+        ("dense", "", 0.0, 63, 12_345_678),
+        ("random 50%", "sparsity.schedule.end=0.8", 0.5, 62.125, 6_000_000),
+        ("2 by 4", "", 0.5, 0.001, 100),
+    ).assign(best_bytes=[12_345_678, 6_000_000, 100], bound_bytes=[9_999_999, 5_000_000, 90])
+    against = partial(trade.draw, frame=frame, cost=cost, label="test accuracy (%)")
+    below = partial(quality.draw, frame=frame, label="test accuracy (%)")
+    assert is_whole(drawn({"against a cost": against}, (7.4, 4.2)))
+    assert is_whole(drawn({"one": below, "two": below, "three": below}, (6.4, 10.8)))
 
 
 #: What training tells: validation comes once a segment, and here the first has none.

@@ -5,9 +5,10 @@ import statistics
 
 import pytest
 from sacrebleu.metrics import BLEU
+from sacrebleu.significance import PairedTest
 
 from harness.report import bootstrap
-from harness.report.bootstrap import paired, spread
+from harness.report.bootstrap import SAMPLES, paired, spread
 from harness.tracking.answers import Answers
 
 LINE = "a man in the red shirt sits on his old bench near that lake and reads some book"
@@ -45,12 +46,14 @@ def test_two_draws_of_the_same_are_not():
     assert p > 0.05
 
 
-def test_each_of_several_is_compared_as_if_alone():
+def test_each_of_several_is_compared_as_sacrebleu_compares_it():
     baseline, systems = answers(0.2, 1), [answers(share, 7) for share in (0.1, 0.2, 0.3)]
-    together = [paired(each, baseline) for each in systems]
-    bootstrap._test.cache_clear()
-    assert paired(systems[1], baseline) == together[1]
-    assert len(set(together)) == 3
+    named = [(str(number), list(each.said)) for number, each in enumerate((baseline, *systems))]
+    _, told = PairedTest(named, {"BLEU": BLEU()}, [reference()], "bs", n_samples=SAMPLES)()
+    for system, theirs in zip(systems, told["BLEU"][1:], strict=True):
+        difference, p = paired(system, baseline)
+        assert difference == pytest.approx(theirs.score - told["BLEU"][0].score, abs=1e-9)
+        assert p == theirs.p_value
 
 
 def test_counts_of_a_sentence_are_sacrebleus():

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,16 +20,19 @@ import numpy as np
 from harness.errors import ExportError
 from harness.export.ended import PATIENCE, ended, patiently, remarks_in, said
 from harness.export.timing import machine
-from harness.export.timing.times import DENSE, OWN, Latency, Timing
+from harness.export.timing.times import DENSE, GAIN, OWN, Latency, Timing, speedup
 from harness.system.cores import usable
 
-#: Turns of each file, and the milliseconds that a turn should last.
+#: Turns of each file at least, and the milliseconds that a turn should last.
 ROUNDS, TURN_MS = 15, 40.0
+#: More are taken until every factor is as certain as this, but at most so many, or for so many
+#: seconds by each number of threads.
+_CERTAIN, _MOST, _SECONDS = 0.02, 200, 60.0
 #: Runs before any are timed.
 _WARM_UP = 3
-#: A machine is called busy where others take this share of its cores' time, or where the middle
-#: half of a file's times spreads over more than this share of their median.
-_OTHERS, _SPREAD = 0.1, 0.2
+#: A machine is called busy where others take this share of its cores' time, or where a factor is
+#: not known to this share of it after all turns: what gains so much would not be told from nothing.
+_OTHERS, _UNCERTAIN = 0.1, GAIN - 1
 #: A file of the dense one's shape and kernels should take as long as that one, timed beside it: if
 #: it is off by more than this share, so are the others.
 _OFF = 0.05
@@ -53,7 +58,7 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
             for kind, path in files.items():
                 if kind not in failures:
                     _attempt(failures, kind, partial(_open, opened, kind, path, count))
-            _take_turns(opened, failures)
+            _take_turns(opened, failures, watch)
             for kind, child in opened.items():
                 runtime = child.told["runtime"]
                 if kind not in failures:
@@ -62,18 +67,35 @@ def measure(files: Mapping[str, Path], threads: Sequence[int] | None = None) -> 
             for child in opened.values():
                 child.end()
     timings = [one for one in timings if one.kind not in failures]
-    doubts = _doubts(watch.others(), timings, _is_dense_alike(files))
-    return Latency(timings, failures, runtime, machine.features(), doubts)
+    found = Latency(timings, failures, runtime, machine.features())
+    return replace(found, busy=_doubts(watch.others(), found, _is_dense_alike(files)))
 
 
-def _take_turns(opened: "Mapping[str, _Child]", failures: dict[str, str]) -> None:
-    kinds = list(opened)
-    for number in range(ROUNDS):
+def _take_turns(
+    opened: "Mapping[str, _Child]", failures: dict[str, str], watch: machine.Watch
+) -> None:
+    kinds, began, number = list(opened), perf_counter(), 0
+    while number < ROUNDS or (
+        number < _MOST
+        and perf_counter() - began < _SECONDS
+        and not _are_certain({kind: opened[kind].rounds for kind in kinds if kind not in failures})
+        # beside other work no number of turns is enough
+        and (watch.others(child.pid for child in opened.values()) or 0.0) <= _OTHERS
+    ):
         # rotated, or what comes again and again would always meet the same file
         start = number % len(kinds) if kinds else 0
         for kind in kinds[start:] + kinds[:start]:
             if kind not in failures:
                 _attempt(failures, kind, opened[kind].turn)
+        number += 1
+
+
+def _are_certain(rounds: Mapping[str, Sequence[float]]) -> bool:
+    """Whether the factors of all files are known well enough, if there are any."""
+    base = rounds.get(DENSE) or rounds.get(OWN)
+    return base is None or all(
+        speedup(base, each).uncertainty <= _CERTAIN for each in rounds.values()
+    )
 
 
 def _open(opened: "dict[str, _Child]", kind: str, path: Path, threads: int) -> None:
@@ -114,6 +136,16 @@ class _Child:
         """Runs the file for a while."""
         self.turns.append(self._run(self._count))
 
+    @property
+    def pid(self) -> int:
+        """The process's."""
+        return self._process.pid
+
+    @property
+    def rounds(self) -> list[float]:
+        """The median of each turn, milliseconds."""
+        return [round(float(np.median(turn.sum(axis=1))), 5) for turn in self.turns]
+
     def end(self) -> None:
         """Lets the process go."""
         self._process.kill()
@@ -150,10 +182,9 @@ def _timing(kind: str, threads: int, child: _Child) -> Timing:
     runs, told = np.concatenate(child.turns), child.told
     times, counts = runs.sum(axis=1), told.get("parts", {})
     low, median, high = map(float, np.percentile(times, [25, 50, 75]))
-    rounds = [round(float(np.median(turn.sum(axis=1))), 5) for turn in child.turns]
     parts = dict(zip(counts, np.median(runs, axis=0) / [*counts.values()], strict=True))
     return Timing(
-        kind, threads, median, low, high, len(times), rounds, told["ops"], told["sparse"],
+        kind, threads, median, low, high, len(times), child.rounds, told["ops"], told["sparse"],
         {name: round(float(each), 5) for name, each in parts.items()},
     )  # fmt: skip
 
@@ -165,34 +196,36 @@ def _is_dense_alike(files: Mapping[str, Path]) -> bool:
     return abs(files[OWN].stat().st_size / files[DENSE].stat().st_size - 1) < _ALIKE
 
 
-def _unequal(timings: Sequence[Timing]) -> Iterator[str]:
+def _unequal(found: Latency) -> Iterator[str]:
     """Where the cell's own float32 file did not take as long as the dense one, though it should."""
-    times = {(one.kind, one.threads): one.median_ms for one in timings}
-    for (kind, threads), own in times.items():
-        dense = times.get((DENSE, threads))
-        if kind == OWN and dense and abs(dense / own - 1) > _OFF:
+    for one in found.timings:
+        if one.kind != OWN or found.reference != DENSE:
+            continue
+        factor = found.speedup(one)
+        if factor and abs(factor.median - 1) > _OFF:
             yield (
-                f"{OWN}, of the dense file's shape, came out {dense / own:.2f}x as fast as it"
-                f" by {threads} thread{'s' if threads > 1 else ''}"
+                f"{OWN}, of the dense file's shape, came out {factor.median:.2f}x as fast as it"
+                f" by {one.threads} thread{'s' if one.threads > 1 else ''}"
             )
 
 
-def _doubts(others: float | None, timings: Sequence[Timing], alike: bool = False) -> str:
+def _doubts(others: float | None, found: Latency, alike: bool = False) -> str:
     """What speaks against the times.
 
     Args:
         others: the share of the cores' time that other work took, if known.
-        timings: of all files.
+        found: all files.
         alike: whether the own float32 file should take as long as the dense one.
     """
-    doubts = [*_unequal(timings)] if alike else []
+    doubts = [*_unequal(found)] if alike else []
     if others is not None and others > _OTHERS:
         doubts.append(f"other work took {others:.0%} of the cores' time")
-    wide = [one for one in timings if one.spread > _SPREAD]
-    if wide:
-        worst = max(wide, key=lambda one: one.spread)
+    factors = [(factor.uncertainty, one) for one in found.timings if (factor := found.speedup(one))]
+    unknown = [(share, one) for share, one in factors if share > _UNCERTAIN]
+    if unknown:
+        share, worst = max(unknown, key=lambda each: each[0])
         doubts.append(
-            f"{len(wide)} of {len(timings)} spread over {_SPREAD:.0%} or more of their median"
-            f" ({worst.kind} {worst.spread:.0%})"
+            f"{len(unknown)} of {len(factors)} factors are known to {_UNCERTAIN:.0%} or worse"
+            f" ({worst.kind} ±{share:.0%})"
         )
     return "; ".join(doubts)

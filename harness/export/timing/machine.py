@@ -2,6 +2,7 @@
 
 import os
 import resource
+from collections.abc import Iterable
 from pathlib import Path
 
 _FEATURES = (
@@ -11,6 +12,8 @@ _FEATURES = (
 _INFO, _STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
 #: Columns of a line of `_STAT` (proc(5)): idle and waiting for a disk, of the first eight.
 _IDLE, _COLUMNS = (3, 4), 8
+#: Of the words after the name in a process's own: by itself, and for it by the system.
+_USED = (11, 12)
 
 
 def features() -> list[str]:
@@ -33,17 +36,29 @@ class Watch:
         self._began = _ticks()
         self._children = _children()
 
-    def others(self) -> float | None:
+    def others(self, running: Iterable[int] = ()) -> float | None:
         """The share of all cores' time that went to others than children that have ended.
 
         None where the system does not say. What a hypervisor took away is among it.
+
+        Args:
+            running: process ids of children, started since the watch was made, that have not ended.
         """
         now = _ticks()
         if self._began is None or now is None or now[1] == self._began[1]:
             return None
         busy, total = now[0] - self._began[0], now[1] - self._began[1]
         own = (_children() - self._children) * os.sysconf("SC_CLK_TCK")
-        return max(0.0, busy - own) / total
+        return max(0.0, busy - own - sum(map(_ticks_of, running))) / total
+
+
+def _ticks_of(pid: int) -> int:
+    """What a process took so far; nothing where the system does not say."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(words[_USED[0]]) + int(words[_USED[1]])
 
 
 def _ticks() -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ Milliseconds of different moments are not comparable; factors are of files that 
 run (`harness.export.timing.latency`), round by round.
 """
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ NO_GAIN_SPARSE = "no gain: kernels that skip these zeros are no faster here"
 #: leaves out. Of the file, for kernels may skip zeros that they find by themselves.
 DENSE_WEIGHTS = "its operations take dense weights as run here"
 BUSY = "BUSY MACHINE"
+#: Values of which the least and the greatest enclose the median in 95 % of cases: 1 - 2 / 2^6.
+_FEWEST = 6
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,6 @@ class Timing:
     parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def spread(self) -> float:
-        """The middle half of the times, of their median."""
-        return (self.high_ms - self.low_ms) / self.median_ms
-
-    @property
     def prefix(self) -> str:
         """What its metrics' names begin with."""
         return f"latency/{self.kind}_{'' if self.threads == 1 else 'all_threads_'}"
@@ -74,11 +72,43 @@ class Speedup:
         median: of the rounds.
         low: a quarter of them gave no more.
         high: a quarter gave more.
+        uncertainty: half the 95 % interval of the median, as a share of it; infinite where
+            there are too few rounds for one.
     """
 
     median: float
     low: float
     high: float
+    uncertainty: float
+
+
+def speedup(base: Sequence[float], own: Sequence[float]) -> Speedup:
+    """Compares the rounds of two files that took turns, milliseconds."""
+    factors = np.divide(base, own)
+    low, median, high = map(float, np.percentile(factors, [25, 50, 75]))
+    ends = median_interval(factors)
+    return Speedup(median, low, high, (ends[1] - ends[0]) / 2 / median if ends else math.inf)
+
+
+def median_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
+    """The 95 % interval of a median, whatever the values are distributed like.
+
+    Its ends are values: as many lie beyond either as the binomial distribution says, by its normal
+    approximation (Conover, Practical Nonparametric Statistics, 3rd edition, 3.2).
+
+    Returns:
+        None below six values, of which all do not enclose it in 95 % of cases.
+
+    Example:
+        >>> median_interval([5, 1, 4, 2, 3, 6])
+        (1.0, 6.0)
+    """
+    count = len(values)
+    if count < _FEWEST:
+        return None
+    beyond = math.floor((count - 1.96 * math.sqrt(count)) / 2)
+    ordered = np.sort(values)
+    return float(ordered[beyond]), float(ordered[count - 1 - beyond])
 
 
 @dataclass(frozen=True)
@@ -119,8 +149,7 @@ class Latency:
         base = self._base(one)
         if base is None:
             return None
-        factors = np.divide(base.rounds, one.rounds)
-        return Speedup(*map(float, np.percentile(factors, [50, 25, 75])))
+        return speedup(base.rounds, one.rounds)
 
     def _base(self, one: Timing) -> Timing | None:
         """The reference with as many threads."""
