@@ -1,7 +1,6 @@
 """The plots of several tables, drawn by processes while other tables are being computed."""
 
-import multiprocessing
-import os
+import multiprocessing.forkserver
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,10 +26,11 @@ def drawing(tables: int) -> Iterator[Executor]:
     if workers > 1:
         # a process that has threads must not fork; this server imports once for all workers
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.report.plots"])
-        # after this process, which has the longest of the work to do by itself
-        pool = ProcessPoolExecutor(workers, context, initializer=os.nice, initargs=(5,))
-        pool.submit(int)  # it begins while the first table is read
+        context.set_forkserver_preload(["harness.plots.process"])
+        multiprocessing.forkserver.ensure_running()  # and does so while this process imports
+        from harness.plots import process  # matplotlib: slow
+
+        pool = ProcessPoolExecutor(workers, context, initializer=process.begin)
     try:
         yield pool
     finally:
