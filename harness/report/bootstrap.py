@@ -7,7 +7,7 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -37,7 +37,8 @@ def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:
     """
     if not ours.said or ours.reference != theirs.reference or not available():
         return None
-    with _quiet():
+    logging.getLogger("sacrebleu").setLevel(logging.WARNING)
+    with contextlib.redirect_stderr(io.StringIO()):
         test = _test(theirs)
         # systems are tried when it is called: the baseline is scored and drawn once for all
         test.named_systems = [*test.named_systems[:1], ("ours", list(ours.said))]
@@ -86,13 +87,6 @@ def _test(theirs: Answers) -> Any:
         test_type="bs",
         n_samples=SAMPLES,
     )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logging.getLogger("sacrebleu").setLevel(logging.WARNING)
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield
 
 
 @lru_cache(maxsize=8)
