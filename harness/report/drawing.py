@@ -1,6 +1,7 @@
 """The plots of several tables, drawn by processes while other tables are being computed."""
 
 import multiprocessing.forkserver
+import os
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +12,8 @@ from harness.report.tables import Table
 from harness.system.cores import usable
 from harness.tracking.runs import Uri
 
+#: The modules that draw.
+_KINDS = ("layers", "quality", "schedule", "trade")
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 
@@ -26,11 +29,10 @@ def drawing(tables: int) -> Iterator[Executor]:
     if workers > 1:
         # a process that has threads must not fork; this server imports once for all workers
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.plots.process"])
-        multiprocessing.forkserver.ensure_running()  # and does so while this process imports
-        from harness.plots import process  # matplotlib: slow
-
-        pool = ProcessPoolExecutor(workers, context, initializer=process.begin)
+        context.set_forkserver_preload([f"harness.plots.{each}" for each in _KINDS])
+        multiprocessing.forkserver.ensure_running()  # it does so while tables are being read
+        # after this process, which has the longest of the work to do by itself
+        pool = ProcessPoolExecutor(workers, context, initializer=os.nice, initargs=(5,))
     try:
         yield pool
     finally:
