@@ -1,6 +1,7 @@
 """Settings that were asked for and that no cell reads."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from harness.config.identity import flat, identity, is_dense
 from harness.config.kinds import decides_nothing, kinds
@@ -51,21 +52,17 @@ def _reads(config: Config, decided: Sequence[str], override: str) -> bool:
 
 def _is_unset(config: Config, key: str) -> bool:
     """Whether a key that the cell has is null, as it is where false says no more than that."""
-    part: object = config
-    for name in key.split("."):
-        if not hasattr(part, name):
-            return False
-        part = getattr(part, name)
-    return part is None
+    try:
+        return attrgetter(key)(config) is None
+    except AttributeError:
+        return False
 
 
 def _why(config: Config, key: str) -> str:
     """The choice beside a key (or above it) that has no use for it."""
     section, value = key.rpartition(".")[0], None
     while section and value is None:
-        part: object = config
-        for name in section.split("."):
-            part = getattr(part, name)
+        part = attrgetter(section)(config)
         tag = "kind" if getattr(part, "kind", None) is not None else "name"
         value = getattr(part, tag, None)
         if value is None:

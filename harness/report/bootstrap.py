@@ -108,6 +108,7 @@ def _scorer(reference: tuple[str, ...]) -> Any:
     return scorer
 
 
+@lru_cache(maxsize=64)
 def _counts(answers: Answers) -> np.ndarray:
     """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
     return np.array(_scorer(answers.reference)._extract_corpus_statistics(answers.said, None))

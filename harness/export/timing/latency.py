@@ -114,6 +114,7 @@ class _Child:
 
     def __init__(self, path: Path, threads: int):
         self.turns: list[np.ndarray] = []
+        self.rounds: list[float] = []  # the median of each turn, milliseconds
         self._name = path.name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self._process = subprocess.Popen(
@@ -134,17 +135,14 @@ class _Child:
 
     def turn(self) -> None:
         """Runs the file for a while."""
-        self.turns.append(self._run(self._count))
+        runs = self._run(self._count)
+        self.turns.append(runs)
+        self.rounds.append(round(float(np.median(runs.sum(axis=1))), 5))
 
     @property
     def pid(self) -> int:
         """The process's."""
         return self._process.pid
-
-    @property
-    def rounds(self) -> list[float]:
-        """The median of each turn, milliseconds."""
-        return [round(float(np.median(turn.sum(axis=1))), 5) for turn in self.turns]
 
     def end(self) -> None:
         """Lets the process go."""
