@@ -1,6 +1,5 @@
 """The plots of several tables, drawn by processes while other tables are being computed."""
 
-import multiprocessing.forkserver
 import os
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -8,12 +7,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from harness.errors import ReportError
+from harness.plots import MODULES
 from harness.report.tables import Table
 from harness.system.cores import usable
+from harness.system.forks import forking
 from harness.tracking.runs import Uri
 
-#: The modules that draw.
-_KINDS = ("layers", "quality", "schedule", "trade")
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 
@@ -27,12 +26,8 @@ def drawing(tables: int) -> Iterator[Executor]:
     workers = min(len(usable()), tables)
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
-        # a process that has threads must not fork; this server imports once for all workers
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([f"harness.plots.{each}" for each in _KINDS])
-        multiprocessing.forkserver.ensure_running()  # it does so while tables are being read
         # after this process, which has the longest of the work to do by itself
-        pool = ProcessPoolExecutor(workers, context, initializer=os.nice, initargs=(5,))
+        pool = ProcessPoolExecutor(workers, forking(MODULES), initializer=os.nice, initargs=(5,))
     try:
         yield pool
     finally:

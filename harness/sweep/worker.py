@@ -8,7 +8,6 @@ TensorFlow operation, so no thread pool exists when it forks.
 import ctypes
 import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from harness.config import credentials
 from harness.config.folders import VARIABLE
 from harness.errors import FULL, HarnessError, full
 from harness.sweep.scratch import folder
+from harness.system.forks import forking
 
 #: What the server imports before its first fork.
 PRELOAD = ("harness.cell.preloaded", "harness.cell.stages", "harness.cell.shipping", __name__)
@@ -70,8 +70,7 @@ _running: list[Job] = []
 
 def warm() -> None:
     """Starts the server that forks jobs, which imports TensorFlow while this process goes on."""
-    _context()
-    multiprocessing.forkserver.ensure_running()
+    forking(PRELOAD)
 
 
 def start(
@@ -88,7 +87,7 @@ def start(
         log: the file that takes the process's standard output and error.
         environment: variables of the process, set before TensorFlow looks for devices.
     """
-    context = _context()
+    context = forking(PRELOAD)
     receiving, sending = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     scratch = TemporaryDirectory(dir=folder(), ignore_cleanup_errors=True)
@@ -163,12 +162,6 @@ def ask_for_checkpoints() -> None:
     for job in _running:
         if job.process.is_alive():
             os.kill(job.process.pid, signal.SIGUSR1)
-
-
-def _context() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
-    return context
 
 
 def _child(

@@ -240,32 +240,39 @@ class Collected:
 
     def __init__(self, folder: Path):
         self._folder = folder
+        # a run is of several where it was collected for several tables
+        self._known: dict[str | None, list[dict[str, Any]]] = {}
+
+    def _runs(self, experiment: str | None = None) -> list[dict[str, Any]]:
+        if experiment not in self._known:
+            self._known[experiment] = _of(self._folder, experiment)
+        return self._known[experiment]
 
     def experiments(self) -> list[Experiment]:
         """As `Backend`."""
         planned = {path.stem for path in self._folder.glob("*.json")}
-        names = sorted(planned | {run["experiment"] for run in _of(self._folder)})
+        names = sorted(planned | {run["experiment"] for run in self._runs()})
         return [Experiment(name, name, frozenset()) for name in names]
 
     def runs(self, experiment: str, *, finished: bool = False) -> list[Row]:
         """As `Backend`; there is no page to link to, so no experiment's id."""
         return [
             (run["run_id"], "", run["status"], run["start"], run["end"])
-            for run in _of(self._folder, experiment)
+            for run in self._runs(experiment)
         ]
 
     def pairs(
         self, experiment: str, kind: str, keys: Sequence[str] = ()
     ) -> Iterable[tuple[str, str, Any]]:
         """As `Backend`."""
-        for run in _of(self._folder, experiment):
+        for run in self._runs(experiment):
             for key, value in run[kind].items():
                 if not keys or key in keys:
                     yield run["run_id"], key, value
 
     def newest(self, experiment: str, tag: str) -> int | None:
         """As `Backend`."""
-        starts = [run["start"] for run in _of(self._folder, experiment) if tag in run["tags"]]
+        starts = [run["start"] for run in self._runs(experiment) if tag in run["tags"]]
         return max(starts, default=None)
 
     def steps(
@@ -273,7 +280,7 @@ class Collected:
     ) -> Iterable[tuple[str, str, int, float]]:
         """As `Backend`."""
         wanted = set(run_ids)
-        for run in _of(self._folder):
+        for run in self._runs():
             if run["run_id"] in wanted:
                 for point in run["histories"] or ():
                     if point["key"] in keys:
@@ -286,5 +293,5 @@ class Collected:
     def answers(self, run_ids: Sequence[str]) -> dict[str, "answers.Answers"]:
         """What runs said of the test examples; nothing of those that do not say."""
         wanted = set(run_ids)
-        kept = {run["run_id"]: run for run in _of(self._folder) if run["run_id"] in wanted}
+        kept = {run["run_id"]: run for run in self._runs() if run["run_id"] in wanted}
         return {name: found for name, run in kept.items() if (found := answers.of(run))}

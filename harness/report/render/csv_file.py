@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 from harness.report.escape import escape_spreadsheet
 from harness.report.frame import to_frame
 from harness.report.grid import NOT_AVAILABLE, NOT_RUN
@@ -18,11 +20,13 @@ def to_csv(table: Table) -> str:
     row, "n/a".
     """
     frame = to_frame(table)
-    text = frame.map(_text)
-    names = map(str, frame)
-    measured = [n for n in names if n not in _KNOWN and not n.startswith("published_")]
-    text.loc[frame["seeds"] == 0, measured] = NOT_RUN
-    return text.to_csv(index=False, lineterminator="\n")
+    never = [not seeds for seeds in frame["seeds"]]
+    text = {}
+    for name in map(str, frame):
+        known = name in _KNOWN or name.startswith("published_")
+        column = zip(frame[name].tolist(), never, strict=True)
+        text[name] = [NOT_RUN if new and not known else _text(value) for value, new in column]
+    return pd.DataFrame(text).to_csv(index=False, lineterminator="\n")
 
 
 def _text(value: Any) -> str:
