@@ -209,13 +209,6 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from harness.plots import MODULES
-    from harness.system.cores import usable
-    from harness.system.forks import forking
-
-    every = not (parsed.name or parsed.table)
-    if every and parsed.kept is not None and not parsed.no_plots and len(usable()) > 1:
-        forking(MODULES)  # it imports Matplotlib while this process imports the rest
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 
