@@ -54,8 +54,10 @@ class Signals(Requests):
         Args:
             hangup: whether SIGHUP does: not for a job of `nohup`.
         """
-        for number in (*_ENDING, signal.SIGHUP) if hangup else _ENDING:
+        for number in _ENDING:
             signal.signal(number, self._interrupt)
+        # whatever the process that forked this one does with it
+        signal.signal(signal.SIGHUP, self._interrupt if hangup else signal.SIG_IGN)
         signal.signal(signal.SIGUSR1, self._ask)
 
     def wanted(self) -> bool:

@@ -83,6 +83,21 @@ def test_a_job_of_nohup_outlives_its_terminal(tmp_path):
     assert outcome == Outcome("done", value="went on")
 
 
+def test_it_does_so_whoever_started_the_server_of_forks(tmp_path):
+    """Python has one a process: that of a program which has drawn plots before ignores nothing."""
+    code = f"""
+import pathlib, signal
+from harness.sweep import worker
+from tests import jobs
+worker.PRELOAD = ()
+worker.warm()
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+job = worker.start(jobs.hang_up, (), pathlib.Path({str(tmp_path / "log.txt")!r}))
+print(dict(worker.poll([job], 300))[job])
+"""
+    assert "went on" in python(code)
+
+
 @pytest.mark.parametrize("log", ["log.txt", "/dev/full"])
 def test_a_full_disk_is_a_line_that_says_what_to_do(tmp_path, log):
     _, outcome = run(jobs.fill, log=tmp_path / log)  # that of the log, too
