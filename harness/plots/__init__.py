@@ -5,6 +5,3 @@
 
 `harness.plots.style.render` draws them off screen, the same bytes for the same numbers.
 """
-
-#: The modules that draw.
-MODULES = tuple(f"{__name__}.{each}" for each in ("layers", "quality", "schedule", "trade"))

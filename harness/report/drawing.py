@@ -7,12 +7,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from harness.errors import ReportError
-from harness.plots import MODULES
 from harness.report.tables import Table
 from harness.system.cores import usable
 from harness.system.forks import forking
 from harness.tracking.runs import Uri
 
+#: The modules that draw.
+_MODULES = tuple(f"harness.plots.{each}" for each in ("layers", "quality", "schedule", "trade"))
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 
@@ -27,7 +28,7 @@ def drawing(tables: int) -> Iterator[Executor]:
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
         # after this process, which has the longest of the work to do by itself
-        pool = ProcessPoolExecutor(workers, forking(MODULES), initializer=os.nice, initargs=(5,))
+        pool = ProcessPoolExecutor(workers, forking(_MODULES), initializer=os.nice, initargs=(5,))
     try:
         yield pool
     finally:

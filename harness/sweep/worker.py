@@ -94,7 +94,7 @@ def start(
     # the fork server has what these were when it was started
     own = {name: os.environ.get(name, "") for name in (VARIABLE, credentials.VARIABLE)}
     own |= environment or {}
-    # the fork server ignores it, whether or not this process does
+    # what the fork server does with it says nothing of this process
     hangup = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
     given = (function, arguments, str(log), scratch.name, own, hangup, sending)
     process = context.Process(target=_child, args=given)
