@@ -67,7 +67,8 @@ def spread(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[float, float] | No
 def _scores(answers: Answers) -> np.ndarray:
     """BLEU of translations, and then of each draw: shape `(1 + SAMPLES,)`, read by all tests."""
     counts = _counts(answers)
-    sums = (_times(len(counts)) @ counts).astype(int).tolist()
+    # not by BLAS: a product this small leaves its threads spinning, on cores that plots are drawn by
+    sums = np.einsum("ij,kj->ik", _times(len(counts)), counts.T.copy()).astype(int).tolist()
     score = _scorer(answers.reference)._compute_score_from_stats
     return np.array([score(each).score for each in sums])
 
