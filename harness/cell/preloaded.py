@@ -19,7 +19,7 @@ with captured():
     import harness.export.keras_file
     import harness.export.tflite
     import harness.models.layers.plain
-    import harness.plots.style
+    import harness.plots.preload
     import harness.pruning.pruner
     import harness.tasks.classification
     import harness.tracking.preload

@@ -3,5 +3,6 @@
     frame = pandas.read_csv("results/demo/table.csv", na_values=["n/a", "not run"])
     quality.draw(axes, frame)
 
-`harness.plots.style.render` draws them off screen, the same bytes for the same numbers.
+`harness.plots.figure.render` draws them off screen, the same bytes for the same numbers.
+Matplotlib takes long to import: what draws does so as it draws.
 """

@@ -1,9 +1,15 @@
 """How training went: a metric over the steps, in training and in validation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
-from matplotlib.axes import Axes
 
 from harness.plots.style import colour, legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The parts of the data whose metrics stand on one pair of axes -> their numbers of colours.
 _SPLITS = {"train": 0, "val": 1}

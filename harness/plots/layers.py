@@ -1,12 +1,18 @@
 """The sparsity that each layer reached."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from harness.errors import one_line
+from harness.plots.labels import name_lines
 from harness.plots.points import alike, family, row_name
-from harness.plots.style import colour, legend, legend_lines, marker, shapes
+from harness.plots.style import colour, legend, legend_lines, marker, sample, shapes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Inches a layer, and at most in all: InceptionV3 has 95.
 _ROW, _TALLEST = 0.24, 24.0
@@ -39,9 +45,9 @@ def draw(axes: Axes, frame: pd.DataFrame) -> None:
             clip_on=False,
             **look,
         )
-        handles.append(Line2D([], [], linestyle="none", **look))
+        handles.append(sample(linestyle="none", **look))
         names.append(name)
-    axes.set_yticks(range(len(paths)), list(map(one_line, paths)), parse_math=False, fontsize=8)
+    name_lines(axes, list(map(one_line, paths)))
     axes.set_ylim(len(paths) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("zeros (% of the weight's values)")

@@ -1,15 +1,18 @@
 """Quality against sparsity: measured with intervals, and as published."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from harness.plots.labels import keep_possible
 from harness.plots.points import kinds, lines, sparse, tell
-from harness.plots.style import MUTED, colour, legend, marker, shapes
+from harness.plots.style import MUTED, colour, legend, marker, points, sample, shapes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Rows that are no points but lines with bands -> how these are drawn.
 _LINES: dict[str, Any] = {"dense": "--", "control": ":"}
@@ -52,16 +55,16 @@ def _draw_legend(
     families = kinds(rows)
     measured = rows[rows["mean"].notna()]
     baselines = [name for name in _LINES if name == "dense" or name in set(measured["sparsity"])]
-    handles = [Line2D([], [], color=colour(i), lw=3) for i, _ in enumerate(models) if several]
-    handles += [Line2D([], [], color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
+    handles = [sample(color=colour(i), lw=3) for i, _ in enumerate(models) if several]
+    handles += [sample(color=MUTED, linestyle=_LINES[name], lw=1.2) for name in baselines]
     handles += [
-        Line2D([], [], linestyle="none", **marker(forms[kind], MUTED if several else colour(i)))
+        sample(linestyle="none", **marker(forms[kind], MUTED if several else colour(i)))
         for i, kind in enumerate(families)
     ]
     labels = [*(models if several else []), *baselines, *families]
     if rows.loc[rows["model"].isin(models), "published_full_scale"].notna().any():
         hollow = {**marker("o", MUTED, hollow=True), "linestyle": "none"}
-        handles.append(Line2D([], [], **hollow))
+        handles.append(sample(**hollow))
         labels.append("hollow: published, full scale")
     has_intervals = (measured["half_width_95"].fillna(0) != 0).any()
     note = "bars, band: 95% interval over seeds" if has_intervals else None
@@ -99,22 +102,11 @@ def _free(x: float, taken: list[float]) -> float:
 def _draw_family(
     axes: Axes, members: pd.DataFrame, xs: list[float], shade: str, shape: str
 ) -> None:
-    halves = members["half_width_95"].fillna(0.0).tolist()
     named = zip(xs, members["mean"], members["variant"], strict=True)
     plain = [(x, mean) for x, mean, variant in named if not variant]
     if len(plain) > 1:  # what is set up otherwise is no point of the same line
         axes.plot(*zip(*plain, strict=True), color=shade, lw=1.5, zorder=3)
-    axes.errorbar(
-        xs,
-        members["mean"].tolist(),
-        yerr=halves if any(halves) else None,
-        color=shade,
-        linestyle="none",
-        lw=1.5,
-        capsize=3,
-        zorder=3,
-        **marker(shape, shade),
-    )
+    points(axes, xs, members["mean"], members["half_width_95"], marker(shape, shade))
 
 
 def _draw_published(

@@ -1,10 +1,16 @@
 """The sparsity schedule as it was run, step by step."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
-from matplotlib.axes import Axes
 
 from harness.plots.points import alike
 from harness.plots.style import MUTED, colour, legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The metrics of a run that tell it: what the last refresh was to reach, and what is so.
 SCHEDULED, REACHED = "sparsity/scheduled", "sparsity/reached"

@@ -1,18 +1,20 @@
 """Quality against what it costs to ship or to run: bytes, milliseconds."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from harness.errors import one_line
 from harness.plots.labels import keep_possible, name_points
 from harness.plots.points import amount, kinds, lines, tell
-from harness.plots.style import INK, MUTED, colour, legend, marker, shapes
+from harness.plots.style import INK, MUTED, colour, legend, marker, points, sample, shapes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Points that are not on the front bear a name only where there are few.
 _FEW = 14
@@ -79,20 +81,11 @@ def draw(
     alone = len(models) == 1
     shades = _shades(rows) if alone else dict.fromkeys(rows["family"], MUTED)
     forms = shapes(rows["family"])
-    for row in lines(rows, cost, quality, "family", "model", "half_width_95"):
-        x, y = getattr(row, cost), getattr(row, quality)
-        shade = shades[row.family] if alone else colour(models.index(row.model))
-        half = row.half_width_95 if quality == "mean" else None
-        axes.errorbar(
-            [x],
-            [y],
-            yerr=[half] if pd.notna(half) and half else None,
-            color=shade,
-            capsize=3,
-            linestyle="none",
-            zorder=3,
-            **marker(forms[row.family], shade),
-        )
+    for _, group in rows.groupby(["model", "family"], sort=False):
+        model, kind = group[["model", "family"]].iloc[0]
+        look = marker(forms[kind], shades[kind] if alone else colour(models.index(model)))
+        halves = group["half_width_95"] if quality == "mean" else None
+        points(axes, group[cost], group[quality], halves, look)
     axes.plot(
         [rows[cost].iloc[i] for i in best],
         [rows[quality].iloc[i] for i in best],
@@ -101,11 +94,7 @@ def draw(
         drawstyle="steps-post",
         zorder=1,
     )
-    least = min(rows[cost].min(), bound)
-    if least > 0 and rows[cost].max() >= _WIDE * least:
-        _logarithmic(axes, rows[cost].max() / least)
-    in_bytes = cost.endswith("bytes")  # 500 k, 2 M
-    axes.xaxis.set_major_formatter(EngFormatter() if in_bytes else StrMethodFormatter("{x:g}"))
+    _scale(axes, min(rows[cost].min(), bound), rows[cost].max(), in_bytes=cost.endswith("bytes"))
     axes.margins(x=0.12)  # room for the names
     _spread(axes, rows[cost].max())
     keep_possible(axes, rows)
@@ -132,11 +121,18 @@ def _spread(axes: Axes, most: float) -> None:
         axes.set_xlim(low - missing / 2, high + missing / 2)
 
 
-def _logarithmic(axes: Axes, times: float) -> None:
-    """Has the axis of costs be logarithmic, with as many ticks as their words leave room for."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if times < _FAR else (1.0,)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def _scale(axes: Axes, least: float, most: float, *, in_bytes: bool) -> None:
+    """Has far costs stand on a logarithmic axis, with as many ticks as their words have room."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    times = most / least if least > 0 else 1.0
+    if times >= _WIDE:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if times < _FAR else (1.0,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        if times < _FAR:  # there are enough
+            axes.minorticks_off()
+    axes.xaxis.set_major_formatter(EngFormatter() if in_bytes else "{x:g}")  # 500 k, 2 M
 
 
 def _shades(rows: pd.DataFrame) -> dict[str, str]:
@@ -152,11 +148,12 @@ def _draw_bounds(axes: Axes, rows: pd.DataFrame, quality: str) -> float:
         The least of it; infinite where nothing is known.
     """
     known = rows[rows["bound_bytes"].notna()]
-    for row in lines(known, "bound_bytes", "best_bytes", quality):
-        x, y = row.bound_bytes, getattr(row, quality)
-        axes.plot([x, row.best_bytes], [y, y], color=MUTED, lw=0.8, zorder=1)
-        axes.plot([x], [y], **_BOUND, zorder=2)
-    return float(known["bound_bytes"].min()) if len(known) else math.inf
+    if known.empty:
+        return math.inf
+    least, worth = known["bound_bytes"], known[quality]
+    axes.hlines(worth, least, known["best_bytes"], color=MUTED, lw=0.8, zorder=1)
+    axes.plot(least, worth, **_BOUND, zorder=2)
+    return float(least.min())
 
 
 def _axis(rows: pd.DataFrame, cost: str) -> str:
@@ -175,15 +172,14 @@ def _draw_legend(
     *,
     bounded: bool,
 ) -> None:
-    handles = [Line2D([], [], color=colour(i), lw=3) for i in range(len(models))]
+    handles = [sample(color=colour(i), lw=3) for i in range(len(models))]
     handles += [
-        Line2D([], [], linestyle="none", **marker(forms[kind], shade))
-        for kind, shade in shades.items()
+        sample(linestyle="none", **marker(forms[kind], shade)) for kind, shade in shades.items()
     ]
-    handles.append(Line2D([], [], color=MUTED, lw=1.2))
+    handles.append(sample(color=MUTED, lw=1.2))
     names = [*models, *shades, "Pareto front"]
     if bounded:
-        handles.append(Line2D([], [], **_BOUND))
+        handles.append(sample(**_BOUND))
         names.append("entropy (estimate)")
     legend(
         axes,

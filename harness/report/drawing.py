@@ -7,13 +7,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from harness.errors import ReportError
+from harness.plots.figure import render
+from harness.report.plots import drawings, histories_drawn
 from harness.report.tables import Table
 from harness.system.cores import usable
 from harness.system.forks import forking
 from harness.tracking.runs import Uri
 
-#: The modules that draw.
-_MODULES = tuple(f"harness.plots.{each}" for each in ("layers", "quality", "schedule", "trade"))
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 
@@ -28,7 +28,9 @@ def drawing(tables: int) -> Iterator[Executor]:
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
         # after this process, which has the longest of the work to do by itself
-        pool = ProcessPoolExecutor(workers, forking(_MODULES), initializer=os.nice, initargs=(5,))
+        pool = ProcessPoolExecutor(
+            workers, forking(["harness.plots.preload"]), initializer=os.nice, initargs=(5,)
+        )
     try:
         yield pool
     finally:
@@ -47,11 +49,8 @@ def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) 
     Raises:
         TrackingError: The histories cannot be read.
     """
-    from harness.plots.style import render
-    from harness.report.plots import drawings, histories_drawn  # matplotlib: slow
-
     each = drawings(table, histories_drawn(table, uri))
-    return [pool.submit(render, *figure, kinds) for figure in each]
+    return [pool.submit(render, *drawing, kinds) for drawing in each]
 
 
 def finished(begun: _Begun) -> dict[str, bytes]:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from harness.plots import layers, quality, schedule, trade
+from harness.plots.figure import render
 from harness.plots.points import sparse
 from harness.plots.schedule import REACHED, SCHEDULED
-from harness.plots.style import render
 from harness.report.entries import Entry
 from harness.report.escape import file_name
 from harness.report.frame import layer_frame, to_frame
@@ -25,7 +25,7 @@ _FEW_FAMILIES = 3
 
 
 class Drawing(NamedTuple):
-    """A figure that is yet to be drawn; the fields are the arguments of `plots.style.render`."""
+    """A figure that is yet to be drawn; the fields are the arguments of `plots.figure.render`."""
 
     name: str
     panels: Mapping[str, Callable[[Any], None]]

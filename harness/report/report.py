@@ -12,6 +12,7 @@ from harness.errors import ReportError
 from harness.report.collect import Exclusion, collect
 from harness.report.files import write_files
 from harness.report.filters import Selection
+from harness.report.plots import draw_plots, histories_drawn
 from harness.report.published import read_published
 from harness.report.render import to_csv, to_html, to_index, to_latex, to_markdown
 from harness.report.render.html import UI
@@ -119,8 +120,9 @@ def write_table(
         ReportError: The folder cannot be written to.
     """
     if isinstance(plots, bool):
-        plots = _draw_plots(table, uri, kinds_of(stem)) if plots else {}
-    drawn = dict(plots)
+        drawn = draw_plots(table, histories_drawn(table, uri), kinds_of(stem)) if plots else {}
+    else:
+        drawn = dict(plots)
     if stem:
         drawn = {f"{stem}_{name}": each for name, each in drawn.items()}
     store = uri if isinstance(uri, str) else uri[0]
@@ -209,12 +211,6 @@ def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
         tables += [(page.relative_to(folder).as_posix(), result.table) for page in pages]
     (path,) = write_files(folder, {"index.html": to_index(tables).encode()})
     return path
-
-
-def _draw_plots(table: Table, uri: Uri, kinds: Sequence[str]) -> dict[str, bytes]:
-    from harness.report.plots import draw_plots, histories_drawn  # matplotlib: slow
-
-    return draw_plots(table, histories_drawn(table, uri), kinds)
 
 
 def no_runs() -> pd.DataFrame:

@@ -41,7 +41,7 @@ def log_model(run: CellRun, model: Any, folder: Path) -> None:
 def log_layers(run: CellRun, config: Config, layers: Sequence[Any]) -> None:
     """Every trainable weight, pruned or why not, as `sparsity/layers.csv` and a plot."""
     from harness.plots import layers as plot
-    from harness.plots.style import render
+    from harness.plots.figure import render
 
     if not layers:
         return
@@ -67,7 +67,7 @@ def log_multiply_adds(run: CellRun, counted: Any) -> None:
 def log_history(run: CellRun, history: Sequence[Mapping[str, float]]) -> None:
     """Training and validation curves, as `curves/*.png`."""
     from harness.plots import curves
-    from harness.plots.style import render
+    from harness.plots.figure import render
 
     frame = pd.DataFrame(history)
     for name in curves.names(frame):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from harness.plots import curves, layers, quality, trade
+from harness.plots.figure import drawn, render
 from harness.plots.points import amount, family, nominal, tell
-from harness.plots.style import drawn, render, shapes
+from harness.plots.style import shapes
 from harness.plots.trade import front
 
 POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12)
@@ -133,7 +134,10 @@ def test_layers_are_drawn_on_given_axes():
     )
     axes = Figure().subplots()
     layers.draw(axes, frame)
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
+    assert [(text.get_text(), text.get_position()[1]) for text in axes.texts] == [
+        ("a", 0),
+        ("b", 1),
+    ]
     assert [list(line.get_xdata()) for line in axes.lines] == [[40.0, 60.0]]
 
 
@@ -172,7 +176,7 @@ def test_long_names_leave_the_axes_their_place(parts):
     figure = drawn({"t": partial(layers.draw, frame=frame)}, (7.4, layers.height(frame)))
     (axes,) = figure.axes
     assert is_whole(figure)
-    assert axes.get_position().width * figure.get_size_inches()[0] >= 2.5
+    assert axes.get_position().width * figure.get_size_inches()[0] >= 2.5 - 1e-9
 
 
 @pytest.mark.parametrize("cost", ["gzip_bytes", "best_bytes"])
@@ -186,6 +190,23 @@ def test_nothing_is_cut_at_the_edge_of_a_plot(cost):
     below = partial(quality.draw, frame=frame, label="test accuracy (%)")
     assert is_whole(drawn({"against a cost": against}, (7.4, 4.2)))
     assert is_whole(drawn({"one": below, "two": below, "three": below}, (6.4, 10.8)))
+
+
+@pytest.mark.parametrize("low", [0.001, 98.25, 12_345_678])
+def test_the_name_of_an_axis_stands_clear_of_its_numbers(low):
+    def draw(axes):
+        axes.set_xlim(0, 100)
+        axes.set_ylim(low, 1.001 * low)
+        axes.set_xlabel("an x, pq")
+        axes.set_ylabel("a y, pq")
+
+    figure = drawn({"one": draw, "two": draw}, (6.4, 6.0))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            name = axis.label.get_window_extent()
+            numbers = [text.get_window_extent() for text in axis.get_ticklabels()]
+            assert not [box for box in numbers if box.overlaps(name)]
+    assert is_whole(figure)
 
 
 #: What training tells: validation comes once a segment, and here the first has none.

@@ -220,8 +220,12 @@ def test_bounds_are_drawn_beside_their_points(table):
     frame = to_frame(table)
     axes = Figure().subplots()
     trade.draw(axes, frame, "best_bytes", quality="best_quality")
-    marks = [line for line in axes.lines if line.get_marker() == "|"]
-    assert [line.get_xdata()[0] for line in marks] == frame["bound_bytes"].tolist()
+    (marks,) = [line for line in axes.lines if line.get_marker() == "|"]
+    assert marks.get_xdata().tolist() == frame["bound_bytes"].tolist()
+    lines = [line for each in axes.collections for line in each.get_segments() if len(line) == 2]
+    assert [line[:, 0].tolist() for line in lines if line[0, 1] == line[1, 1]] == [
+        [row.bound_bytes, row.best_bytes] for row in frame.itertuples()
+    ]
     assert "entropy (estimate)" in [text.get_text() for text in axes.get_legend().get_texts()]
     bare = Figure().subplots()
     trade.draw(bare, frame.assign(bound_bytes=pd.NA), "best_bytes", quality="best_quality")

@@ -2,6 +2,7 @@
 
 import re
 
+from harness.plots.style import INK, MUTED, PAPER, RULE
 from harness.report.escape import escape_html
 
 _IDS = re.compile(r'(\bid="|url\(#|href="#)')
@@ -15,8 +16,6 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
         prefix: Goes before its ids: those of two plots on one page must differ.
         label: What the plot shows, for those who do not see it.
     """
-    from harness.plots.style import INK, MUTED, PAPER, RULE  # matplotlib, for plots alone
-
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
