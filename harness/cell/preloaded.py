@@ -6,7 +6,6 @@ no setting turns off; users asked for a cell, so they are kept off the terminal.
 
 import atexit
 import gc
-import signal
 
 import harness.tracking  # its settings come before MLflow
 from harness.system.quiet import captured
@@ -29,9 +28,3 @@ with captured():
 __all__ = ["harness", "keras", "tensorflow"]
 
 atexit.register(gc.freeze)  # or the server goes through all packages before it ends, for seconds
-
-# Whoever ends a whole group of processes (SLURM, systemd, a terminal that closes) would end the
-# server first, and its cells with it, which are to checkpoint: it ends with the harness. The cells
-# ignore what the server ignores, until they take it for themselves; USR2 is for the harness alone.
-for _number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-    signal.signal(_number, signal.SIG_IGN)

@@ -11,9 +11,11 @@ from harness.plots.figure import render
 from harness.report.plots import drawings, histories_drawn
 from harness.report.tables import Table
 from harness.system.cores import usable
-from harness.system.forks import forking
+from harness.system.forks import as_others, forking
 from harness.tracking.runs import Uri
 
+#: What the server imports before its first fork.
+PRELOAD = ("harness.plots.preload",)
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 
@@ -27,14 +29,17 @@ def drawing(tables: int) -> Iterator[Executor]:
     workers = min(len(usable()), tables)
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
-        # after this process, which has the longest of the work to do by itself
-        pool = ProcessPoolExecutor(
-            workers, forking(["harness.plots.preload"]), initializer=os.nice, initargs=(5,)
-        )
+        pool = ProcessPoolExecutor(workers, forking(PRELOAD), initializer=_begin)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Of each process: it draws after the one that asks, which has the longest of the work."""
+    os.nice(5)
+    as_others()  # a pool of which one is gone ends the rest
 
 
 def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) -> _Begun:

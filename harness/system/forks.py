@@ -1,8 +1,15 @@
 """Python's server of forks, which imports once what many processes need; there is one a process."""
 
 import multiprocessing.forkserver
+import signal
 from collections.abc import Iterable
 from multiprocessing.context import ForkServerContext
+
+#: What the server ignores, and its processes, until they take it for themselves. Whoever ends a
+#: whole group of processes (SLURM, systemd, a terminal that closes) would end the server first, and
+#: what it started with it, of which cells are to checkpoint: it ends with who started it. USR1 asks
+#: cells to, and USR2 is for the harness alone.
+IGNORED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def forking(modules: Iterable[str]) -> ForkServerContext:
@@ -17,6 +24,12 @@ def forking(modules: Iterable[str]) -> ForkServerContext:
         The context that starts processes by it.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(modules))
+    context.set_forkserver_preload(["harness.system.fork_server", *modules])
     multiprocessing.forkserver.ensure_running()
     return context
+
+
+def as_others() -> None:
+    """Has a process of the server's end by the signals that end others."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_DFL)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -27,12 +29,17 @@ def test_what_processes_draw_is_what_this_one_draws(nasty, stores, tables, two_c
     assert len(drawn) > 3
 
 
-def test_a_process_that_is_gone_is_told_in_a_line(nasty, stores, two_cores):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_gone_is_told_in_a_line(nasty, stores, two_cores, number):
     with drawing.drawing(2) as pool:
         for _ in range(2):
             pool.submit(signal.pause)  # plots wait behind these
         begun = drawing.begin_plots(nasty, stores["uri"], KINDS, pool)
-        for pid in list(pool._processes):
-            os.kill(pid, signal.SIGKILL)
+        workers = list(pool._processes.values())
+        while any(each.is_alive() for each in workers):  # one that has just begun ignores some
+            for each in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(each.pid, number)
+            time.sleep(0.05)
         with pytest.raises(ReportError, match="--no-plots"):
             drawing.finished(begun)

@@ -1,0 +1,8 @@
+"""What the server of forks does before all else; nobody else imports this."""
+
+import signal
+
+from harness.system.forks import IGNORED
+
+for _number in IGNORED:
+    signal.signal(_number, signal.SIG_IGN)
