@@ -209,6 +209,11 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    if parsed.kept and not parsed.no_plots:  # on another core, while this process imports
+        from harness.plots import PRELOAD
+        from harness.system.forks import forking
+
+        forking(PRELOAD)
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 

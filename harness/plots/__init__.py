@@ -6,3 +6,6 @@
 `harness.plots.figure.render` draws them off screen, the same bytes for the same numbers.
 Matplotlib takes long to import: what draws does so as it draws.
 """
+
+#: What the server of forks imports for processes that draw, before its first fork.
+PRELOAD = ("harness.plots.preload",)

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from harness.errors import ReportError
+from harness.plots import PRELOAD
 from harness.plots.figure import render
 from harness.report.plots import drawings, histories_drawn
 from harness.report.tables import Table
@@ -14,8 +15,6 @@ from harness.system.cores import usable
 from harness.system.forks import as_others, forking
 from harness.tracking.runs import Uri
 
-#: What the server imports before its first fork.
-PRELOAD = ("harness.plots.preload",)
 _Begun = Iterable[Future[dict[str, bytes]]]
 
 

@@ -236,6 +236,6 @@ def test_panels_stand_under_one_another_and_any_text_is_a_title():
 
     files = render("two", {"a $b": draw, "c\nd": draw}, (4, 4), ["svg"])
     assert list(files) == ["two.svg"]
-    texts = re.findall(r"<!-- (.*?) -->", files["two.svg"].decode())  # matplotlib's own remarks
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", files["two.svg"].decode())
     assert {"a $b", "c d"} <= set(texts)
     assert (texts.count("step"), texts.count("loss")) == (1, 2)
