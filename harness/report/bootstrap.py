@@ -7,7 +7,6 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
@@ -66,35 +65,13 @@ def spread(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[float, float] | No
 @lru_cache(maxsize=64)
 def _scores(answers: Answers) -> np.ndarray:
     """BLEU of translations, and then of each draw: shape `(1 + SAMPLES,)`, read by all tests."""
-    counts = _counts(answers)
-    # not by BLAS, whose threads spin for long after so small a product, on cores that plots need
-    sums = np.einsum("ij,kj->ik", _times(len(counts)), counts.T.copy()).astype(int).tolist()
-    score = _scorer(answers.reference)[0]._compute_score_from_stats
-    return np.array([score(each).score for each in sums])
-
-
-def _counts(answers: Answers) -> np.ndarray:
-    """What BLEU counts of each sentence: words, reference's words, n-grams right and in all."""
-    scorer, known = _scorer(answers.reference)
-    for each in enumerate(answers.said):
-        if each not in known:
-            number, said = each
-            words, reference = scorer._preprocess_segment(said), scorer._ref_cache[number]
-            known[each] = scorer._compute_segment_statistics(words, reference)
-    found = [known[each] for each in enumerate(answers.said)]
-    return np.array(found, np.float64)  # whole numbers, which processors multiply faster so
-
-
-@lru_cache(maxsize=8)
-def _scorer(reference: tuple[str, ...]) -> tuple[Any, dict[tuple[int, str], list[int]]]:
-    """sacrebleu's BLEU against a reference, and what it counted of translations of a sentence.
-
-    The n-grams of a reference are counted once, and of a sentence that several runs translate
-    alike, which of a network and its sparse ones is a third of all.
-    """
     from sacrebleu.metrics import BLEU
 
-    return BLEU(references=[reference]), {}
+    counts = np.asarray(answers.counts, np.float64)  # which processors multiply faster
+    # not by BLAS, whose threads spin for long after so small a product, on cores that plots need
+    sums = np.einsum("ij,kj->ik", _times(len(counts)), counts.T.copy()).astype(int).tolist()
+    score = BLEU()._compute_score_from_stats
+    return np.array([score(each).score for each in sums])
 
 
 @lru_cache(maxsize=8)

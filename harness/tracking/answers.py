@@ -1,8 +1,10 @@
 """What a run said of each test example: read from its files, and kept with a few bits each."""
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -10,7 +12,9 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 
 #: Names under which `harness.tracking.collected` keeps them.
-PARTS = ("right", "said", "reference")
+PARTS = ("right", "said", "reference", "counts")
+TEXTS = ("said", "reference")
+_COUNT = np.dtype("<i2")  # of words of a sentence
 _CLASSES, _TEXTS = "predictions.csv", "translations.csv"
 
 
@@ -22,11 +26,15 @@ class Answers:
         right: whether the class was the label's, shape `(examples,)`; None for translations.
         said: the translations, detokenised; empty for classes.
         reference: what they are compared with.
+        counts: what sacrebleu's BLEU counts of each of them, whole numbers of shape
+            `(examples, 10)`: words, the reference's words, n-grams right of 1 to 4 words, and in
+            all. None without sacrebleu.
     """
 
     right: np.ndarray | None = None
     said: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
+    counts: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 def read(place: str) -> dict[str, Any]:
@@ -46,7 +54,10 @@ def read(place: str) -> dict[str, Any]:
     if (folder / _TEXTS).is_file():
         rows = _rows(folder / _TEXTS)
         said, reference = ([row[name] for row in rows] for name in ("hypothesis", "reference"))
-        return {**empty, "said": said, "reference": reference, "examples": len(rows)}
+        counted = counts(said, tuple(reference))
+        kept = None if counted is None else counted.astype(_COUNT).tobytes()
+        texts = {"said": said, "reference": reference, "counts": kept}
+        return {**empty, **texts, "examples": len(rows)}
     return empty
 
 
@@ -56,8 +67,37 @@ def of(run: Mapping[str, Any]) -> Answers | None:
         bits = np.frombuffer(run["right"], np.uint8)
         return Answers(np.unpackbits(bits, count=run["examples"]).astype(bool))
     if run["said"] is not None:
-        return Answers(None, tuple(run["said"]), tuple(run["reference"]))
+        said, reference = tuple(run["said"]), tuple(run["reference"])
+        if run.get("counts") is None:  # it was collected without sacrebleu
+            return Answers(None, said, reference, counts(said, reference))
+        kept = np.frombuffer(run["counts"], _COUNT).reshape(len(said), -1)
+        return Answers(None, said, reference, kept.astype(int))
     return None
+
+
+def counts(said: Sequence[str], reference: tuple[str, ...]) -> np.ndarray | None:
+    """The `counts` of `Answers`, of detokenised text (13a); None without sacrebleu."""
+    if find_spec("sacrebleu") is None:
+        return None
+    scorer, known = _scorer(reference)
+    for each in enumerate(said):
+        if each not in known:
+            number, text = each
+            words, right = scorer._preprocess_segment(text), scorer._ref_cache[number]
+            known[each] = scorer._compute_segment_statistics(words, right)
+    return np.array([known[each] for each in enumerate(said)], int)
+
+
+@lru_cache(maxsize=8)
+def _scorer(reference: tuple[str, ...]) -> tuple[Any, dict[tuple[int, str], list[int]]]:
+    """sacrebleu's BLEU against a reference, and what it counted of translations of a sentence.
+
+    The n-grams of a reference are counted once, and of a sentence that several runs translate
+    alike, which of a network and its sparse ones is a third of all.
+    """
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(references=[reference]), {}
 
 
 def _folder(uri: str) -> Path | None:

@@ -181,7 +181,10 @@ def _schema() -> Any:
                 "histories",
                 pa.list_(pa.struct([("key", text), ("step", pa.int64()), ("value", pa.float64())])),
             ),
-            *((name, pa.binary() if name == "right" else pa.list_(text)) for name in answers.PARTS),
+            *(
+                (name, pa.list_(text) if name in answers.TEXTS else pa.binary())
+                for name in answers.PARTS
+            ),
             ("examples", pa.int64()),
         ]
     )

@@ -135,6 +135,10 @@ def test_translations_are_kept_with_their_references(store, tmp_path):
     path, _ = collected.collect(store.uri, "mine", tmp_path / "runs")
     found = read_answers(str(path.parent), store.ids)[store.ids[1]]
     assert (found.said, found.reference) == (("ein s", "zwei"), ("eins", "zwei"))
+    # words, of them and of the reference; right, of 1 to 4; of 1 to 4 in all
+    assert found.counts.tolist() == [[2, 1, *[0] * 4, 2, 1, 0, 0], [1, 1, *[1, 0, 0, 0] * 2]]
+    of_store = read_answers(store.uri, store.ids)[store.ids[1]]
+    assert of_store.counts.tolist() == found.counts.tolist()
 
 
 def test_histories_are_thinned_and_keep_both_ends(store, tmp_path):
