@@ -107,8 +107,9 @@ def _lay_out(figure: Figure, every: Sequence[Axes]) -> None:
     names = [_GAP + _width(axes.yaxis.label) if axes.get_ylabel() else 0.0 for axes in every]
     legends = [axes.get_legend() for axes in every]
     ends = [each.get_window_extent().x1 - each.axes.bbox.x1 for each in legends if each]
-    left = max(map(sum, zip(numbers, names, strict=True))) + _PAD
-    right = max([_HALF_NAME, *(end / figure.dpi for end in ends)]) + _PAD
+    # rounded: else the last bits of a sum would name what axes are cut by otherwise in the file
+    left = round(max(map(sum, zip(numbers, names, strict=True))) + _PAD, 3)
+    right = round(max([_HALF_NAME, *(end / figure.dpi for end in ends)]) + _PAD, 3)
     width, height = figure.get_size_inches()
     width = max(width, left + _LEAST_WIDTH + right)
     figure.set_size_inches(width, height)
@@ -126,6 +127,7 @@ def _left_of(axes: Axes) -> float:
     """Inches that an axis' numbers, or what was written in their place, take beside it."""
     name = axes.yaxis.label
     name.set_visible(False)
+    axes.yaxis.set_label_coords(0, 0.5)  # it is not to look for its place
     written = [text.get_window_extent() for text in axes.texts if text.get_in_layout()]
     boxes = [box for box in (axes.yaxis.get_tightbbox(), *written) if box]
     name.set_visible(True)

@@ -52,9 +52,11 @@ def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) 
 
     Raises:
         TrackingError: The histories cannot be read.
+        ReportError: As `finished`.
     """
     each = drawings(table, histories_drawn(table, uri))
-    return [pool.submit(render, *drawing, kinds) for drawing in each]
+    with _told():
+        return [pool.submit(render, *drawing, kinds) for drawing in each]
 
 
 def finished(begun: _Begun) -> dict[str, bytes]:
@@ -63,8 +65,15 @@ def finished(begun: _Begun) -> dict[str, bytes]:
     Raises:
         ReportError: A process that drew them is gone.
     """
-    try:
+    with _told():
         return {name: content for each in begun for name, content in each.result().items()}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Says in a line that a process is gone."""
+    try:
+        yield
     except BrokenProcessPool:
         raise ReportError(
             "a process that drew plots was ended from outside, perhaps as memory ran out; "

@@ -128,7 +128,7 @@ def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
     out = request.out or RESULTS
     uri = str(folder)
     begun = []
-    with drawing(len(chosen)) as pool:
+    with drawing(len(chosen) if request.plots else 0) as pool:
         for name in chosen:
             table = read_table(specs[name], uri, request.selection)
             plots = begin_plots(table, uri, kinds_of(name), pool) if request.plots else ()
