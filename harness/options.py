@@ -20,6 +20,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, TypeVar
 
@@ -144,6 +145,7 @@ def one_choice(room: Room, default: str) -> Any:
 _imported: list[str] = []
 
 
+@cache  # looking through what is installed takes as long as many an import
 def _import_installed() -> None:
     """Imports, once a process, the modules by which installed packages offer choices.
 
