@@ -4,9 +4,6 @@ TensorFlow writes remarks about the machine to standard error while it is import
 no setting turns off; users asked for a cell, so they are kept off the terminal.
 """
 
-import atexit
-import gc
-
 import harness.tracking  # its settings come before MLflow
 from harness.system.quiet import captured
 
@@ -26,5 +23,3 @@ with captured():
     import harness.training.strategy
 
 __all__ = ["harness", "keras", "tensorflow"]
-
-atexit.register(gc.freeze)  # or the server goes through all packages before it ends, for seconds

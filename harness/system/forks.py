@@ -11,6 +11,8 @@ from multiprocessing.context import ForkServerContext
 #: cells to, and USR2 is for the harness alone.
 IGNORED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
+_FIRST, _LAST = ("harness.system.fork_server",), ("harness.system.fork_ready",)
+
 
 def forking(modules: Iterable[str]) -> ForkServerContext:
     """Starts the server, which imports while this process goes on; one that runs already stays.
@@ -24,7 +26,7 @@ def forking(modules: Iterable[str]) -> ForkServerContext:
         The context that starts processes by it.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.system.fork_server", *modules])
+    context.set_forkserver_preload([*_FIRST, *modules, *_LAST])
     multiprocessing.forkserver.ensure_running()
     return context
 
