@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+#: The columns that `tell` adds.
+_TOLD = {"family", "nominal", "reached", "name"}
+
 
 def family(sparsity: str) -> str:
     """Returns a sparsity's name without its amount: `random 50%` -> `random`."""
@@ -58,7 +61,12 @@ def _is_sparse(told: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def tell(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns a frame with the columns that `sparse` names; no variant is an empty text."""
+    """Returns a frame with the columns that `sparse` names; no variant is an empty text.
+
+    One that has them, as what is drawn in several plots, stays as it is.
+    """
+    if set(frame) >= _TOLD:
+        return frame
     variant = frame["variant"].map(lambda text: text if isinstance(text, str) else "")
     kind = frame["sparsity"].map(family)
     plain = (variant == "").groupby([frame["model"], kind]).transform("any")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.plots import layers, quality, schedule, trade
 from harness.plots.figure import render
-from harness.plots.points import sparse
+from harness.plots.points import sparse, tell
 from harness.plots.schedule import REACHED, SCHEDULED
 from harness.report.entries import Entry
 from harness.report.escape import file_name
@@ -50,7 +50,7 @@ def draw_plots(
 
 def drawings(table: Table, histories: Histories) -> Iterator[Drawing]:
     """Says what there is to draw; the arguments are those of `draw_plots`."""
-    frame = to_frame(table)
+    frame = tell(to_frame(table))
     measured = sparse(frame)
     if measured.empty:
         return
