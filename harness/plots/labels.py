@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,16 +18,23 @@ _PLACES = ((6, 5), (6, -11), (-6, 5), (-6, -11), (6, 15), (6, -21), (-6, 15), (-
 _Box = tuple[float, float, float, float]
 
 
-def name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+def name_points(
+    axes: Axes, points: Sequence[tuple[float, float, str]], halves: Iterable[float] = ()
+) -> None:
     """Writes names beside points; call it when axes have their limits and scales.
 
     Args:
         axes: Where to.
         points: `(x, y, name)`; a point with an empty name is only kept clear of others' names.
+        halves: Half of each one's bar, if there are any, which names are kept clear of, too.
     """
     pixel = axes.figure.dpi / 72 if axes.figure else 1.0
     centres = [axes.transData.transform((x, y)) for x, y, _ in points]
     taken: list[_Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in centres]
+    for (x, y, _), half in zip(points, halves, strict=False):
+        ends = [axes.transData.transform((x, end)) for end in (y - half, y + half)]
+        taken.append((ends[0][0] - 4, ends[0][1] - 2, ends[1][0] + 4, ends[1][1] + 2))
+    taken += _around(axes)
     for (x, y, name), centre in zip(points, centres, strict=True):
         if not name:
             continue
@@ -81,6 +88,17 @@ def _box(centre: Any, place: tuple[int, int], name: str, pixel: float) -> _Box:
     x, y = centre[0] + place[0] * pixel, centre[1] + place[1] * pixel
     left = x if place[0] > 0 else x - width
     return left, y, left + width, y + height
+
+
+def _around(axes: Axes) -> list[_Box]:
+    """What lies around axes: numbers, a title, a legend."""
+    inner, far = axes.bbox, 1e4
+    return [
+        (-far, -far, inner.x0, far),
+        (inner.x1, -far, far, far),
+        (inner.x0, -far, inner.x1, inner.y0),
+        (inner.x0, inner.y1, inner.x1, far),
+    ]
 
 
 def _overlap(one: _Box, other: _Box) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -58,7 +58,7 @@ def draw(
     quality: str = "mean",
     axis: str = "",
 ) -> None:
-    """Draws quality with its intervals against a cost, and the Pareto front of the means.
+    """Draws quality with its intervals against a cost, and a Pareto front of the means a test set.
 
     Colours are models; of a single one, families of sparsities, as in the plot against sparsity.
     Beside what the smallest file costs stands the entropy of its masks and values, where it is
@@ -74,9 +74,10 @@ def draw(
         axis: What the axis of the cost says; by default the cost's own words.
     """
     rows = tell(frame)
-    rows = rows[rows[quality].notna() & rows[cost].notna()]
+    rows = rows[rows[quality].notna() & rows[cost].notna()].reset_index(drop=True)
     models = list(dict.fromkeys(rows["model"]))
-    best = front(list(zip(rows[cost], rows[quality], strict=True)))
+    fronts = list(_fronts(rows, cost, quality))
+    best = {i for each in fronts for i in each}
     bound = _draw_bounds(axes, rows, quality) if cost == "best_bytes" else math.inf
     alone = len(models) == 1
     shades = _shades(rows) if alone else dict.fromkeys(rows["family"], MUTED)
@@ -86,14 +87,9 @@ def draw(
         look = marker(forms[kind], shades[kind] if alone else colour(models.index(model)))
         halves = group["half_width_95"] if quality == "mean" else None
         points(axes, group[cost], group[quality], halves, look)
-    axes.plot(
-        [rows[cost].iloc[i] for i in best],
-        [rows[quality].iloc[i] for i in best],
-        color=MUTED,
-        lw=1.2,
-        drawstyle="steps-post",
-        zorder=1,
-    )
+    for each in fronts:
+        xs, ys = rows.loc[each, cost], rows.loc[each, quality]
+        axes.plot(xs, ys, color=MUTED, lw=1.2, drawstyle="steps-post", zorder=1)
     _scale(axes, min(rows[cost].min(), bound), rows[cost].max(), in_bytes=cost.endswith("bytes"))
     axes.margins(x=0.12)  # room for the names
     _spread(axes, rows[cost].max())
@@ -108,10 +104,18 @@ def draw(
             )
             for i, row in enumerate(lines(rows, cost, quality, "sparsity"))
         ],
+        rows["half_width_95"].fillna(0.0) if quality == "mean" else (),
     )
     axes.set_xlabel(axis or _axis(rows, cost))
     axes.set_ylabel(label)
     _draw_legend(axes, shades, forms, [] if alone else models, bounded=bound < math.inf)
+
+
+def _fronts(rows: pd.DataFrame, cost: str, quality: str) -> Iterator[list[int]]:
+    """The rows on the front of each test set: the quality on one says nothing of another."""
+    data = rows["data"].fillna("") if "data" in rows else pd.Series("", rows.index)
+    for _, own in rows.groupby(data, sort=False):
+        yield own.index[front(list(zip(own[cost], own[quality], strict=True)))].tolist()
 
 
 def _spread(axes: Axes, most: float) -> None:

@@ -19,15 +19,16 @@ which also writes this page. All of it is at small scale: small networks on smal
 the guide says of ImageNet and WMT16 is tested in kind, not in size.
 
 A statement **holds** where the 90 % interval of the difference lies on its side of the margin (two
-one-sided tests at 5 %; seeds and, where runs say what they answered, test examples both count),
-**does not hold** where it lies on the other side, and otherwise **cannot be told**; then it says
-how many seeds, or how many times as many test examples, or both, would tell in four tries of five,
-were the spread what it is here. Differences are in points, from the control (the dense network
-fine-tuned alike at 0 %), from the dense network where cells train from scratch, or from the rows
-that a check names. That networks are so many times as fast holds where they are in each run that
-was timed: its files took turns with the dense float32 one, and what a dense network's file of that
-kind gains is taken off; a run is doubtful where other work or a wide spread was noticed. Training
-took place beside other work: seconds compare nothing.
+one-sided tests at 5 %; seeds and, where runs say what they answered, test examples both count;
+speakers, each tested on its own, vary by both already), **does not hold** where it lies on the
+other side, and otherwise **cannot be told**; then it says how many seeds, or how many times as many
+test examples, or both, would tell in four tries of five, were the spread what it is here.
+Differences are in points, from the control (the dense network fine-tuned alike at 0 %), from the
+dense network where cells train from scratch, or from the rows that a check names. That networks are
+so many times as fast holds where they are in each run that was timed: its files took turns with the
+dense float32 one, and what a dense network's file of that kind gains is taken off; a run is
+doubtful where other work or a wide spread was noticed. Training took place beside other work:
+seconds compare nothing.
 """
 
 

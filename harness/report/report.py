@@ -200,16 +200,23 @@ def _table(
 
 
 def write_index(folder: Path, results: Sequence[ReportResult]) -> Path:
-    """Writes `index.html`, which leads to the HTML pages of several tables below a folder.
+    """Writes a page, `index.html`, which leads to those of several tables below a folder.
+
+    Where the index of collected runs is, which is committed, this one is `local.html`.
 
     Raises:
         ReportError: The folder cannot be written to.
     """
-    tables = []
-    for result in results:
-        pages = [path for path in result.paths if path.suffix == ".html"]
-        tables += [(page.relative_to(folder).as_posix(), result.table) for page in pages]
-    (path,) = write_files(folder, {"index.html": to_index(tables).encode()})
+    pages = [
+        (path, result.table)
+        for result in results
+        for path in result.paths
+        if path.suffix == ".html"
+    ]
+    tables = [(page.relative_to(folder).as_posix(), table) for page, table in pages]
+    collected = any(page.parent == folder for page, _ in pages)
+    name = "local.html" if (folder / "runs").is_dir() and not collected else "index.html"
+    (path,) = write_files(folder, {name: to_index(tables).encode()})
     return path
 
 

@@ -43,6 +43,20 @@ def test_a_name_stands_clear_of_other_points(axes):
     assert not (box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1)
 
 
+@pytest.mark.parametrize("x", [0.1, 5, 9.9])
+def test_a_name_stands_clear_of_bars_and_of_the_edge(axes, x):
+    points = [(x, 9.9, "control"), (x, 4, "control"), (x, 0.1, "control")]
+    name_points(axes, points, [0.0, 2.0, 0.0])
+    axes.figure.canvas.draw()
+    foot, head = (axes.transData.transform((x, y)) for y in (2, 6))
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert axes.bbox.x0 <= box.x0
+        assert box.x1 <= axes.bbox.x1
+        crosses = box.x0 <= foot[0] <= box.x1 and box.y0 <= head[1] and foot[1] <= box.y1
+        assert not crosses
+
+
 @pytest.mark.parametrize(
     ("unit", "limits", "expected"),
     [("%", (-20, 130), (0, 102)), ("%", (90, 99), (90, 99)), ("", (-3, 130), (0, 130))],

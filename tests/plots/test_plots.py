@@ -209,6 +209,16 @@ def test_the_name_of_an_axis_stands_clear_of_its_numbers(low):
     assert is_whole(figure)
 
 
+def test_a_front_is_of_one_test_set():
+    frame = rows_of(("dense", "", 0.0, 90, 400), ("random 50%", "", 0.5, 80, 200))
+    other = frame.assign(mean=frame["mean"] - 50, gzip_bytes=frame["gzip_bytes"] + 50)
+    both = pd.concat([frame.assign(data="a"), other.assign(data="b")])
+    axes = Figure().subplots()
+    trade.draw(axes, both)
+    fronts = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+    assert [line.get_xdata().tolist() for line in fronts] == [[200, 400], [250, 450]]
+
+
 #: What training tells: validation comes once a segment, and here the first has none.
 HISTORY = pd.DataFrame(
     [

@@ -138,11 +138,15 @@ def test_several_tables_get_an_index(stores, demo_spec, tmp_path):
         report(spec, uri=stores["uri"], out_dir=tmp_path / spec.name, plots=False)
         for spec in (demo_spec, replace(demo_spec, name="other", experiment="trouble"))
     ]
-    text = write_index(tmp_path, results).read_text()
+    index = write_index(tmp_path, results)
+    assert index.name == "index.html"
+    text = index.read_text()
     for name in ("demo", "other"):
         assert f'<a href="{name}/table.html">A demo</a>' in text
     assert "4 of 5 rows measured" in text
     assert "conflicts: 2" in text
+    Path(tmp_path, "runs").mkdir()  # whose index is committed
+    assert write_index(tmp_path, results).name == "local.html"
 
 
 def test_the_schedule_as_run_is_read_for_one_run_a_row(stores, demo_spec, tmp_path):

@@ -126,6 +126,9 @@ def test_tables_are_rebuilt_where_there_is_no_store(mine, tmp_path, capsys):
     assert names >= {"examples.md", "examples.csv", "examples.tex", "examples.html", "index.html"}
     for path in Path("a").iterdir():
         assert path.read_bytes() == Path("b", path.name).read_bytes(), path.name
+    # the sweep's own name is another one of the table's
+    assert main(["report", "mine", "examples", "--from", "kept/runs", "--out", "c"]) == 0
+    assert {path.name for path in Path("c").iterdir()} == names - {"README.md"}
     text = Path("a/examples.md").read_text()
     assert "98.20 ± 0.25" in text
     assert "Nobody chose anything." in text
