@@ -209,7 +209,8 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    if parsed.kept and not parsed.no_plots:  # on another core, while this process imports
+    every = not (parsed.name or parsed.table)
+    if parsed.kept and every and not parsed.no_plots:  # on another core, while this one imports
         from harness.plots import PRELOAD
         from harness.system.forks import forking
 

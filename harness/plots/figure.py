@@ -103,6 +103,12 @@ def _lay_out(figure: Figure, every: Sequence[Axes]) -> None:
     Matplotlib's layouts measure all there is, of each twice, for which they take as long as it
     takes to draw it, and so do the names of axes that it is to find a place for.
     """
+    width, height = figure.get_size_inches()
+    each = (height - _AXIS - len(every) * (_TITLE + _TICKS)) / len(every)
+    for number, axes in enumerate(reversed(every)):  # as high as they will be: so many numbers
+        bottom = _AXIS + _TICKS + number * (each + _TITLE + _TICKS)
+        left, _, across, _ = axes.get_position().bounds
+        axes.set_position((left, bottom / height, across, each / height))
     numbers = [_left_of(axes) for axes in every]
     names = [_GAP + _width(axes.yaxis.label) if axes.get_ylabel() else 0.0 for axes in every]
     legends = [axes.get_legend() for axes in every]
@@ -110,15 +116,12 @@ def _lay_out(figure: Figure, every: Sequence[Axes]) -> None:
     # rounded: else the last bits of a sum would name what axes are cut by otherwise in the file
     left = round(max(map(sum, zip(numbers, names, strict=True))) + _PAD, 3)
     right = round(max([_HALF_NAME, *(end / figure.dpi for end in ends)]) + _PAD, 3)
-    width, height = figure.get_size_inches()
     width = max(width, left + _LEAST_WIDTH + right)
     figure.set_size_inches(width, height)
     across = width - left - right
-    each = (height - _AXIS - len(every) * (_TITLE + _TICKS)) / len(every)
-    for number, axes in enumerate(reversed(every)):
-        bottom = _AXIS + _TICKS + number * (each + _TITLE + _TICKS)
-        axes.set_position((left / width, bottom / height, across / width, each / height))
     for axes, beside in zip(every, numbers, strict=True):
+        _, bottom, _, high = axes.get_position().bounds
+        axes.set_position((left / width, bottom, across / width, high))
         axes.yaxis.set_label_coords(-(beside + _GAP) / across, 0.5)
         axes.xaxis.set_label_coords(0.5, -_TICKS / each)
 

@@ -63,11 +63,11 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
         axes: Where to.
         names: Of the lines.
     """
-    from matplotlib.transforms import offset_copy
+    from matplotlib.transforms import ScaledTranslation
 
     axes.set_yticks([])
     where = axes.get_yaxis_transform()  # across in parts of the axes
-    beside = offset_copy(where, axes.get_figure(root=True), x=-_ASIDE, units="points")
+    beside = where + ScaledTranslation(-_ASIDE / 72, 0, axes.figure.dpi_scale_trans)
     axes.hlines(range(len(names)), 0, 1, transform=where, color=RULE, lw=_RULE, zorder=0.5)
     for number, name in enumerate(names):
         axes.text(

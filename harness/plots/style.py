@@ -74,7 +74,7 @@ def points(
         halves: Half of each one's interval, unknown or 0 where it has none; None if all have none.
         look: From `marker`.
     """
-    bars = pd.Series(halves, dtype=float).fillna(0.0).tolist()
+    bars = pd.to_numeric(pd.Series(halves, dtype=object)).fillna(0.0).tolist()
     axes.errorbar(
         list(xs),
         list(ys),

@@ -1,6 +1,5 @@
 """The plots of several tables, drawn by processes while other tables are being computed."""
 
-import os
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,17 +27,12 @@ def drawing(tables: int) -> Iterator[Executor]:
     workers = min(len(usable()), tables)
     pool: Executor = ThreadPoolExecutor(1)  # one, as Matplotlib's style is of the whole process
     if workers > 1:
-        pool = ProcessPoolExecutor(workers, forking(PRELOAD), initializer=_begin)
+        # after this process, which has the longest of the work to do by itself
+        pool = ProcessPoolExecutor(workers, forking(PRELOAD), initializer=as_others, initargs=(5,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _begin() -> None:
-    """Of each process: it draws after the one that asks, which has the longest of the work."""
-    os.nice(5)
-    as_others()  # a pool of which one is gone ends the rest
 
 
 def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) -> _Begun:

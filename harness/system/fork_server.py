@@ -6,3 +6,5 @@ from harness.system.forks import IGNORED
 
 for _number in IGNORED:
     signal.signal(_number, signal.SIG_IGN)
+#: What Ctrl-C does to its processes, and would to it while it imports, with a traceback.
+interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)

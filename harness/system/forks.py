@@ -1,6 +1,7 @@
 """Python's server of forks, which imports once what many processes need; there is one a process."""
 
 import multiprocessing.forkserver
+import os
 import signal
 from collections.abc import Iterable
 from multiprocessing.context import ForkServerContext
@@ -31,7 +32,14 @@ def forking(modules: Iterable[str]) -> ForkServerContext:
     return context
 
 
-def as_others() -> None:
-    """Has a process of the server's end by the signals that end others."""
+def as_others(later: int = 0) -> None:
+    """Has a process of the server's end by the signals that end others.
+
+    What a pool begins its processes with: here, where nothing is imported for it.
+
+    Args:
+        later: By so much others are to be served before it (`os.nice`).
+    """
     for number in IGNORED:
         signal.signal(number, signal.SIG_DFL)
+    os.nice(later)

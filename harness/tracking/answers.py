@@ -14,7 +14,8 @@ import numpy as np
 #: Names under which `harness.tracking.collected` keeps them.
 PARTS = ("right", "said", "reference", "counts")
 TEXTS = ("said", "reference")
-_COUNT = np.dtype("<i2")  # of words of a sentence
+_COUNT = np.dtype("<i4")  # of words of a sentence
+_COUNTS = 10
 _CLASSES, _TEXTS = "predictions.csv", "translations.csv"
 
 
@@ -70,7 +71,7 @@ def of(run: Mapping[str, Any]) -> Answers | None:
         said, reference = tuple(run["said"]), tuple(run["reference"])
         if run.get("counts") is None:  # it was collected without sacrebleu
             return Answers(None, said, reference, counts(said, reference))
-        kept = np.frombuffer(run["counts"], _COUNT).reshape(len(said), -1)
+        kept = np.frombuffer(run["counts"], _COUNT).reshape(len(said), _COUNTS)
         return Answers(None, said, reference, kept.astype(int))
     return None
 
@@ -85,7 +86,8 @@ def counts(said: Sequence[str], reference: tuple[str, ...]) -> np.ndarray | None
             number, text = each
             words, right = scorer._preprocess_segment(text), scorer._ref_cache[number]
             known[each] = scorer._compute_segment_statistics(words, right)
-    return np.array([known[each] for each in enumerate(said)], int)
+    found = [known[each] for each in enumerate(said)]
+    return np.array(found, int).reshape(len(said), _COUNTS)
 
 
 @lru_cache(maxsize=8)

@@ -200,7 +200,11 @@ def test_the_name_of_an_axis_stands_clear_of_its_numbers(low):
         axes.set_xlabel("an x, pq")
         axes.set_ylabel("a y, pq")
 
-    figure = drawn({"one": draw, "two": draw}, (6.4, 6.0))
+    def close(axes):
+        draw(axes)
+        axes.set_ylim(low, (1 + 1e-5) * low)
+
+    figure = drawn({"one": draw, "two": close, "three": draw}, (7.8, 10.8))
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             name = axis.label.get_window_extent()

@@ -1,5 +1,7 @@
 """What BLEU counts of sentences, against sacrebleu's own scores of them."""
 
+import csv
+
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU
@@ -27,6 +29,17 @@ def test_counts_of_a_sentence_are_sacrebleus():
 def test_runs_collected_without_counts_are_counted_as_they_are_read(kept):
     run = {"right": None, "said": list(SAID), "reference": list(RIGHT), **kept}
     np.testing.assert_array_equal(answers.of(run).counts, counts(SAID, RIGHT))
+
+
+@pytest.mark.parametrize("said", [(), ("a " * 40_000,)])
+def test_none_and_many_words_come_back(said, tmp_path):
+    with (tmp_path / "translations.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["reference", "hypothesis"])
+        rows.writerows(["a b", text] for text in said)
+    found = answers.of(answers.read(str(tmp_path)))
+    assert found.counts.shape == (len(said), 10)
+    assert found.counts[:, 0].tolist() == [40_000] * len(said)
 
 
 def test_the_committed_counts_are_those_of_the_committed_texts():
