@@ -209,12 +209,13 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    every = not (parsed.name or parsed.table)
-    if parsed.kept and every and not parsed.no_plots:  # on another core, while this one imports
-        from harness.plots import PRELOAD
-        from harness.system.forks import forking
+    from harness.plots import PRELOAD
+    from harness.system.cores import usable
+    from harness.system.forks import forking
 
-        forking(PRELOAD)
+    every = not (parsed.name or parsed.table)
+    if parsed.kept and every and not parsed.no_plots and len(usable()) > 1:
+        forking(PRELOAD)  # it imports Matplotlib while this process imports the rest
     from harness.report import FORMATS, Selection, parse_filter, parse_since
     from harness.sweep.publish import Request, print_reports
 

@@ -6,20 +6,14 @@ scores detokenised text (13a), as `test/bleu_13a` does.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 
 import numpy as np
 
-from harness.tracking.answers import Answers
+from harness.tracking.answers import Answers, available
 
 #: Draws of a test set.
 SAMPLES = 1000
 _SEED = 12345  # sacrebleu's
-
-
-def available() -> bool:
-    """Whether sacrebleu is installed."""
-    return find_spec("sacrebleu") is not None
 
 
 def paired(ours: Answers, theirs: Answers) -> tuple[float, float] | None:

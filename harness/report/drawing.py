@@ -50,7 +50,7 @@ def begin_plots(table: Table, uri: Uri, kinds: Collection[str], pool: Executor) 
     """
     each = drawings(table, histories_drawn(table, uri))
     with _told():
-        return [pool.submit(render, *drawing, kinds) for drawing in each]
+        return [pool.submit(render, *figure, kinds) for figure in each]
 
 
 def finished(begun: _Begun) -> dict[str, bytes]:

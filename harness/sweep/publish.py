@@ -122,7 +122,7 @@ def print_reports(request: Request) -> list[ReportResult]:
 def _rebuild(request: Request, folder: Path) -> list[ReportResult]:
     """Writes the tables of collected runs into one folder, each under its name."""
     specs = kept_specs(folder)
-    known = {name: name for name in specs} | {spec.name: name for name, spec in specs.items()}
+    known = {spec.name: name for name, spec in specs.items()} | {name: name for name in specs}
     chosen = tuple(dict.fromkeys(known.get(name, name) for name in request.tables or specs))
     if unknown := [name for name in chosen if name not in specs]:
         raise ConfigError(f"table {unknown[0]!r} is not in {folder}; accepted: {', '.join(specs)}")

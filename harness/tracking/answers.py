@@ -76,9 +76,14 @@ def of(run: Mapping[str, Any]) -> Answers | None:
     return None
 
 
+def available() -> bool:
+    """Whether sacrebleu is installed."""
+    return find_spec("sacrebleu") is not None
+
+
 def counts(said: Sequence[str], reference: tuple[str, ...]) -> np.ndarray | None:
     """The `counts` of `Answers`, of detokenised text (13a); None without sacrebleu."""
-    if find_spec("sacrebleu") is None:
+    if not available():
         return None
     scorer, known = _scorer(reference)
     for each in enumerate(said):

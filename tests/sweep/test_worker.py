@@ -84,12 +84,13 @@ def test_a_job_of_nohup_outlives_its_terminal(tmp_path):
 
 
 def test_it_does_so_whoever_started_the_server_of_forks(tmp_path):
-    """Python has one a process: that of a program which has drawn plots before ignores nothing."""
+    """Python has one a process: it may be that of another program, which ignores nothing."""
     code = f"""
 import pathlib, signal
 from harness.sweep import worker
+from harness.system import forks
 from tests import jobs
-worker.PRELOAD = ()
+worker.PRELOAD = forks._FIRST = forks._LAST = ()
 worker.warm()
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 job = worker.start(jobs.hang_up, (), pathlib.Path({str(tmp_path / "log.txt")!r}))
